@@ -1,0 +1,62 @@
+"""Bottom-up multi-person 2D pose decoding.
+
+Importing this package is cheap: each name is loaded when it is first used,
+and numba, OpenCV and a TFLite runtime only by the calls that need them.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bottomup import posenet as posenet
+    from bottomup import skeletons as skeletons
+    from bottomup.checks import Quantized as Quantized
+    from bottomup.errors import BottomupError as BottomupError
+    from bottomup.errors import InputError as InputError
+    from bottomup.errors import MissingRuntimeError as MissingRuntimeError
+    from bottomup.errors import ModelError as ModelError
+    from bottomup.geometry import ImageSize as ImageSize
+    from bottomup.geometry import Letterbox as Letterbox
+    from bottomup.geometry import Stretch as Stretch
+    from bottomup.poses import Poses as Poses
+    from bottomup.posenet.fields import PoseNetFields as PoseNetFields
+    from bottomup.skeletons import COCO17 as COCO17
+    from bottomup.skeletons import Skeleton as Skeleton
+
+__version__ = "0.1.0"
+
+# Where each public name lives; a name that is its own home is a module.
+_HOME = {
+    "BottomupError": "errors",
+    "COCO17": "skeletons",
+    "ImageSize": "geometry",
+    "InputError": "errors",
+    "Letterbox": "geometry",
+    "MissingRuntimeError": "errors",
+    "ModelError": "errors",
+    "PoseNetDecoder": "posenet.decoder",
+    "PoseNetFields": "posenet.fields",
+    "Poses": "poses",
+    "Quantized": "checks",
+    "Skeleton": "skeletons",
+    "Stretch": "geometry",
+    "draw_poses": "draw",
+    "load": "estimator",
+    "PoseEstimator": "estimator",
+    "posenet": "posenet",
+    "read_outputs": "tflite.outputs",
+    "skeletons": "skeletons",
+    "synthetic": "synthetic",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f"{__name__}.{_HOME[name]}")
+    return module if _HOME[name] == name else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,137 @@
+"""Where things are: cell <-> model-input pixel <-> image pixel, each step one function and its inverse.
+
+Three frames. A *cell* is a place in a field, (row, column), fractions
+allowed. An *input pixel* is a place in the network's input, (x, y). An
+*image pixel* is a place in the user's image, (x, y). Pixel (0, 0) has its
+centre at (0.0, 0.0). This module is where y, x becomes x, y; the kernels'
+own copy of that swap is `kernels.sampling.write_keypoint`.
+
+PoseNet's cell (r, c) lies at input pixel (c * stride, r * stride).
+Resizing follows OpenCV: pixel i of n resized pixels covers the same part
+of the image as (i + 0.5) / n, so centres map by (x + 0.5) * scale - 0.5.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bottomup.errors import InputError
+
+
+class ImageSize(NamedTuple):
+    """Size in pixels; named, because half of the field writes (height, width)."""
+
+    width: int
+    height: int
+
+
+class Placement(NamedTuple):
+    """Where the resized image lies in the network's input."""
+
+    scale_x: float  #: input pixels per image pixel, across
+    scale_y: float  #: input pixels per image pixel, down
+    left: int  #: input column of the image's first column
+    top: int  #: input row of the image's first row
+    resized: ImageSize  #: size of the image inside the input
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """Keep the image's aspect: resize it to fit, pad the rest.
+
+    Attributes
+    ----------
+    centred : bool
+        Image in the middle; the default is the top left corner, where no
+        padding shifts coordinates.
+    pad_value : int
+        Grey level of the padding, 0 to 255. 128 is 0 to most networks.
+    """
+
+    centred: bool = False
+    pad_value: int = 128
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.pad_value <= 255:
+            raise InputError(f"pad_value must be a grey level from 0 to 255, got {self.pad_value}")
+
+    def place(self, image_size: ImageSize, input_size: ImageSize) -> Placement:
+        """Return where an image of `image_size` comes to lie in an input of `input_size`."""
+        scale = min(input_size.width / image_size.width, input_size.height / image_size.height)
+        resized = ImageSize(
+            min(max(round(image_size.width * scale), 1), input_size.width),
+            min(max(round(image_size.height * scale), 1), input_size.height),
+        )
+        left = (input_size.width - resized.width) // 2 if self.centred else 0
+        top = (input_size.height - resized.height) // 2 if self.centred else 0
+        return Placement(resized.width / image_size.width, resized.height / image_size.height, left, top, resized)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Fill the input, whatever the image's aspect, as Coral's examples do."""
+
+    def place(self, image_size: ImageSize, input_size: ImageSize) -> Placement:
+        """Return where an image of `image_size` comes to lie in an input of `input_size`."""
+        scale_x, scale_y = input_size.width / image_size.width, input_size.height / image_size.height
+        return Placement(scale_x, scale_y, 0, 0, input_size)
+
+
+Resize: TypeAlias = Letterbox | Stretch
+
+
+def cell_to_input(cells: ArrayLike, output_stride: float) -> NDArray[Any]:
+    """Turn (..., 2) cells (row, column) into (..., 2) input pixels (x, y).
+
+    Examples
+    --------
+    >>> cell_to_input([2, 5], output_stride=16)
+    array([80., 32.])
+    """
+    return np.asarray(cells, dtype=np.float64)[..., ::-1] * output_stride
+
+
+def input_to_cell(xy: ArrayLike, output_stride: float) -> NDArray[Any]:
+    """Turn (..., 2) input pixels (x, y) into (..., 2) cells (row, column); undoes `cell_to_input`."""
+    return np.asarray(xy, dtype=np.float64)[..., ::-1] / output_stride
+
+
+def image_to_input(xy: ArrayLike, placement: Placement) -> NDArray[Any]:
+    """Turn (..., 2) image pixels (x, y) into (..., 2) input pixels (x, y)."""
+    scale, corner = _scale_and_corner(placement)
+    return (np.asarray(xy, dtype=np.float64) + 0.5) * scale - 0.5 + corner
+
+
+def input_to_image(xy: ArrayLike, placement: Placement) -> NDArray[Any]:
+    """Turn (..., 2) input pixels (x, y) into (..., 2) image pixels (x, y); undoes `image_to_input`."""
+    scale, corner = _scale_and_corner(placement)
+    return (np.asarray(xy, dtype=np.float64) - corner + 0.5) / scale - 0.5
+
+
+def _scale_and_corner(placement: Placement) -> tuple[NDArray[Any], NDArray[Any]]:
+    return np.array([placement.scale_x, placement.scale_y]), np.array([placement.left, placement.top], dtype=np.float64)
+
+
+def lay_out(image: NDArray[np.uint8], resize: Resize, input_size: ImageSize) -> tuple[NDArray[np.uint8], Placement]:
+    """Resize a uint8 (H, W, 3) image into a (height, width, 3) network input, and say where it lies there.
+
+    Bilinear when it grows, area averages when it shrinks: thin limbs alias
+    otherwise. An image that has the input's size is passed on untouched.
+    """
+    import cv2
+
+    image_size = ImageSize(image.shape[1], image.shape[0])
+    placement = resize.place(image_size, input_size)
+    resized = image
+    if placement.resized != image_size:
+        shrinks = placement.scale_x < 1 and placement.scale_y < 1
+        resized = cv2.resize(image, placement.resized, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    if placement.resized == input_size:
+        return resized, placement
+    grey = resize.pad_value if isinstance(resize, Letterbox) else 0
+    right = input_size.width - placement.left - placement.resized.width
+    bottom = input_size.height - placement.top - placement.resized.height
+    border = (placement.top, bottom, placement.left, right)
+    return cv2.copyMakeBorder(resized, *border, cv2.BORDER_CONSTANT, value=(grey, grey, grey)), placement

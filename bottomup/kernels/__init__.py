@@ -1,0 +1,1 @@
+"""Loops that the families share: arrays and scalars in, arrays out."""

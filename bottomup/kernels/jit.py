@@ -1,0 +1,19 @@
+"""The one way this library compiles a function."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numba
+
+# nogil    a thread pool decodes a batch in parallel; no kernel starts threads of its own.
+# fastmath stays off: NaN marks a missing keypoint, and results match the reference bit for bit.
+_compile: Callable[..., Any] = partial(numba.njit, nogil=True, error_model="numpy")
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile `function` on its first call, and once per machine where a cache folder can be written."""
+    try:
+        return _compile(function, cache=True)
+    except RuntimeError:  # numba: "no locator available", neither this folder nor the home can be written
+        return _compile(function)

@@ -1,0 +1,1 @@
+"""PoseNet and PersonLab: heatmaps with short-range offsets and mid-range displacements."""

@@ -1,0 +1,222 @@
+"""The outputs of a PoseNet-family network, whatever layout they came in."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bottomup.checks import Field, FieldLike, Quantized, as_fields, as_number
+from bottomup.errors import InputError
+
+NUM_PARTS = 17
+#: The tree along which displacements lead, parent first, in channel order (COCO-17 parts). tfjs `keypoints.ts`, libcoral.
+EDGES = (
+    (0, 1), (1, 3), (0, 2), (2, 4), (0, 5), (5, 7), (7, 9), (5, 11),
+    (11, 13), (13, 15), (0, 6), (6, 8), (8, 10), (6, 12), (12, 14), (14, 16),
+)  # fmt: skip
+NUM_EDGES = len(EDGES)
+
+
+class Tensors(NamedTuple):
+    """What kernels read: flat tensors of one element type, real = (level - zero) * scale; for floats scale 1, zero 0."""
+
+    heatmaps: NDArray[Any]  #: (H * W * 17,) uint8 or float32
+    words: NDArray[np.uint64]  #: the same memory eight levels at a time, without the tail; empty for floats
+    heatmap_scale: np.float32
+    heatmap_zero: np.float32
+    offsets: NDArray[Any]  #: (H * W * 34,) y of every part, then x
+    offset_scale: np.float32
+    offset_zero: np.float32
+    displacements: NDArray[Any]  #: (H * W * 64,) forward y, forward x, backward y, backward x of every edge
+    fwd_scale: np.float32
+    fwd_zero: np.float32
+    bwd_scale: np.float32
+    bwd_zero: np.float32
+
+
+@dataclass(frozen=True, eq=False)
+class PoseNetFields:
+    """One image's heatmaps, short offsets and displacements, checked.
+
+    Build it with `from_displacements` or `from_mid_offsets`. Tensors are
+    (H, W, C), C-contiguous, float32 or `Quantized`; the caller's arrays are
+    shared where they fit and never written to.
+
+    Attributes
+    ----------
+    heatmaps : (H, W, 17) field
+        Part logits, or part scores in [0, 1] where `logits` is False.
+    offsets : (H, W, 34) field
+        Short-range vectors from a cell to the part near it, input pixels: y of every part, then x.
+    displacements_fwd : (H, W, 32) field
+        Vectors along `EDGES` from parent to child, input pixels: y of every edge, then x.
+    displacements_bwd : (H, W, 32) field
+        The same edges from child to parent.
+    output_stride : float
+        Input pixels per cell.
+    logits : bool
+        Whether `heatmaps` holds logits.
+    long_offsets : (H, W, 34) field, optional
+        Vectors from a person's pixel to each of their parts, input pixels.
+    segments : (H, W, 1) field, optional
+        Person logits.
+
+    References
+    ----------
+    Papandreou et al., "PersonLab", ECCV 2018, section 3. arXiv:1803.08225
+    """
+
+    heatmaps: Field
+    offsets: Field
+    displacements_fwd: Field
+    displacements_bwd: Field
+    output_stride: float
+    logits: bool = True
+    long_offsets: Field | None = None
+    segments: Field | None = None
+    _mid_offsets: Field | None = field(default=None, repr=False)  # both displacements in one tensor, if they came so
+
+    @classmethod
+    def from_displacements(
+        cls,
+        heatmaps: FieldLike,
+        offsets: FieldLike,
+        displacements_fwd: FieldLike,
+        displacements_bwd: FieldLike,
+        *,
+        output_stride: float = 16,
+        logits: bool = True,
+        long_offsets: FieldLike | None = None,
+        segments: FieldLike | None = None,
+    ) -> "PoseNetFields":
+        """Take the four tensors of tfjs models and frozen graphs.
+
+        Parameters
+        ----------
+        heatmaps, offsets, displacements_fwd, displacements_bwd : array or Quantized
+            17, 34, 32 and 32 channels; (H, W, C), (1, H, W, C) or, all of
+            them together, (C, H, W). See the class for what they hold.
+        output_stride : float
+            Input pixels per cell: 8, 16 or 32.
+        logits : bool
+            True where no sigmoid was applied to `heatmaps`, as in every model
+            file; False for scores in [0, 1], as in tfjs after its sigmoid.
+        long_offsets, segments : array or Quantized, optional
+            34 channels and 1 channel, of models that give them.
+
+        Raises
+        ------
+        InputError
+            If a rank, channel count, grid or element type does not fit, or a
+            tensor holds nothing but NaN. The message names the tensor.
+        """
+        tensors: dict[str, tuple[FieldLike, int]] = {
+            "heatmaps": (heatmaps, NUM_PARTS),
+            "offsets": (offsets, 2 * NUM_PARTS),
+            "displacements_fwd": (displacements_fwd, 2 * NUM_EDGES),
+            "displacements_bwd": (displacements_bwd, 2 * NUM_EDGES),
+        }
+        return cls(**_checked(tensors, long_offsets, segments), output_stride=_stride(output_stride), logits=bool(logits))
+
+    @classmethod
+    def from_mid_offsets(
+        cls,
+        heatmaps: FieldLike,
+        short_offsets: FieldLike,
+        mid_offsets: FieldLike,
+        *,
+        output_stride: float = 16,
+        logits: bool = True,
+        long_offsets: FieldLike | None = None,
+        segments: FieldLike | None = None,
+    ) -> "PoseNetFields":
+        """Take the three tensors of TFLite and Coral models.
+
+        `mid_offsets` has 64 channels: forward y, forward x, backward y and
+        backward x of the 16 edges. The rest is as in `from_displacements`.
+        """
+        tensors: dict[str, tuple[FieldLike, int]] = {
+            "heatmaps": (heatmaps, NUM_PARTS),
+            "short_offsets": (short_offsets, 2 * NUM_PARTS),
+            "mid_offsets": (mid_offsets, 4 * NUM_EDGES),
+        }
+        fields = _checked(tensors, long_offsets, segments)
+        mid = fields["_mid_offsets"] = fields.pop("mid_offsets")
+        fields["offsets"] = fields.pop("short_offsets")
+        fields["displacements_fwd"] = _channels(mid, slice(0, 2 * NUM_EDGES))
+        fields["displacements_bwd"] = _channels(mid, slice(2 * NUM_EDGES, None))
+        return cls(**fields, output_stride=_stride(output_stride), logits=bool(logits))
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """H and W, in cells."""
+        return self.heatmaps.shape[0], self.heatmaps.shape[1]
+
+    @cached_property
+    def tensors(self) -> Tensors:
+        """The flat tensors that kernels read, one element type for all."""
+        parts: tuple[Field, ...] = (self.heatmaps, self.offsets, self.displacements_fwd, self.displacements_bwd)
+        all_quantized = all(isinstance(part, Quantized) for part in parts)
+        if not all_quantized:
+            parts = tuple(part.dequantize() if isinstance(part, Quantized) else part for part in parts)
+        (heat, *heat_units), (short, *short_units), (fwd, *fwd_units), (bwd, *bwd_units) = map(_levels_and_units, parts)
+        if self._mid_offsets is not None and isinstance(self._mid_offsets, Quantized) == all_quantized:
+            mid = _levels_and_units(self._mid_offsets)[0]
+        else:
+            mid = np.concatenate([fwd, bwd], axis=2)
+        flat = _eight_byte_aligned(heat.reshape(-1))
+        words = flat[: flat.size // 8 * 8] if all_quantized else flat[:0]
+        return Tensors(
+            flat, words.view(np.uint64), *heat_units, short.reshape(-1), *short_units, mid.reshape(-1), *fwd_units, *bwd_units
+        )
+
+    @cached_property
+    def as_logits(self) -> "PoseNetFields":
+        """These fields with heatmaps of logits; scores are first moved 1e-7 inside (0, 1)."""
+        if self.logits:
+            return self
+        scores = self.heatmaps.dequantize() if isinstance(self.heatmaps, Quantized) else self.heatmaps
+        inside = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
+        logits = np.log(inside / (1 - inside)).astype(np.float32)
+        rest = (self.offsets, self.displacements_fwd, self.displacements_bwd, self.output_stride)
+        return PoseNetFields(logits, *rest, True, self.long_offsets, self.segments)
+
+
+def _checked(
+    tensors: dict[str, tuple[FieldLike, int]], long_offsets: FieldLike | None, segments: FieldLike | None
+) -> dict[str, Field]:
+    """Check all tensors of one image together."""
+    if long_offsets is not None:
+        tensors["long_offsets"] = (long_offsets, 2 * NUM_PARTS)
+    if segments is not None:
+        tensors["segments"] = (segments, 1)
+    return dict(zip(tensors, as_fields(**tensors), strict=True))
+
+
+def _channels(field: Field, channels: slice) -> Field:
+    """Return some channels of a field, a view."""
+    if isinstance(field, Quantized):
+        return Quantized(field.values[..., channels], field.scale, field.zero_point)
+    return field[..., channels]
+
+
+def _levels_and_units(field: Field) -> tuple[NDArray[Any], np.float32, np.float32]:
+    """Return a tensor's elements, their scale and their zero."""
+    if isinstance(field, Quantized):
+        return field.values, np.float32(field.scale), np.float32(field.zero_point)
+    return field, np.float32(1), np.float32(0)
+
+
+def _eight_byte_aligned(flat: NDArray[Any]) -> NDArray[Any]:
+    """Return the tensor where it may be read eight bytes at a time, a copy if it may not."""
+    return flat if flat.ctypes.data % 8 == 0 else flat.copy()
+
+
+def _stride(output_stride: float) -> float:
+    """Return a stride that can be one."""
+    stride = as_number(output_stride, "output_stride")
+    if not 0 < stride < np.inf:
+        raise InputError(f"output_stride must be above 0, in input pixels per cell (8, 16 or 32), got {output_stride}")
+    return stride

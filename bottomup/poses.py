@@ -1,0 +1,119 @@
+"""Poses: what every decoder returns."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bottomup.errors import InputError
+from bottomup.geometry import ImageSize, Placement, input_to_image
+from bottomup.skeletons import Skeleton
+
+
+@dataclass(frozen=True, eq=False)
+class Poses:
+    """M poses of N parts found in one image, best first.
+
+    Attributes
+    ----------
+    keypoints : (M, N, 3) float32
+        x, y and score in [0, 1]. Pixels of the original image, or of the
+        network's input where a decoder was called on raw fields. A part that
+        was not found is (nan, nan, 0).
+    scores : (M,) float32
+        Score of each whole pose.
+    skeleton : Skeleton
+        Names the N parts.
+    image_size : ImageSize, optional
+        Size of the image that the coordinates live in, where it is known.
+
+    Raises
+    ------
+    InputError
+        If the shapes do not fit together.
+
+    Examples
+    --------
+    >>> from bottomup.skeletons import COCO17
+    >>> poses = Poses(np.zeros((3, 17, 3)), [0.9, 0.5, 0.2], COCO17)
+    >>> len(poses), len(poses[poses.scores > 0.4]), np.asarray(poses).shape
+    (3, 2, (3, 17, 3))
+    """
+
+    keypoints: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    skeleton: Skeleton
+    image_size: ImageSize | None = None
+
+    def __post_init__(self) -> None:
+        keypoints = np.asarray(self.keypoints, dtype=np.float32)
+        scores = np.asarray(self.scores, dtype=np.float32)
+        if scores.ndim != 1:
+            raise InputError(f"scores must have shape (M,), one a pose, got {scores.shape}")
+        expected = (len(scores), len(self.skeleton.parts), 3)
+        if keypoints.shape != expected:
+            raise InputError(
+                f"keypoints must have shape (M, N, 3) = {expected} for {len(scores)} scores "
+                f"and skeleton {self.skeleton.name!r}, got {keypoints.shape}"
+            )
+        object.__setattr__(self, "keypoints", keypoints)
+        object.__setattr__(self, "scores", scores)
+
+    @classmethod
+    def empty(cls, skeleton: Skeleton, image_size: ImageSize | None = None) -> "Poses":
+        """Return no poses, yet N parts wide."""
+        return cls(np.empty((0, len(skeleton.parts), 3), np.float32), np.empty(0, np.float32), skeleton, image_size)
+
+    @property
+    def xy(self) -> NDArray[np.float32]:
+        """The (M, N, 2) positions, a view."""
+        return self.keypoints[..., :2]
+
+    @property
+    def keypoint_scores(self) -> NDArray[np.float32]:
+        """The (M, N) keypoint scores, a view."""
+        return self.keypoints[..., 2]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __getitem__(self, index: Any) -> "Poses":
+        """Select poses by number, slice, index array or mask: `poses[poses.scores > 0.4]`; always Poses."""
+        chosen = [index] if isinstance(index, (int, np.integer)) else index
+        return Poses(self.keypoints[chosen], self.scores[chosen], self.skeleton, self.image_size)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.array(self.keypoints, dtype) if copy else np.asarray(self.keypoints, dtype)
+
+    def to_image(self, placement: Placement, image_size: ImageSize) -> "Poses":
+        """Return these poses, found in the network's input, in pixels of the image that was placed there."""
+        keypoints = self.keypoints.copy()
+        keypoints[..., :2] = input_to_image(self.xy, placement)
+        return Poses(keypoints, self.scores, self.skeleton, image_size)
+
+    def mirrored(self, *, width: int | None = None, swap_sides: bool = False) -> "Poses":
+        """Return the poses as seen in the horizontally mirrored image: x becomes width - 1 - x.
+
+        Parameters
+        ----------
+        width : int, optional
+            Width of the image in pixels; default `image_size.width`.
+        swap_sides : bool
+            Also exchange left and right parts. False is tfjs's
+            `flipHorizontal`: a webcam picture is shown mirrored, and the left
+            hand stays the left hand. True undoes a mirroring of the image
+            before the network saw it.
+
+        Raises
+        ------
+        InputError
+            If no width is known.
+        """
+        if width is None:
+            if self.image_size is None:
+                raise InputError("these poses know no image size: pass mirrored(width=...), in pixels")
+            width = self.image_size.width
+        keypoints = self.keypoints[:, list(self.skeleton.mirror)] if swap_sides else self.keypoints.copy()
+        keypoints[..., 0] = width - 1 - keypoints[..., 0]
+        return Poses(keypoints, self.scores, self.skeleton, self.image_size)

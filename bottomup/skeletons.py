@@ -1,0 +1,125 @@
+"""Skeletons: which parts a body has, how they join, and how they mirror."""
+
+import difflib
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bottomup.errors import InputError
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """N named parts and the E edges that join them.
+
+    Attributes
+    ----------
+    name : str
+        How `bottomup.skeletons.get` knows it.
+    parts : tuple of N str
+        Part names; a part is an index into this tuple.
+    edges : tuple of E (int, int)
+        Joined parts, by index.
+    mirror : tuple of N int, optional
+        The part on the other side of the body, itself for parts in the middle.
+        Default: every part mirrors itself.
+    sigmas : tuple of N float, optional
+        Spread of human annotations of each part, relative to the person's
+        size: what object keypoint similarity (OKS) needs. COCO's figures;
+        None where nobody measured them.
+
+    Raises
+    ------
+    InputError
+        If names repeat, or an edge, mirror map or sigma does not fit the parts.
+
+    Examples
+    --------
+    >>> Skeleton("arm", ("shoulder", "elbow", "wrist"), ((0, 1), (1, 2))).index("elbow")
+    1
+    """
+
+    name: str
+    parts: tuple[str, ...]
+    edges: tuple[tuple[int, int], ...] = ()
+    mirror: tuple[int, ...] = ()
+    sigmas: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        count = len(self.parts)
+        object.__setattr__(self, "parts", tuple(self.parts))
+        object.__setattr__(self, "edges", tuple((int(parent), int(child)) for parent, child in self.edges))
+        object.__setattr__(self, "mirror", tuple(int(part) for part in self.mirror) or tuple(range(count)))
+        if len(set(self.parts)) != count:
+            raise InputError(f"parts of skeleton {self.name!r} must have different names, got {self.parts}")
+        for edge in self.edges:
+            if not (0 <= edge[0] < count and 0 <= edge[1] < count and edge[0] != edge[1]):
+                raise InputError(f"edge {edge} of skeleton {self.name!r} must join two of its {count} parts, 0-based")
+        if len(self.mirror) != count or any(
+            not 0 <= other < count or self.mirror[other] != part for part, other in enumerate(self.mirror)
+        ):
+            raise InputError(f"mirror of skeleton {self.name!r} must pair its {count} parts both ways, got {self.mirror}")
+        if self.sigmas is not None:
+            object.__setattr__(self, "sigmas", tuple(float(sigma) for sigma in self.sigmas))
+            if len(self.sigmas) != count or not all(sigma > 0 for sigma in self.sigmas):
+                raise InputError(f"sigmas of skeleton {self.name!r} must be {count} numbers above 0, got {self.sigmas}")
+
+    def index(self, part: str) -> int:
+        """Return the index of the part of that name."""
+        try:
+            return self.parts.index(part)
+        except ValueError:
+            raise InputError(f"skeleton {self.name!r} has no part {part!r}: it has {', '.join(self.parts)}") from None
+
+
+@cache
+def _data() -> dict[str, dict[str, Any]]:
+    """Read the package's table of skeletons."""
+    table: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("skeletons.json").read_text("utf-8"))
+    return table
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all skeletons that come with the package.
+
+    Examples
+    --------
+    >>> "smpl_24" in names()
+    True
+    """
+    return tuple(_data())
+
+
+@cache
+def get(name: str) -> Skeleton:
+    """Return the skeleton of that name.
+
+    Parameters
+    ----------
+    name : str
+        One of `names()`. Those of MeTRAbs carry its names and joint order
+        (smpl_24 ... smpl+head_30); coco_17, posenet_17, openpose_coco_18,
+        bodyposenet_18 and body_25 are those of 2D networks.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+
+    Examples
+    --------
+    >>> get("coco_17").parts[:2]
+    ('nose', 'left_eye')
+    """
+    if name not in _data():
+        near = difflib.get_close_matches(str(name), names(), n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "bottomup.skeletons.names() lists them"
+        raise InputError(f"there is no skeleton {name!r}: {hint}")
+    entry = _data()[name]
+    sigmas = tuple(entry["sigmas"]) if "sigmas" in entry else None
+    return Skeleton(name, tuple(entry["parts"]), tuple((a, b) for a, b in entry["edges"]), tuple(entry["mirror"]), sigmas)
+
+
+COCO17 = get("coco_17")
