@@ -173,6 +173,13 @@ class PoseNetFields:
         )
 
     @cached_property
+    def as_floats(self) -> "PoseNetFields":
+        """These fields with every tensor dequantised."""
+        parts = (self.heatmaps, self.offsets, self.displacements_fwd, self.displacements_bwd)
+        floats = [part.dequantize() if isinstance(part, Quantized) else part for part in parts]
+        return PoseNetFields(*floats, self.output_stride, self.logits, self.long_offsets, self.segments)
+
+    @cached_property
     def as_logits(self) -> "PoseNetFields":
         """These fields with heatmaps of logits; scores are first moved 1e-7 inside (0, 1)."""
         if self.logits:

@@ -1,0 +1,80 @@
+"""Two binary heaps, literally: 8-bit heatmaps tie all the time, and the order of ties decides poses.
+
+Both keep `size` pairs (score, item) in two arrays, highest score first out.
+"""
+
+from bottomup.kernels.jit import kernel
+
+
+@kernel
+def push_std(scores, items, size, score, item):
+    """Push as libstdc++'s `std::push_heap` does; the arrays hold `size` pairs before."""
+    sift_up_std(scores, items, size, 0, score, item)
+
+
+@kernel
+def pop_std(scores, items, size):
+    """Pop as libstdc++'s `std::pop_heap` does, leaving `size` - 1 pairs; return the item."""
+    best = items[0]
+    last = size - 1
+    score, item = scores[last], items[last]
+    hole = 0
+    child = 0
+    while child < (last - 1) // 2:
+        child = 2 * (child + 1)
+        if scores[child] < scores[child - 1]:
+            child -= 1
+        scores[hole], items[hole] = scores[child], items[child]
+        hole = child
+    if last % 2 == 0 and child == (last - 2) // 2:
+        child = 2 * (child + 1) - 1
+        scores[hole], items[hole] = scores[child], items[child]
+        hole = child
+    sift_up_std(scores, items, hole, 0, score, item)
+    return best
+
+
+@kernel
+def sift_up_std(scores, items, hole, top, score, item):
+    """Move a hole up until `score` may fill it (libstdc++ `__push_heap`)."""
+    while hole > top:
+        parent = (hole - 1) // 2
+        if not scores[parent] < score:
+            break
+        scores[hole], items[hole] = scores[parent], items[parent]
+        hole = parent
+    scores[hole], items[hole] = score, item
+
+
+@kernel
+def push_tfjs(scores, items, size, score, item):
+    """Push as tfjs's MaxHeap does: the parent of k is k >> 1, so 0 has one child."""
+    scores[size], items[size] = score, item
+    place = size
+    while place > 0 and scores[place >> 1] < scores[place]:
+        swap(scores, items, place, place >> 1)
+        place >>= 1
+
+
+@kernel
+def pop_tfjs(scores, items, size):
+    """Pop as tfjs's MaxHeap does, leaving `size` - 1 pairs; return the item."""
+    swap(scores, items, 0, size - 1)
+    last = size - 2
+    place = 0
+    while 2 * place <= last:
+        child = 2 * place
+        if child < last and scores[child] < scores[child + 1]:
+            child += 1
+        if not scores[place] < scores[child]:
+            break
+        swap(scores, items, place, child)
+        place = child
+    return items[size - 1]
+
+
+@kernel
+def swap(scores, items, one, other):
+    """Exchange two pairs."""
+    scores[one], scores[other] = scores[other], scores[one]
+    items[one], items[other] = items[other], items[one]
