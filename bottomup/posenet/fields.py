@@ -11,7 +11,7 @@ from bottomup.checks import Field, FieldLike, Quantized, as_fields, as_number
 from bottomup.errors import InputError
 
 NUM_PARTS = 17
-#: The tree along which displacements lead, parent first, in channel order (COCO-17 parts). tfjs `keypoints.ts`, libcoral.
+#: The tree along which displacements lead, parent first, in channel order (tfjs `keypoints.ts`, libcoral).
 EDGES = (
     (0, 1), (1, 3), (0, 2), (2, 4), (0, 5), (5, 7), (7, 9), (5, 11),
     (11, 13), (13, 15), (0, 6), (6, 8), (8, 10), (6, 12), (12, 14), (14, 16),
@@ -20,7 +20,7 @@ NUM_EDGES = len(EDGES)
 
 
 class Tensors(NamedTuple):
-    """What kernels read: flat tensors of one element type, real = (level - zero) * scale; for floats scale 1, zero 0."""
+    """What kernels read: flat tensors of one element type, real = (level - zero) * scale; floats have scale 1."""
 
     heatmaps: NDArray[Any]  #: (H * W * 17,) uint8 or float32
     words: NDArray[np.uint64]  #: the same memory eight levels at a time, without the tail; empty for floats
@@ -118,7 +118,9 @@ class PoseNetFields:
             "displacements_fwd": (displacements_fwd, 2 * NUM_EDGES),
             "displacements_bwd": (displacements_bwd, 2 * NUM_EDGES),
         }
-        return cls(**_checked(tensors, long_offsets, segments), output_stride=_stride(output_stride), logits=bool(logits))
+        return cls(
+            **_checked(tensors, long_offsets, segments), output_stride=_stride(output_stride), logits=bool(logits)
+        )
 
     @classmethod
     def from_mid_offsets(
@@ -169,7 +171,14 @@ class PoseNetFields:
         flat = _eight_byte_aligned(heat.reshape(-1))
         words = flat[: flat.size // 8 * 8] if all_quantized else flat[:0]
         return Tensors(
-            flat, words.view(np.uint64), *heat_units, short.reshape(-1), *short_units, mid.reshape(-1), *fwd_units, *bwd_units
+            flat,
+            words.view(np.uint64),
+            *heat_units,
+            short.reshape(-1),
+            *short_units,
+            mid.reshape(-1),
+            *fwd_units,
+            *bwd_units,
         )
 
     @cached_property

@@ -1,29 +1,31 @@
-"""Loops of the PoseNet decoders."""
-
-import math
+"""Loops of our own PoseNet decoder, and those it shares with the flavours."""
 
 import numpy as np
 
-from bottomup.kernels.heaps import pop_std, pop_tfjs, push_std, push_tfjs
+from bottomup.kernels.heaps import pop_std, push_std
 from bottomup.kernels.jit import kernel
 from bottomup.kernels.sampling import clamp, find_corners, sample, sigmoid, write_keypoint
 
 _PARTS = 17
 _EDGES = 16
 _ZERO = np.float32(0)
+_HALF = np.float32(0.5)
+_ONE = np.float32(1)
+_DISK = np.float32(np.pi / 3)  # integral of (1 - r^2)^2 over the unit disk
+_AREA_OF_BOX = np.float32(0.64)  # COCO's segment area over the area of the box around all 17 keypoints, measured
 
 
 @kernel
-def decode_coral(
+def decode_best(
     peaks, heap_scores, walks, heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale, offset_zero, displacements,
-    fwd_scale, fwd_zero, bwd_scale, bwd_zero, height, width, score_threshold, squared_radius, refinement_steps,
-    output_stride, found, found_scores, order, ranked, keypoints, pose_scores,
+    fwd_scale, fwd_zero, bwd_scale, bwd_zero, height, width, squared_radius, refinement_steps, vote_passes, vote_radius,
+    lowest_vote, min_mean_score, squared_kappas, squared_error, output_stride, found, densities, means, order,
+    found_scores, keypoints, pose_scores,
 ):  # fmt: skip
-    """Fill `keypoints` (M, 17, 3) and `pose_scores` (M,) with the poses of libcoral's decoder; return how many.
+    """Fill `keypoints` (M, 17, 3) and `pose_scores` (M,) with the poses of our own decoder; return how many.
 
     `peaks` (P,) become a heap. Workspaces: `heap_scores` (P,), `found` (M, 17, 3) for row, column, score of poses in
-    the order of their roots, `found_scores` (M,), `order` (M,), `ranked` (17,). Vectors are in cells: their scales are
-    already divided by the stride.
+    the order of their roots, `densities` (M, 17), `means`, `order` and `found_scores` (M,). Lengths are in cells.
     """
     for peak in range(peaks.size):
         logit = (np.float32(heatmaps[peaks[peak]]) - heatmap_zero) * heatmap_scale
@@ -33,37 +35,35 @@ def decode_coral(
     while waiting > 0 and num_found < found.shape[0]:
         root = pop_std(heap_scores, peaks, waiting)
         waiting -= 1
-        part = root % _PARTS
-        cell = root // _PARTS
-        vector = 2 * _PARTS * cell + part
-        row = np.float32(cell // width) + (np.float32(offsets[vector]) - offset_zero) * offset_scale
-        column = np.float32(cell % width) + (np.float32(offsets[vector + _PARTS]) - offset_zero) * offset_scale
-        row = clamp(row, np.float32(height - 1))
-        column = clamp(column, np.float32(width - 1))
-        if is_near_any(found, num_found, part, row, column, squared_radius):
-            continue
         pose = found[num_found]
-        pose[part, 0] = row
-        pose[part, 1] = column
+        part = root % _PARTS
+        place_root(pose, root, offsets, offset_scale, offset_zero, height, width)
+        if is_near_any(found, num_found, part, pose[part, 0], pose[part, 1], squared_radius):
+            continue
         trace(
             pose, walks[part], offsets, offset_scale, offset_zero, displacements, fwd_scale, fwd_zero, bwd_scale,
             bwd_zero, height, width, refinement_steps,
         )  # fmt: skip
+        total = _ZERO
         for part in range(_PARTS):
+            for _ in range(vote_passes):
+                pose[part, 0], pose[part, 1], densities[num_found, part] = vote(
+                    pose[part, 0], pose[part, 1], part, heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale,
+                    offset_zero, height, width, vote_radius, lowest_vote,
+                )  # fmt: skip
             corners = find_corners(pose[part, 0], pose[part, 1], width)
             pose[part, 2] = sigmoid(sample(heatmaps, heatmap_scale, heatmap_zero, _PARTS, part, corners))
-        score = sum_of_free(found, num_found, order, 0, squared_radius, ranked) / np.float32(_PARTS)
-        if score >= score_threshold:
-            found_scores[num_found] = score
+            total += pose[part, 2]
+        if total > min_mean_score * np.float32(_PARTS):
+            means[num_found] = total
             num_found += 1
+    sort_descending(means, num_found, order)
+    for rank in range(num_found):
+        found_scores[order[rank]] = expected_similarity(
+            found, densities, order, rank, squared_radius, squared_kappas, squared_error
+        )
     sort_descending(found_scores, num_found, order)
     for rank in range(num_found):
-        total = sum_of_free(found, order[rank], order, rank, squared_radius, ranked)
-        found_scores[order[rank]] = total / np.float32(_PARTS)
-    sort_descending(found_scores, num_found, order)
-    for rank in range(num_found):
-        if not found_scores[order[rank]] >= score_threshold:
-            return rank
         pose_scores[rank] = found_scores[order[rank]]
         for part in range(_PARTS):
             row, column, score = found[order[rank], part]
@@ -72,11 +72,93 @@ def decode_coral(
 
 
 @kernel
+def vote(
+    row, column, part, heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale, offset_zero, height, width,
+    vote_radius, lowest_vote,
+):  # fmt: skip
+    """Return the weighted mean of the places that the 5 x 5 cells around point to, near here, and their density.
+
+    One step of mean shift on the Hough votes. A cell votes with its score, less the further its place lies from here.
+    """
+    centre_row = int(row + _HALF)
+    centre_column = int(column + _HALF)
+    total = _ZERO
+    total_row = _ZERO
+    total_column = _ZERO
+    squared_reach = vote_radius * vote_radius
+    for near_row in range(max(centre_row - 2, 0), min(centre_row + 3, height)):
+        for near_column in range(max(centre_column - 2, 0), min(centre_column + 3, width)):
+            cell = near_row * width + near_column
+            logit = (np.float32(heatmaps[cell * _PARTS + part]) - heatmap_zero) * heatmap_scale
+            if logit >= lowest_vote:
+                vector = 2 * _PARTS * cell + part
+                voted_row = np.float32(near_row) + (np.float32(offsets[vector]) - offset_zero) * offset_scale
+                vector += _PARTS
+                voted_column = np.float32(near_column) + (np.float32(offsets[vector]) - offset_zero) * offset_scale
+                down = voted_row - row
+                right = voted_column - column
+                closeness = _ONE - (down * down + right * right) / squared_reach
+                if closeness > _ZERO:
+                    weight = sigmoid(logit) * closeness * closeness
+                    total += weight
+                    total_row += weight * voted_row
+                    total_column += weight * voted_column
+    if total > _ZERO:
+        row = clamp(total_row / total, np.float32(height - 1))
+        column = clamp(total_column / total, np.float32(width - 1))
+    return row, column, total / (_DISK * squared_reach)
+
+
+@kernel
+def expected_similarity(found, densities, order, rank, squared_radius, squared_kappas, squared_error):
+    """Return the score of the pose at `rank`: what object keypoint similarity to expect of its free keypoints.
+
+    A keypoint counts by score x density^2 x A k^2 / (A k^2 + e^2): the mean of exp(-d^2 / (2 A k^2)) when the error d
+    is a Gaussian of deviation e, for a person of area A. A keypoint that a better pose has within the radius counts 0.
+    """
+    pose = order[rank]
+    top = bottom = found[pose, 0, 0]
+    left = right = found[pose, 0, 1]
+    for part in range(1, _PARTS):
+        top = min(top, found[pose, part, 0])
+        bottom = max(bottom, found[pose, part, 0])
+        left = min(left, found[pose, part, 1])
+        right = max(right, found[pose, part, 1])
+    area = _AREA_OF_BOX * (bottom - top) * (right - left)
+    total = _ZERO
+    for part in range(_PARTS):
+        row, column, score = found[pose, part]
+        is_free = True
+        for other in order[:rank]:
+            down = found[other, part, 0] - row
+            across = found[other, part, 1] - column
+            if down * down + across * across <= squared_radius:
+                is_free = False
+                break
+        if is_free:
+            spread = area * squared_kappas[part]
+            total += score * densities[pose, part] * densities[pose, part] * spread / (spread + squared_error)
+    return total / np.float32(_PARTS)
+
+
+@kernel
+def place_root(pose, root, offsets, offset_scale, offset_zero, height, width):
+    """Write row and column of the part that heatmap element `root` stands for, moved by its cell's offset."""
+    part = root % _PARTS
+    cell = root // _PARTS
+    vector = 2 * _PARTS * cell + part
+    row = np.float32(cell // width) + (np.float32(offsets[vector]) - offset_zero) * offset_scale
+    column = np.float32(cell % width) + (np.float32(offsets[vector + _PARTS]) - offset_zero) * offset_scale
+    pose[part, 0] = clamp(row, np.float32(height - 1))
+    pose[part, 1] = clamp(column, np.float32(width - 1))
+
+
+@kernel
 def trace(
     pose, walk, offsets, offset_scale, offset_zero, displacements, fwd_scale, fwd_zero, bwd_scale, bwd_zero, height,
     width, refinement_steps,
 ):  # fmt: skip
-    """Find row and column of all parts of `pose` (17, 3), outward from its root along the 16 steps of `walk` (16, 4)."""
+    """Find row and column of all parts of `pose` (17, 3), from its root along the 16 steps of `walk` (16, 4)."""
     last_row = np.float32(height - 1)
     last_column = np.float32(width - 1)
     for step in range(_EDGES):
@@ -112,32 +194,6 @@ def is_near_any(found, num_found, part, row, column, squared_radius):
 
 
 @kernel
-def sum_of_free(found, pose, order, rank, squared_radius, ranked):
-    """Sum a pose's keypoint scores, best first, without keypoints near the same part of the `rank` poses in `order`."""
-    size = 0
-    for part in range(_PARTS):
-        row, column, score = found[pose, part]
-        is_free = True
-        for other in order[:rank]:
-            down = found[other, part, 0] - row
-            right = found[other, part, 1] - column
-            if down * down + right * right <= squared_radius:
-                is_free = False
-                break
-        if is_free:
-            place = size
-            while place > 0 and ranked[place - 1] < score:
-                ranked[place] = ranked[place - 1]
-                place -= 1
-            ranked[place] = score
-            size += 1
-    total = _ZERO
-    for place in range(size):
-        total += ranked[place]
-    return total
-
-
-@kernel
 def sort_descending(scores, size, order):
     """Write the indices of the `size` scores to `order`, best first; equal scores keep their order."""
     for index in range(size):
@@ -146,107 +202,3 @@ def sort_descending(scores, size, order):
             order[place] = order[place - 1]
             place -= 1
         order[place] = index
-
-
-@kernel
-def decode_tfjs(
-    peaks, heap_scores, walks, heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale, offset_zero, displacements,
-    fwd_scale, fwd_zero, bwd_scale, bwd_zero, height, width, is_logits, score_threshold, squared_radius,
-    refinement_steps, output_stride, found, keypoints, pose_scores,
-):  # fmt: skip
-    """Fill `keypoints` (M, 17, 3) and `pose_scores` (M,) with the poses of tfjs's decoder; return how many.
-
-    `peaks` (P,) become a heap. Workspaces: `heap_scores` (P,) and `found` (M, 17, 3), float64: y, x, score.
-    """
-    waiting = 0
-    for peak in range(peaks.size):
-        score = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, peaks[peak])
-        if score >= score_threshold:
-            push_tfjs(heap_scores, peaks, waiting, score, peaks[peak])
-            waiting += 1
-    num_found = 0
-    while waiting > 0 and num_found < found.shape[0]:
-        root = pop_tfjs(heap_scores, peaks, waiting)
-        waiting -= 1
-        part = root % _PARTS
-        cell = root // _PARTS
-        pose = found[num_found]
-        y, x = anchor(cell // width, cell % width, part, offsets, offset_scale, offset_zero, width, output_stride)
-        if is_near_any(found, num_found, part, y, x, squared_radius):
-            continue
-        pose[part, 0] = y
-        pose[part, 1] = x
-        pose[part, 2] = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, root)
-        for step in range(_EDGES):
-            source, part, channel, is_bwd = walks[root % _PARTS, step]
-            scale = bwd_scale if is_bwd else fwd_scale
-            zero = bwd_zero if is_bwd else fwd_zero
-            y = pose[source, 0]
-            x = pose[source, 1]
-            vector = (nearest(y, output_stride, height) * width + nearest(x, output_stride, width)) * 4 * _EDGES + channel
-            y += (np.float32(displacements[vector]) - zero) * scale
-            x += (np.float32(displacements[vector + _EDGES]) - zero) * scale
-            for _ in range(refinement_steps):
-                row = nearest(y, output_stride, height)
-                column = nearest(x, output_stride, width)
-                y, x = anchor(row, column, part, offsets, offset_scale, offset_zero, width, output_stride)
-            cell = nearest(y, output_stride, height) * width + nearest(x, output_stride, width)
-            pose[part, 0] = y
-            pose[part, 1] = x
-            pose[part, 2] = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, cell * _PARTS + part)
-        total = 0.0
-        for part in range(_PARTS):
-            y, x, score = pose[part]
-            write_keypoint(keypoints, num_found, part, y, x, score, 1.0)
-            if keypoints[num_found, part, 2] > 0 and not is_near_any(found, num_found, part, y, x, squared_radius):
-                total += score
-        pose_scores[num_found] = total / _PARTS
-        num_found += 1
-    return num_found
-
-
-@kernel
-def decode_tfjs_single(
-    heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale, offset_zero, height, width, is_logits, output_stride,
-    best, keypoints, pose_scores,
-):  # fmt: skip
-    """Fill the one pose of tfjs's single-pose decoder: each part where its heatmap is highest. `best` (17,): workspace."""
-    for part in range(_PARTS):
-        best[part] = part
-    for index in range(_PARTS, heatmaps.size):
-        part = index % _PARTS
-        if heatmaps[index] > heatmaps[best[part]] or math.isnan(np.float32(heatmaps[best[part]])):
-            best[part] = index
-    total = 0.0
-    for part in range(_PARTS):
-        cell = best[part] // _PARTS
-        y, x = anchor(cell // width, cell % width, part, offsets, offset_scale, offset_zero, width, output_stride)
-        score = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, best[part])
-        write_keypoint(keypoints, 0, part, y, x, score, 1.0)
-        total += keypoints[0, part, 2]
-    pose_scores[0] = total / _PARTS
-
-
-@kernel
-def read_score(heatmaps, scale, zero, is_logits, index):
-    """Return the score of one heatmap element as tfjs knows it: float32, then widened."""
-    value = (np.float32(heatmaps[index]) - zero) * scale
-    return np.float64(sigmoid(value) if is_logits else value)
-
-
-@kernel
-def anchor(row, column, part, offsets, scale, zero, width, output_stride):
-    """Return y and x, in input pixels, of the part that a cell's offset points to."""
-    vector = 2 * _PARTS * (row * width + column) + part
-    y = row * output_stride + (np.float32(offsets[vector]) - zero) * scale
-    x = column * output_stride + (np.float32(offsets[vector + _PARTS]) - zero) * scale
-    return np.float64(y), np.float64(x)
-
-
-@kernel
-def nearest(position, output_stride, size):
-    """Return the row or column nearest to a position in pixels, halves up, inside the grid; NaN is 0."""
-    place = np.floor(position / output_stride + 0.5)
-    if not place > 0:
-        return 0
-    return int(place) if place < size - 1 else size - 1

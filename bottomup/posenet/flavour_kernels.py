@@ -1,0 +1,197 @@
+"""Loops of the named flavours: libcoral's decoder and tfjs's."""
+
+import math
+
+import numpy as np
+
+from bottomup.kernels.heaps import pop_std, pop_tfjs, push_std, push_tfjs
+from bottomup.kernels.jit import kernel
+from bottomup.kernels.sampling import find_corners, sample, sigmoid, write_keypoint
+from bottomup.posenet.kernels import is_near_any, place_root, sort_descending, trace
+
+_PARTS = 17
+_EDGES = 16
+_ZERO = np.float32(0)
+
+
+@kernel
+def decode_coral(
+    peaks, heap_scores, walks, heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale, offset_zero, displacements,
+    fwd_scale, fwd_zero, bwd_scale, bwd_zero, height, width, score_threshold, squared_radius, refinement_steps,
+    output_stride, found, found_scores, order, ranked, keypoints, pose_scores,
+):  # fmt: skip
+    """Fill `keypoints` (M, 17, 3) and `pose_scores` (M,) with the poses of libcoral's decoder; return how many.
+
+    `peaks` (P,) become a heap. Workspaces: `heap_scores` (P,), `found` (M, 17, 3) for row, column, score of poses in
+    the order of their roots, `found_scores` (M,), `order` (M,), `ranked` (17,). Vectors are in cells: their scales are
+    already divided by the stride.
+    """
+    for peak in range(peaks.size):
+        logit = (np.float32(heatmaps[peaks[peak]]) - heatmap_zero) * heatmap_scale
+        push_std(heap_scores, peaks, peak, logit, peaks[peak])
+    num_found = 0
+    waiting = peaks.size
+    while waiting > 0 and num_found < found.shape[0]:
+        root = pop_std(heap_scores, peaks, waiting)
+        waiting -= 1
+        pose = found[num_found]
+        part = root % _PARTS
+        place_root(pose, root, offsets, offset_scale, offset_zero, height, width)
+        if is_near_any(found, num_found, part, pose[part, 0], pose[part, 1], squared_radius):
+            continue
+        trace(
+            pose, walks[part], offsets, offset_scale, offset_zero, displacements, fwd_scale, fwd_zero, bwd_scale,
+            bwd_zero, height, width, refinement_steps,
+        )  # fmt: skip
+        for part in range(_PARTS):
+            corners = find_corners(pose[part, 0], pose[part, 1], width)
+            pose[part, 2] = sigmoid(sample(heatmaps, heatmap_scale, heatmap_zero, _PARTS, part, corners))
+        score = sum_of_free(found, num_found, order, 0, squared_radius, ranked) / np.float32(_PARTS)
+        if score >= score_threshold:
+            found_scores[num_found] = score
+            num_found += 1
+    sort_descending(found_scores, num_found, order)
+    for rank in range(num_found):
+        total = sum_of_free(found, order[rank], order, rank, squared_radius, ranked)
+        found_scores[order[rank]] = total / np.float32(_PARTS)
+    sort_descending(found_scores, num_found, order)
+    for rank in range(num_found):
+        if not found_scores[order[rank]] >= score_threshold:
+            return rank
+        pose_scores[rank] = found_scores[order[rank]]
+        for part in range(_PARTS):
+            row, column, score = found[order[rank], part]
+            write_keypoint(keypoints, rank, part, row, column, score, output_stride)
+    return num_found
+
+
+@kernel
+def sum_of_free(found, pose, order, rank, squared_radius, ranked):
+    """Sum a pose's keypoint scores, best first, without keypoints near the same part of the `rank` poses in `order`."""
+    size = 0
+    for part in range(_PARTS):
+        row, column, score = found[pose, part]
+        is_free = True
+        for other in order[:rank]:
+            down = found[other, part, 0] - row
+            right = found[other, part, 1] - column
+            if down * down + right * right <= squared_radius:
+                is_free = False
+                break
+        if is_free:
+            place = size
+            while place > 0 and ranked[place - 1] < score:
+                ranked[place] = ranked[place - 1]
+                place -= 1
+            ranked[place] = score
+            size += 1
+    total = _ZERO
+    for place in range(size):
+        total += ranked[place]
+    return total
+
+
+@kernel
+def decode_tfjs(
+    peaks, heap_scores, walks, heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale, offset_zero, displacements,
+    fwd_scale, fwd_zero, bwd_scale, bwd_zero, height, width, is_logits, score_threshold, squared_radius,
+    refinement_steps, output_stride, found, keypoints, pose_scores,
+):  # fmt: skip
+    """Fill `keypoints` (M, 17, 3) and `pose_scores` (M,) with the poses of tfjs's decoder; return how many.
+
+    `peaks` (P,) become a heap. Workspaces: `heap_scores` (P,) and `found` (M, 17, 3), float64: y, x, score.
+    """
+    waiting = 0
+    for peak in range(peaks.size):
+        score = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, peaks[peak])
+        if score >= score_threshold:
+            push_tfjs(heap_scores, peaks, waiting, score, peaks[peak])
+            waiting += 1
+    num_found = 0
+    while waiting > 0 and num_found < found.shape[0]:
+        root = pop_tfjs(heap_scores, peaks, waiting)
+        waiting -= 1
+        part = root % _PARTS
+        cell = root // _PARTS
+        pose = found[num_found]
+        y, x = anchor(cell // width, cell % width, part, offsets, offset_scale, offset_zero, width, output_stride)
+        if is_near_any(found, num_found, part, y, x, squared_radius):
+            continue
+        pose[part, 0] = y
+        pose[part, 1] = x
+        pose[part, 2] = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, root)
+        for step in range(_EDGES):
+            source, part, channel, is_bwd = walks[root % _PARTS, step]
+            scale = bwd_scale if is_bwd else fwd_scale
+            zero = bwd_zero if is_bwd else fwd_zero
+            y = pose[source, 0]
+            x = pose[source, 1]
+            vector = (
+                nearest(y, output_stride, height) * width + nearest(x, output_stride, width)
+            ) * 4 * _EDGES + channel
+            y += (np.float32(displacements[vector]) - zero) * scale
+            x += (np.float32(displacements[vector + _EDGES]) - zero) * scale
+            for _ in range(refinement_steps):
+                row = nearest(y, output_stride, height)
+                column = nearest(x, output_stride, width)
+                y, x = anchor(row, column, part, offsets, offset_scale, offset_zero, width, output_stride)
+            cell = nearest(y, output_stride, height) * width + nearest(x, output_stride, width)
+            pose[part, 0] = y
+            pose[part, 1] = x
+            pose[part, 2] = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, cell * _PARTS + part)
+        total = 0.0
+        for part in range(_PARTS):
+            y, x, score = pose[part]
+            write_keypoint(keypoints, num_found, part, y, x, score, 1.0)
+            if keypoints[num_found, part, 2] > 0 and not is_near_any(found, num_found, part, y, x, squared_radius):
+                total += score
+        pose_scores[num_found] = total / _PARTS
+        num_found += 1
+    return num_found
+
+
+@kernel
+def decode_tfjs_single(
+    heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale, offset_zero, height, width, is_logits, output_stride,
+    best, keypoints, pose_scores,
+):  # fmt: skip
+    """Fill the one pose of tfjs's single-pose decoder: each part where its heatmap is highest (`best`: (17,) workspace)."""
+    for part in range(_PARTS):
+        best[part] = part
+    for index in range(_PARTS, heatmaps.size):
+        part = index % _PARTS
+        if heatmaps[index] > heatmaps[best[part]] or math.isnan(np.float32(heatmaps[best[part]])):
+            best[part] = index
+    total = 0.0
+    for part in range(_PARTS):
+        cell = best[part] // _PARTS
+        y, x = anchor(cell // width, cell % width, part, offsets, offset_scale, offset_zero, width, output_stride)
+        score = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, best[part])
+        write_keypoint(keypoints, 0, part, y, x, score, 1.0)
+        total += keypoints[0, part, 2]
+    pose_scores[0] = total / _PARTS
+
+
+@kernel
+def read_score(heatmaps, scale, zero, is_logits, index):
+    """Return the score of one heatmap element as tfjs knows it: float32, then widened."""
+    value = (np.float32(heatmaps[index]) - zero) * scale
+    return np.float64(sigmoid(value) if is_logits else value)
+
+
+@kernel
+def anchor(row, column, part, offsets, scale, zero, width, output_stride):
+    """Return y and x, in input pixels, of the part that a cell's offset points to."""
+    vector = 2 * _PARTS * (row * width + column) + part
+    y = row * output_stride + (np.float32(offsets[vector]) - zero) * scale
+    x = column * output_stride + (np.float32(offsets[vector + _PARTS]) - zero) * scale
+    return np.float64(y), np.float64(x)
+
+
+@kernel
+def nearest(position, output_stride, size):
+    """Return the row or column nearest to a position in pixels, halves up, inside the grid; NaN is 0."""
+    place = np.floor(position / output_stride + 0.5)
+    if not place > 0:
+        return 0
+    return int(place) if place < size - 1 else size - 1

@@ -1,0 +1,244 @@
+"""The named flavours: what libcoral and tfjs answer, exactly."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from bottomup.batch import map_on_threads
+from bottomup.posenet.fields import NUM_PARTS, PoseNetFields, Tensors
+from bottomup.posenet.roots import as_posenet_fields, check, find_roots, walks
+from bottomup.poses import Poses
+from bottomup.skeletons import COCO17
+
+
+@dataclass(frozen=True)
+class CoralDecoder:
+    """Decode exactly as Coral's PosenetDecoderOp does (libcoral, with its backward edges as fixed there in 2021).
+
+    Bilinear samples, best root first, keypoints refined by short offsets,
+    soft NMS over keypoints. Make it with `PoseNetDecoder.coral()`.
+
+    Attributes
+    ----------
+    max_poses : int
+        Most poses to find; Coral's `max_detections`.
+    score_threshold : float
+        Lowest score, in [0, 1], of a root, of a pose, and of a pose after soft NMS.
+    nms_radius : float
+        Input pixels within which two keypoints of one part are one.
+    refinement_steps : int
+        Short-offset steps after each displacement; 5 upstream.
+    local_maximum_radius : int
+        Half-width, in cells, of the window in which a root is highest; 1 upstream.
+
+    References
+    ----------
+    google-coral/libcoral, `coral/pose_estimation/posenet_decoder.cc`, commit 6589d0b.
+    """
+
+    max_poses: int = 10
+    score_threshold: float = 0.2
+    nms_radius: float = 10.0
+    refinement_steps: int = 5
+    local_maximum_radius: int = 1
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def decode(self, fields: PoseNetFields) -> Poses:
+        """Return the poses of one image, best first, in input pixels.
+
+        Parameters
+        ----------
+        fields : PoseNetFields
+            One image's network outputs, float or quantised. Heatmaps of scores are turned into logits first.
+
+        Returns
+        -------
+        Poses
+            At most `max_poses` of COCO-17 parts; none where nobody is found.
+
+        Raises
+        ------
+        InputError
+            If `fields` is not a PoseNetFields.
+        """
+        from bottomup.posenet.flavour_kernels import decode_coral
+
+        tensors = as_posenet_fields(fields).as_logits.tensors
+        height, width = fields.grid
+        peaks = find_roots(tensors, height, width, _coral_logit(self.score_threshold), self.local_maximum_radius, False)
+        count = len(peaks)
+        if count == 0:
+            return Poses.empty(COCO17)
+        most = min(self.max_poses, count)
+        stride = np.float32(fields.output_stride)
+        per_stride = np.float32(1) / stride
+        radius = np.float32(self.nms_radius) / stride
+        keypoints, scores = np.empty((most, NUM_PARTS, 3), np.float32), np.empty(most, np.float32)
+        found = decode_coral(
+            peaks,
+            np.empty(count, np.float32),
+            walks(),
+            tensors.heatmaps,
+            tensors.heatmap_scale,
+            tensors.heatmap_zero,
+            tensors.offsets,
+            tensors.offset_scale * per_stride,
+            tensors.offset_zero,
+            tensors.displacements,
+            tensors.fwd_scale * per_stride,
+            tensors.fwd_zero,
+            tensors.bwd_scale * per_stride,
+            tensors.bwd_zero,
+            height,
+            width,
+            np.float32(self.score_threshold),
+            radius * radius,
+            self.refinement_steps,
+            stride,
+            np.empty((most, NUM_PARTS, 3), np.float32),
+            np.empty(most, np.float32),
+            np.empty(most, np.int64),
+            np.empty(NUM_PARTS, np.float32),
+            keypoints,
+            scores,
+        )
+        return Poses(keypoints[:found], scores[:found], COCO17)
+
+    def decode_batch(self, fields: Iterable[PoseNetFields], *, threads: int = 1) -> list[Poses]:
+        """Return `decode` of every item, in order, on that many threads."""
+        return map_on_threads(self.decode, fields, threads)
+
+
+@dataclass(frozen=True)
+class TfjsDecoder:
+    """Decode exactly as TensorFlow.js PoseNet 2.2 does.
+
+    Nearest-cell samples, greedy from the best root along the tree. Poses come
+    in the order of their roots, so their scores need not descend. Make it
+    with `PoseNetDecoder.tfjs()`.
+
+    Attributes
+    ----------
+    max_poses : int
+        Most poses to find. 1 is tfjs's single-pose decoder: each part where
+        its heatmap is highest, always one pose, no thresholds.
+    score_threshold : float
+        Lowest score, in [0, 1], of a root. Poses have none.
+    nms_radius : float
+        Input pixels within which two keypoints of one part are one.
+    refinement_steps : int
+        Short-offset steps after each displacement; 2 upstream.
+    local_maximum_radius : int
+        Half-width, in cells, of the window in which a root is highest; 1 upstream.
+
+    References
+    ----------
+    tensorflow/tfjs-models, `posenet/src/multi_pose/decode_multiple_poses.ts`, commit 18a7342.
+    """
+
+    max_poses: int = 5
+    score_threshold: float = 0.5
+    nms_radius: float = 20.0
+    refinement_steps: int = 2
+    local_maximum_radius: int = 1
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def decode(self, fields: PoseNetFields) -> Poses:
+        """Return the poses of one image, in tfjs's order, in input pixels.
+
+        Parameters
+        ----------
+        fields : PoseNetFields
+            One image's network outputs, float or quantised.
+
+        Returns
+        -------
+        Poses
+            At most `max_poses` of COCO-17 parts. Positions may lie outside the image, as upstream.
+
+        Raises
+        ------
+        InputError
+            If `fields` is not a PoseNetFields.
+        """
+        from bottomup.posenet.flavour_kernels import decode_tfjs, decode_tfjs_single
+
+        tensors = as_posenet_fields(fields).tensors
+        height, width = fields.grid
+        if tensors.heatmaps.size == 0:
+            return Poses.empty(COCO17)
+        if fields.logits and _scores_tie(tensors):
+            tensors = fields.as_floats.tensors
+        heatmaps = (tensors.heatmaps, tensors.heatmap_scale, tensors.heatmap_zero)
+        offsets = (tensors.offsets, tensors.offset_scale, tensors.offset_zero)
+        stride = fields.output_stride
+        if self.max_poses == 1:
+            keypoints, scores = np.empty((1, NUM_PARTS, 3), np.float32), np.empty(1, np.float32)
+            best = np.empty(NUM_PARTS, np.int64)
+            decode_tfjs_single(*heatmaps, *offsets, height, width, fields.logits, stride, best, keypoints, scores)
+            return Poses(keypoints, scores, COCO17)
+        lowest = _tfjs_lowest(self.score_threshold, fields.logits)
+        peaks = find_roots(tensors, height, width, lowest, self.local_maximum_radius, fields.logits)
+        count = len(peaks)
+        most = min(self.max_poses, count)
+        keypoints, scores = np.empty((most, NUM_PARTS, 3), np.float32), np.empty(most, np.float32)
+        found = decode_tfjs(
+            peaks,
+            np.empty(count, np.float64),
+            walks(),
+            *heatmaps,
+            *offsets,
+            tensors.displacements,
+            tensors.fwd_scale,
+            tensors.fwd_zero,
+            tensors.bwd_scale,
+            tensors.bwd_zero,
+            height,
+            width,
+            fields.logits,
+            float(self.score_threshold),
+            float(self.nms_radius) ** 2,
+            self.refinement_steps,
+            stride,
+            np.empty((most, NUM_PARTS, 3), np.float64),
+            keypoints,
+            scores,
+        )
+        return Poses(keypoints[:found], scores[:found], COCO17)
+
+    def decode_batch(self, fields: Iterable[PoseNetFields], *, threads: int = 1) -> list[Poses]:
+        """Return `decode` of every item, in order, on that many threads."""
+        return map_on_threads(self.decode, fields, threads)
+
+
+@lru_cache(maxsize=256)
+def _coral_logit(score: float) -> float:
+    """Return the logit of a score as libcoral computes it: in double precision, then float32."""
+    return float(np.float32(-np.log(1.0 / (score + 1e-6) - 1.0))) if score < 1 else np.inf
+
+
+def _tfjs_lowest(score: float, is_logits: bool) -> float:
+    """Return a value just below the heatmap values that reach `score`; the kernel compares scores once more."""
+    if not is_logits:
+        return score - 1e-6
+    if score <= 0:
+        return -np.inf
+    return np.log(score / (1 - score)) - 1e-2 if score < 1 else 16.0
+
+
+@lru_cache(maxsize=256)
+def _level_scores_tie(scale: np.float32, zero: np.float32) -> bool:
+    """Tell whether two of the 256 levels have one float32 score."""
+    logits = (np.arange(256, dtype=np.float32) - zero) * scale
+    scores = np.float32(1) / (np.float32(1) + np.exp(-logits))
+    return len(np.unique(scores)) < 256
+
+
+def _scores_tie(tensors: Tensors) -> bool:
+    return tensors.heatmaps.dtype == np.uint8 and _level_scores_tie(tensors.heatmap_scale, tensors.heatmap_zero)

@@ -1,0 +1,93 @@
+"""What every PoseNet decoder does before its loops: check, find roots, lay out the walk through the tree."""
+
+from dataclasses import fields as fields_of
+from functools import cache, lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bottomup.checks import as_number
+from bottomup.errors import InputError
+from bottomup.posenet.fields import EDGES, NUM_EDGES, NUM_PARTS, PoseNetFields, Tensors
+
+_PEAKS_TO_START_WITH = 1024
+
+
+def check(decoder: Any) -> None:
+    """Refuse parameters of a decoder, a frozen dataclass, that cannot be; bring the rest to plain int and float."""
+    for parameter in fields_of(decoder):
+        name, value = parameter.name, getattr(decoder, parameter.name)
+        low = 0 if name in ("refinement_steps", "vote_passes") else 1
+        if isinstance(parameter.default, int):
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
+                raise InputError(f"{name} must be a whole number, at least {low}, got {value!r}")
+            object.__setattr__(decoder, name, int(value))
+            continue
+        number = as_number(value, name)
+        if name in ("score_threshold", "min_vote_score", "min_pose_score"):
+            if not 0 <= number <= 1:
+                raise InputError(f"{name} must be a score in [0, 1], got {value!r}")
+        elif not (number > 0 or (number == 0 and name == "nms_radius")):
+            raise InputError(f"{name} must be a length above 0, got {value!r}")
+        object.__setattr__(decoder, name, number)
+
+
+def as_posenet_fields(fields: Any) -> PoseNetFields:
+    """Return `fields`, or say what to pass instead."""
+    if not isinstance(fields, PoseNetFields):
+        raise InputError(
+            f"fields must be PoseNetFields, got {type(fields).__name__}: "
+            "build them with PoseNetFields.from_mid_offsets or from_displacements"
+        )
+    return fields
+
+
+def find_roots(
+    tensors: Tensors, height: int, width: int, lowest: float, radius: int, compare_scores: bool
+) -> NDArray[np.int64]:
+    """Return the flat indices of heatmap peaks whose real value reaches `lowest`."""
+    from bottomup.kernels.peaks import find_peaks_f32, find_peaks_u8
+
+    radius = min(radius, max(height, width))
+    peaks = np.empty(_PEAKS_TO_START_WITH, np.int64)
+    while True:
+        if tensors.heatmaps.dtype == np.uint8:
+            level = _lowest_level(tensors.heatmap_scale, tensors.heatmap_zero, lowest)
+            count = find_peaks_u8(tensors.heatmaps, tensors.words, height, width, NUM_PARTS, level, radius, peaks)
+        else:
+            count = find_peaks_f32(
+                tensors.heatmaps, height, width, NUM_PARTS, np.float32(lowest), radius, compare_scores, peaks
+            )
+        if count <= len(peaks):
+            return peaks[:count]
+        peaks = np.empty(count, np.int64)
+
+
+@lru_cache(maxsize=256)
+def _lowest_level(scale: np.float32, zero: np.float32, lowest: float) -> int:
+    """Return the first of the 256 levels whose real value reaches `lowest`, 256 if none does."""
+    values = (np.arange(256, dtype=np.float32) - zero) * scale
+    return int(np.count_nonzero(~(values >= np.float32(lowest))))
+
+
+@cache
+def walks() -> NDArray[np.int64]:
+    """Return (17, 16, 4): from each root, breadth first, steps of (source, target, displacement channel, is backward).
+
+    The edges form a tree: each part is reached along one path, so that the
+    order of steps changes nothing and upstream's queues can be done without.
+    """
+    table = np.empty((NUM_PARTS, NUM_EDGES, 4), np.int64)
+    for root in range(NUM_PARTS):
+        reached, steps = [root], []
+        for source in reached:
+            for edge, (parent, child) in enumerate(EDGES):
+                if source == parent and child not in reached:
+                    steps.append((source, child, edge, 0))
+                    reached.append(child)
+                elif source == child and parent not in reached:
+                    steps.append((source, parent, 2 * NUM_EDGES + edge, 1))
+                    reached.append(parent)
+        table[root] = steps
+    return table
