@@ -188,4 +188,4 @@ def logit(score: float) -> float:
 @lru_cache(maxsize=1)
 def squared_kappas() -> NDArray[np.float32]:
     """Return COCO's squared constants per part, (2 sigma)^2."""
-    return (4 * np.square(COCO17.sigmas)).astype(np.float32)
+    return np.array([4 * sigma**2 for sigma in COCO17.sigmas or ()], np.float32)

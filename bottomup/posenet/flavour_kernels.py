@@ -155,7 +155,7 @@ def decode_tfjs_single(
     heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale, offset_zero, height, width, is_logits, output_stride,
     best, keypoints, pose_scores,
 ):  # fmt: skip
-    """Fill the one pose of tfjs's single-pose decoder: each part where its heatmap is highest (`best`: (17,) workspace)."""
+    """Fill one pose as tfjs's single-pose decoder: parts where they are highest. `best` (17,) is workspace."""
     for part in range(_PARTS):
         best[part] = part
     for index in range(_PARTS, heatmaps.size):
