@@ -1,0 +1,238 @@
+"""The PoseNet decoders against their definition, and on fields that no network should give."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import bottomup as bu
+from bottomup.posenet import reference
+
+P = bu.PoseNetDecoder
+FLAVOURS = {"best": P(), "coral": P.coral(), "tfjs": P.tfjs(), "tfjs_single": P.tfjs(max_poses=1)}
+flavours = pytest.mark.parametrize("decoder", FLAVOURS.values(), ids=FLAVOURS)
+decoders = st.one_of(
+    st.builds(P, max_poses=st.integers(1, 6), nms_radius=st.sampled_from([0.0, 8.0, 20.0]), vote_passes=st.integers(1, 2)),
+    st.builds(P.coral, max_poses=st.integers(1, 6), score_threshold=st.sampled_from([0.0, 0.2, 0.5]), nms_radius=st.sampled_from([0.0, 10.0])),
+    st.builds(P.tfjs, max_poses=st.integers(1, 6), score_threshold=st.sampled_from([0.0, 0.5, 0.9]), local_maximum_radius=st.integers(1, 2)),
+)  # fmt: skip
+
+
+@st.composite
+def quantized_fields(draw):
+    """Small fields of few levels: plateaus and ties are the rule."""
+    height, width = draw(st.integers(1, 6)), draw(st.integers(1, 6))
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    num_levels = draw(st.sampled_from([1, 2, 5, 200]))
+
+    def field(channels, scale):
+        levels = random.integers(0, num_levels, (height, width, channels)) * (250 // num_levels)
+        return bu.Quantized(levels.astype(np.uint8), scale, draw(st.sampled_from([0, 110, 128])))
+
+    fields = [field(17, 0.047), field(34, draw(st.sampled_from([0.1, 0.39]))), field(64, 1.3)]
+    if draw(st.booleans()):
+        fields = [tensor.dequantize() for tensor in fields]
+    return bu.PoseNetFields.from_mid_offsets(*fields, output_stride=draw(st.sampled_from([8, 16])))
+
+
+def assert_same(poses, expected):
+    assert len(poses) == len(expected)
+    np.testing.assert_allclose(poses.keypoints, expected.keypoints, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(poses.scores, expected.scores, rtol=1e-4, atol=1e-6)
+
+
+@settings(max_examples=150, deadline=None)
+@given(quantized_fields(), decoders)
+def test_kernels_answer_as_the_definition(fields, decoder):
+    assert_same(decoder.decode(fields), reference.decode(fields, decoder))
+
+
+@flavours
+def test_kernels_answer_as_the_definition_on_people(decoder):
+    fields = people(3)
+    assert_same(decoder.decode(fields), reference.decode(fields, decoder))
+
+
+def people(count, **options):
+    known = bu.synthetic.random_poses(count, input_size=(321, 241), seed=count)
+    return bu.synthetic.posenet_fields(known, input_size=(321, 241), **options)
+
+
+@pytest.mark.parametrize("decoder", [P(), P.coral(nms_radius=10)], ids=["best", "coral"])
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_rendered_people_come_back(decoder, count):
+    known = bu.synthetic.random_poses(count, input_size=(641, 481), seed=7)
+    poses = decoder.decode(bu.synthetic.posenet_fields(known, input_size=(641, 481)))
+    poses = poses[poses.scores > 0.3]
+    assert len(poses) == count
+    distances = np.linalg.norm(poses.xy[:, None] - known.xy[None], axis=-1).mean(axis=2)
+    assert sorted(distances.argmin(axis=1)) == list(range(count))
+    assert distances.min(axis=1).max() < 1.0
+
+
+@flavours
+def test_levels_and_their_real_numbers_decode_alike(decoder):
+    tensors = [np.random.default_rng(1).integers(0, 256, (7, 9, channels), np.uint8) for channels in (17, 34, 64)]
+    quantized = [bu.Quantized(levels, 0.05, 128) for levels in tensors]
+    expected = decoder.decode(bu.PoseNetFields.from_mid_offsets(*quantized))
+    assert len(expected)
+    signed = [bu.Quantized((levels ^ 128).view(np.int8), 0.05, 0) for levels in tensors]
+    assert_same(decoder.decode(bu.PoseNetFields.from_mid_offsets(*signed)), expected)
+    real = [tensor.dequantize() for tensor in quantized]
+    assert_same(decoder.decode(bu.PoseNetFields.from_mid_offsets(*real)), expected)
+    mixed = [real[0], quantized[1], quantized[2]]
+    assert_same(decoder.decode(bu.PoseNetFields.from_mid_offsets(*mixed)), expected)
+    first, second = (bu.Quantized(tensors[2][..., half], 0.05, 128) for half in (slice(32), slice(32, None)))
+    assert_same(decoder.decode(bu.PoseNetFields.from_displacements(*quantized[:2], first, second)), expected)
+
+
+@flavours
+def test_scores_and_their_logits_decode_alike(decoder):
+    logits = np.random.default_rng(2).normal(size=(6, 7, 17)).astype(np.float32) * 3
+    rest = [np.random.default_rng(3).normal(size=(6, 7, channels)).astype(np.float32) * 9 for channels in (34, 64)]
+    from_logits = decoder.decode(bu.PoseNetFields.from_mid_offsets(logits, *rest))
+    scores = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    from_scores = decoder.decode(bu.PoseNetFields.from_mid_offsets(scores, *rest, logits=False))
+    assert len(from_logits) == len(from_scores) > 0
+    np.testing.assert_allclose(from_scores.keypoints, from_logits.keypoints, rtol=1e-3, atol=1e-2)
+
+
+@flavours
+def test_fields_shifted_by_a_cell_shift_poses_by_a_stride(decoder):
+    fields = people(2)
+    tensors = (fields.heatmaps, fields.offsets, fields.displacements_fwd, fields.displacements_bwd)
+    shifted = [np.pad(tensor, ((0, 0), (1, 0), (0, 0)), mode="edge") for tensor in tensors]
+    shifted[0][:, 0] = -9
+    poses = decoder.decode(fields)
+    moved = decoder.decode(bu.PoseNetFields.from_displacements(*shifted))
+    confident = poses.scores > 0.5
+    np.testing.assert_allclose(moved[confident].xy, poses[confident].xy + (16, 0), atol=1e-2)
+
+
+def test_mirrored_fields_give_mirrored_poses():
+    fields = people(2)
+    skeleton = bu.COCO17
+    mirrored_parts = list(skeleton.mirror)
+    edges = bu.posenet.fields.EDGES
+    mirrored_edges = [edges.index((skeleton.mirror[a], skeleton.mirror[b])) for a, b in edges]
+
+    def mirror(tensor, channels):
+        vectors = tensor[:, ::-1].reshape(*tensor.shape[:2], 2, -1)[..., channels]
+        return (vectors * np.array([1, -1])[:, None]).reshape(tensor.shape)
+
+    mirrored = bu.PoseNetFields.from_displacements(
+        fields.heatmaps[:, ::-1, mirrored_parts],
+        mirror(fields.offsets, mirrored_parts),
+        mirror(fields.displacements_fwd, mirrored_edges),
+        mirror(fields.displacements_bwd, mirrored_edges),
+    )
+    poses, seen = P().decode(fields), P().decode(mirrored).mirrored(width=321, swap_sides=True)
+    np.testing.assert_allclose(seen[seen.scores > 0.5].xy, poses[poses.scores > 0.5].xy, atol=0.1)
+
+
+HOSTILE = {
+    "nan in places": lambda random, shape: np.where(random.random(shape) < 0.2, np.nan, random.normal(size=shape) * 5),
+    "infinite": lambda random, shape: random.choice([np.inf, -np.inf, 3.0, -3.0], shape),
+    "huge": lambda random, shape: random.choice([1e30, -1e30, 1.0], shape),
+    "equal": lambda random, shape: np.full(shape, 2.0),
+    "zero": lambda random, shape: np.zeros(shape),
+}
+
+
+@flavours
+@pytest.mark.parametrize("grid", [(1, 1), (1, 7), (5, 4), (0, 3), (0, 0)], ids=str)
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_fields_give_poses_or_nobody(decoder, kind, grid):
+    random = np.random.default_rng(5)
+    tensors = [HOSTILE[kind](random, (*grid, channels)).astype(np.float32) for channels in (17, 34, 64)]
+    poses = decoder.decode(bu.PoseNetFields.from_mid_offsets(*tensors))
+    found = ~np.isnan(poses.xy).any(axis=2)
+    assert np.isfinite(poses.scores).all()
+    assert np.isfinite(poses.keypoints[found]).all()
+    assert (poses.keypoint_scores[~found] == 0).all()
+    assert ((poses.keypoint_scores >= 0) & (poses.keypoint_scores <= 1)).all()
+
+
+@flavours
+def test_hostile_offsets_on_real_heatmaps_stay_in_the_grid(decoder):
+    random = np.random.default_rng(6)
+    fields = people(3)
+    for value in (np.nan, np.inf, -np.inf, 1e30, -1e30):
+        vectors = [np.where(random.random(t.shape) < 0.5, np.float32(value), t) for t in (fields.offsets, fields.displacements_fwd, fields.displacements_bwd)]  # fmt: skip
+        poses = decoder.decode(bu.PoseNetFields.from_displacements(fields.heatmaps, *vectors))
+        assert len(poses) == len(poses.scores)
+        assert np.isfinite(poses.scores).all()
+
+
+@flavours
+def test_nobody_is_found_where_all_is_dark(decoder):
+    tensors = (np.full((5, 6, 17), -20.0), np.zeros((5, 6, 34)), np.zeros((5, 6, 64)))
+    expected = 1 if decoder == P.tfjs(max_poses=1) else 0
+    assert len(decoder.decode(bu.PoseNetFields.from_mid_offsets(*tensors))) == expected
+
+
+@flavours
+def test_more_peaks_than_the_first_workspace_holds_are_all_seen(decoder):
+    heatmaps = np.full((30, 30, 17), 3.0, np.float32)
+    fields = bu.PoseNetFields.from_mid_offsets(heatmaps, np.zeros((30, 30, 34)), np.zeros((30, 30, 64)))
+    assert_same(decoder.decode(fields), reference.decode(fields, decoder))
+
+
+@flavours
+def test_inputs_are_never_written_to(decoder):
+    fields = people(2)
+    tensors = [np.asarray(t).copy() for t in (fields.heatmaps, fields.offsets, fields.displacements_fwd, fields.displacements_bwd)]  # fmt: skip
+    for tensor in tensors:
+        tensor.setflags(write=False)
+    poses = decoder.decode(bu.PoseNetFields.from_displacements(*tensors))
+    assert_same(poses, decoder.decode(fields))
+
+
+@flavours
+def test_threads_agree_with_one_thread(decoder):
+    batch = [people(count) for count in (1, 2, 3, 4)] * 4
+    expected = [decoder.decode(fields) for fields in batch]
+    for poses, same in zip(decoder.decode_batch(batch, threads=4), expected, strict=True):
+        np.testing.assert_array_equal(poses.keypoints, same.keypoints)
+    with ThreadPoolExecutor(4) as pool:
+        for poses, same in zip(pool.map(decoder.decode, batch), expected, strict=True):
+            np.testing.assert_array_equal(poses.keypoints, same.keypoints)
+
+
+def test_our_own_scores_descend_and_lie_in_0_to_1():
+    scores = P().decode(people(5)).scores
+    assert (np.diff(scores) <= 0).all()
+    assert scores.min() >= 0
+    assert scores.max() < 1
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"max_poses": 0}, "max_poses must be a whole number, at least 1, got 0"),
+        ({"max_poses": 2.5}, "max_poses must be a whole number"),
+        ({"score_threshold": 1.5}, r"score_threshold must be a score in \[0, 1\], got 1.5"),
+        ({"score_threshold": float("nan")}, "score_threshold must be a score"),
+        ({"nms_radius": -1}, "nms_radius must be a length above 0, got -1"),
+        ({"nms_radius": "wide"}, "nms_radius must be one number, got 'wide'"),
+    ],
+)
+def test_parameters_that_cannot_be_are_refused(parameters, message):
+    for make in (P, P.coral, P.tfjs):
+        with pytest.raises(bu.InputError, match=message):
+            make(**parameters)
+
+
+@flavours
+def test_anything_but_fields_is_refused_with_the_way_out(decoder):
+    with pytest.raises(
+        bu.InputError, match=r"fields must be PoseNetFields, got ndarray: build them with PoseNetFields\.from"
+    ):
+        decoder.decode(np.zeros((3, 3, 17)))
+
+
+def test_a_decoder_is_its_parameters():
+    assert P.coral(max_poses=3) == P.coral(max_poses=3) != P.coral()
+    assert "max_poses=3" in repr(P.tfjs(max_poses=3))
