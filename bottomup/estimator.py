@@ -1,0 +1,334 @@
+"""A model and its decoder: images in, poses out."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bottomup.checks import Field
+from bottomup.errors import InputError, ModelError
+from bottomup.geometry import ImageSize, Letterbox, Placement, Resize, lay_out
+from bottomup.opencv import read_image
+from bottomup.posenet.fields import PoseNetFields
+from bottomup.poses import Poses
+from bottomup.skeletons import COCO17, Skeleton
+from bottomup.tflite.graph import DecoderOptions
+from bottomup.tflite.inputs import ChannelOrder, InputRule, as_input_rule, input_tensor
+from bottomup.tflite.outputs import family_of, output_stride, posenet_names, read_outputs
+from bottomup.tflite.runtime import Network
+
+#: Images that `batch` reads before the network asks for them, and poses that wait behind it.
+AHEAD = 2
+
+
+class Decoder(Protocol):
+    """Whatever turns fields into poses."""
+
+    def decode(self, fields: Any) -> Poses:
+        """Return the poses, in input pixels."""
+
+
+class Prepared(NamedTuple):
+    """An image as the network takes it."""
+
+    tensor: NDArray[Any]  #: (1, H, W, 3)
+    placement: Placement
+    image_size: ImageSize
+
+
+@dataclass(frozen=True, eq=False)
+class PoseEstimator:
+    """A network, the way images are laid into its input, and the way poses come out.
+
+    `bottomup.load` makes one. Threads may share it: the network serves one
+    at a time.
+
+    Attributes
+    ----------
+    path : Path
+        The model file.
+    network : Network
+        What runs it.
+    decoder : Decoder, optional
+        What turns its outputs into poses; None where the model does.
+    resize : Letterbox or Stretch
+        How an image comes into the network's input.
+    scaling : InputRule
+        What real numbers stand for its pixels.
+    output_stride : float, optional
+        Input pixels per cell; None where the model decodes.
+    skeleton : Skeleton
+        Names the parts.
+
+    Examples
+    --------
+    >>> import bottomup as bu
+    >>> estimator = bu.load("posenet_mobilenet_v1_075_481_641_quant_decoder.tflite")  # doctest: +SKIP
+    >>> estimator("street.jpg").scores  # doctest: +SKIP
+    array([0.71, 0.64], dtype=float32)
+    """
+
+    path: Path
+    network: Network
+    decoder: Decoder | None
+    resize: Resize
+    scaling: InputRule
+    output_stride: float | None
+    skeleton: Skeleton
+
+    @property
+    def input_size(self) -> ImageSize:
+        """Width and height of the network's input."""
+        return self.network.input_size
+
+    def __call__(self, image: str | Path | NDArray[np.uint8], *, channel_order: ChannelOrder = "bgr") -> Poses:
+        """Find the people in an image.
+
+        Parameters
+        ----------
+        image : str, Path or uint8 (H, W, 3) array
+            An image file, turned upright as its EXIF data say, or pixels.
+        channel_order : {"bgr", "rgb"}
+            Of an array's channels: BGR as OpenCV reads, RGB as Pillow and most others do.
+
+        Returns
+        -------
+        Poses
+            In pixels of the image.
+
+        Raises
+        ------
+        InputError
+            If it is no such image; the message says how to make it one.
+        """
+        prepared = self._prepare(image, _checked_order(channel_order))
+        return self._finish(self.network.run(prepared.tensor), prepared)
+
+    def fields(self, image: str | Path | NDArray[np.uint8], *, channel_order: ChannelOrder = "bgr") -> PoseNetFields:
+        """Return the network's raw outputs in canonical form, before decoding.
+
+        Raises
+        ------
+        ModelError
+            If the model decodes by itself and has none.
+        """
+        prepared = self._prepare(image, _checked_order(channel_order))
+        read = read_outputs(self.network.run(prepared.tensor), self.input_size)
+        if isinstance(read, Poses):
+            raise ModelError(f"{self.path} decodes by itself and gives no fields: call the estimator for its poses")
+        return read
+
+    def batch(
+        self, images: Iterable[str | Path | NDArray[np.uint8]], *, channel_order: ChannelOrder = "bgr"
+    ) -> Iterator[Poses]:
+        """Find the people in each of many images, in order.
+
+        A thread reads and resizes ahead of the network and another decodes
+        behind it, a few images at most, so that any iterable will do: a list,
+        a folder's paths, a camera that never ends. Whatever an image raises
+        comes at its turn, after the poses of those before it, and ends the
+        iteration. Closing the iterator ends the threads.
+
+        Parameters
+        ----------
+        images : iterable of str, Path or uint8 (H, W, 3) array
+            As for one image.
+        channel_order : {"bgr", "rgb"}
+            Of the arrays' channels.
+
+        Yields
+        ------
+        Poses
+            Of each image, in its pixels.
+        """
+        if isinstance(images, (str, Path)):
+            raise InputError(f"batch takes many images, got the one path {str(images)!r}: pass [{str(images)!r}]")
+        return self._stream(iter(images), _checked_order(channel_order))
+
+    def _stream(self, images: Iterator[Any], channel_order: ChannelOrder) -> Iterator[Poses]:
+        """Yield poses while a thread reads ahead and another decodes behind."""
+        reader, decoder = ThreadPoolExecutor(1, "bottomup-reader"), ThreadPoolExecutor(1, "bottomup-decoder")
+
+        def read_next() -> Prepared | None:
+            for image in images:
+                return self._prepare(image, channel_order)
+            return None
+
+        try:
+            ahead = deque(reader.submit(read_next) for _ in range(AHEAD))
+            behind: deque[Future[Poses]] = deque()
+            while (finished := self._advance(ahead.popleft(), decoder)) is not None:
+                behind.append(finished)
+                ahead.append(reader.submit(read_next))
+                if len(behind) == AHEAD:
+                    yield behind.popleft().result()
+            while behind:
+                yield behind.popleft().result()
+        finally:
+            for executor in (reader, decoder):
+                executor.shutdown(wait=True, cancel_futures=True)
+
+    def _advance(self, read: "Future[Prepared | None]", decoder: ThreadPoolExecutor) -> "Future[Poses] | None":
+        """Run the network on an image that was read, and have its outputs decoded; None after the last."""
+        try:
+            prepared = read.result()
+            if prepared is None:
+                return None
+            return decoder.submit(self._finish, self.network.run(prepared.tensor), prepared)
+        except Exception as error:  # it waits its turn behind the images that went well
+            failed: Future[Poses] = Future()
+            failed.set_exception(error)
+            return failed
+
+    def _prepare(self, image: str | Path | NDArray[np.uint8], channel_order: ChannelOrder) -> Prepared:
+        """Read an image and lay it into an input tensor."""
+        if isinstance(image, (str, Path)):
+            pixels, channel_order = read_image(image), "bgr"
+        else:
+            pixels = _checked_image(image)
+        laid_out, placement = lay_out(pixels, self.resize, self.input_size)
+        tensor = input_tensor(laid_out, channel_order, self.scaling, self.network.input)
+        return Prepared(tensor, placement, ImageSize(pixels.shape[1], pixels.shape[0]))
+
+    def _finish(self, outputs: dict[str, Field], prepared: Prepared) -> Poses:
+        """Turn the network's outputs into poses in the image."""
+        read = read_outputs(outputs, self.input_size)
+        if not isinstance(read, Poses):
+            assert self.decoder is not None
+            read = self.decoder.decode(read)
+        return read.to_image(prepared.placement, prepared.image_size)
+
+
+def load(
+    model: str | Path,
+    *,
+    decoder: Decoder | None = None,
+    threads: int = 1,
+    runtime: str | None = None,
+    delegate: Any = None,
+    resize: Resize | None = None,
+    input_size: tuple[int, int] | None = None,
+    scaling: str | InputRule = "signed",
+) -> PoseEstimator:
+    """Make an estimator of a model file.
+
+    Parameters
+    ----------
+    model : str or Path
+        A .tflite file of the PoseNet family, recognised by its tensors.
+        Coral's decoder operator is taken out of it; no file of theirs is needed.
+    decoder : PoseNetDecoder, optional
+        Default: Coral's, with the settings in the file, where the file has
+        Coral's decoder operator; else `PoseNetDecoder()`.
+    threads : int
+        Threads of the interpreter; 1 is fastest for small networks.
+    runtime : {"ai_edge_litert", "tflite_runtime", "tensorflow"}, optional
+        Default: the first of these that is installed.
+    delegate : str, Path or loaded delegate, optional
+        As "libedgetpu.so.1", for a file compiled for the Edge TPU.
+    resize : Letterbox or Stretch, optional
+        How images come into the network's input; default `Letterbox()`, which keeps their aspect.
+    input_size : (int, int), optional
+        Width and height of the network's input, where it is not bound to its
+        own. Rounded to whole strides plus 1, as tfjs does. Default: the file's
+        own; 641 x 481 where that is left open.
+    scaling : {"signed", "mean"} or InputRule
+        What the network was trained on: [-1, 1] as MobileNets, or pixels less
+        the mean as tfjs's ResNet.
+
+    Returns
+    -------
+    PoseEstimator
+
+    Raises
+    ------
+    ModelError
+        If there is no such file, or it cannot be read, recognised or run.
+    MissingRuntimeError
+        If the runtime or delegate is not installed.
+    InputError
+        If an argument is not what it must be.
+
+    Examples
+    --------
+    >>> estimator = load("multi_person_mobilenet_v1_075_float.tflite", input_size=(641, 481))  # doctest: +SKIP
+    """
+    rule = as_input_rule(scaling)
+    network = Network(model, runtime=runtime, threads=threads, delegate=delegate)
+    if family_of(_shapes(network)) == "poses":
+        if decoder is not None:
+            raise InputError(f"{model} decodes by itself: leave decoder out")
+        return PoseEstimator(network.graph.path, network, None, resize or Letterbox(), rule, None, COCO17)
+    stride = output_stride(network.input_size, posenet_names(_shapes(network)).grid)
+    if input_size is not None:
+        wanted = _legal_size(input_size, stride, network.input_size)
+        if wanted != network.input_size:
+            network.resize_input(wanted)
+    decoder = decoder or _default_decoder(network.graph.decoder_options)
+    return PoseEstimator(network.graph.path, network, decoder, resize or Letterbox(), rule, stride, COCO17)
+
+
+def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
+    return {output.name: output.shape for output in network.outputs}
+
+
+def _default_decoder(options: DecoderOptions | None) -> Decoder:
+    """Return our best decoder, or Coral's with the settings of the file that had one."""
+    from bottomup.posenet.decoder import PoseNetDecoder
+
+    if options is None:
+        return PoseNetDecoder()
+    return PoseNetDecoder.coral(
+        max_poses=options.max_poses, score_threshold=options.score_threshold, nms_radius=options.nms_radius
+    )
+
+
+def _legal_size(input_size: Any, stride: int, own: ImageSize) -> ImageSize:
+    """Return the size that was asked for, in whole strides plus 1; the file's own needs no rounding."""
+    try:
+        width, height = (int(side) for side in input_size)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"input_size must be (width, height) in pixels, got {input_size!r}") from error
+    if width <= stride or height <= stride:
+        raise InputError(f"input_size must be (width, height), above {stride} pixels each, got {input_size!r}")
+    if (width, height) == own:
+        return own
+    return ImageSize(*(side if side % stride == 1 else side // stride * stride + 1 for side in (width, height)))
+
+
+def _checked_order(channel_order: ChannelOrder) -> ChannelOrder:
+    if channel_order not in ("bgr", "rgb"):
+        raise InputError(f'channel_order must be "bgr" or "rgb", got {channel_order!r}')
+    return channel_order
+
+
+def _checked_image(image: Any) -> NDArray[np.uint8]:
+    """Return a uint8 (H, W, 3) array, or say how to make one."""
+    if not isinstance(image, np.ndarray):
+        raise InputError(
+            f"an image must be a path or a uint8 (H, W, 3) array, got {type(image).__name__}: "
+            'of a Pillow image pass np.asarray(image.convert("RGB")) and channel_order="rgb"'
+        )
+    expected = f"an image must be a uint8 (H, W, 3) array, got {image.dtype} {image.shape}"
+    if image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 1):
+        raise InputError(f"{expected}: of a grey image pass np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)")
+    if image.ndim == 4:
+        raise InputError(f"{expected}: pass one image, or many to estimator.batch(images)")
+    if image.ndim == 3 and image.shape[2] == 4:
+        raise InputError(f"{expected}: drop the alpha channel, image[..., :3]")
+    if image.ndim == 3 and image.shape[0] == 3 and image.shape[2] != 3:
+        raise InputError(f"{expected}: channels come last, np.moveaxis(image, 0, 2)")
+    if image.ndim != 3 or image.shape[2] != 3:
+        raise InputError(expected)
+    if image.size == 0:
+        raise InputError(f"{expected}, which has no pixels: was the file read?")
+    if image.dtype.kind == "f":
+        raise InputError(f"{expected}: of values in [0, 1] pass (image * 255).astype(np.uint8)")
+    if image.dtype != np.uint8:
+        raise InputError(f"{expected}: pass its eight most significant bits, as image.astype(np.uint8)")
+    return np.ascontiguousarray(image)

@@ -1,0 +1,51 @@
+"""OpenCV, loaded on first use, and the images that it reads."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bottomup.errors import InputError, MissingRuntimeError
+
+
+def import_cv2() -> Any:
+    """Return the `cv2` module.
+
+    Raises
+    ------
+    MissingRuntimeError
+        If it is not installed, or a system library that it needs is not.
+    """
+    try:
+        import cv2
+    except ImportError as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "cv2":
+            raise MissingRuntimeError("OpenCV is not installed: pip install opencv-python") from error
+        raise MissingRuntimeError(
+            f"OpenCV cannot be loaded, {error}: either apt-get install libgl1 libglib2.0-0, "
+            "or pip uninstall opencv-python and then pip install opencv-python-headless"
+        ) from error
+    return cv2
+
+
+def read_image(path: str | Path) -> NDArray[np.uint8]:
+    """Return the image file as a BGR (H, W, 3) array, turned upright as its EXIF data say.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it is no image that OpenCV can read.
+    """
+    cv2 = import_cv2()
+    try:
+        data = np.fromfile(path, dtype=np.uint8)  # not cv2.imread, which opens no name beyond ASCII on Windows
+    except OSError as error:
+        raise InputError(f"image {str(path)!r} cannot be opened: {error.strerror or error}") from error
+    try:
+        image: NDArray[np.uint8] | None = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except cv2.error as error:
+        raise InputError(f"image {str(path)!r} cannot be read: {error.err}") from error
+    if image is None:
+        raise InputError(f"image {str(path)!r} is none that OpenCV reads: pass a JPEG, PNG, WebP, BMP or TIFF file")
+    return image

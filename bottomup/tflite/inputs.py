@@ -1,0 +1,95 @@
+"""From pixels to the network's input tensor."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bottomup.errors import InputError, ModelError
+from bottomup.tflite.runtime import TensorInfo
+
+ChannelOrder: TypeAlias = Literal["bgr", "rgb"]
+
+
+@dataclass(frozen=True)
+class InputRule:
+    """What real numbers a network was trained on: real = pixel * scale + shift, channel by channel.
+
+    Attributes
+    ----------
+    channel_order : {"rgb", "bgr"}
+        Which channel comes first.
+    scale : float
+        Real units per grey level.
+    shift : tuple of 3 float
+        What black is, in the channels' order.
+    """
+
+    channel_order: ChannelOrder = "rgb"
+    scale: float = 1 / 127.5
+    shift: tuple[float, float, float] = (-1.0, -1.0, -1.0)
+
+
+#: The rules that have a name.
+INPUT_RULES = {
+    "signed": InputRule(),  # [-1, 1]: PoseNet on MobileNet, and most networks
+    "mean": InputRule("rgb", 1.0, (-123.15, -115.90, -103.06)),  # PoseNet on ResNet, tfjs `resnet.ts`
+}
+
+
+def as_input_rule(scaling: str | InputRule) -> InputRule:
+    """Return the rule of that name, or the rule itself."""
+    if isinstance(scaling, InputRule):
+        return scaling
+    if scaling not in INPUT_RULES:
+        raise InputError(f"scaling must be one of {', '.join(INPUT_RULES)} or an InputRule, got {scaling!r}")
+    return INPUT_RULES[scaling]
+
+
+def input_tensor(
+    image: NDArray[np.uint8], channel_order: ChannelOrder, rule: InputRule, tensor: TensorInfo
+) -> NDArray[Any]:
+    """Return an image, already of the input's size, as the (1, H, W, 3) tensor that the network takes.
+
+    Float tensors get real numbers. 8-bit tensors get the levels nearest to
+    them; where no level would be more than one away from the pixel's own,
+    as in Coral's models (scale 1/128, zero point 128), pixels are passed on
+    untouched. That is what these models were trained and measured with.
+
+    Raises
+    ------
+    ModelError
+        If the tensor is of a type that no image can be turned into.
+    """
+    pixels = image if channel_order == rule.channel_order else image[..., ::-1]
+    if tensor.dtype.kind == "f":
+        real = pixels * np.float32(rule.scale) + np.asarray(rule.shift, np.float32)
+        return np.ascontiguousarray(real, dtype=tensor.dtype)[None]
+    if tensor.dtype not in (np.uint8, np.int8):
+        raise ModelError(f"the network takes images of {tensor.dtype}: only float, uint8 and int8 inputs are known")
+    table = _levels(rule, tensor)
+    if (table == _untouched(tensor)).all():
+        untouched = np.ascontiguousarray(pixels)
+        return (untouched if tensor.dtype == np.uint8 else (untouched ^ np.uint8(128)).view(np.int8))[None]
+    return np.stack([table[channel][pixels[..., channel]] for channel in range(3)], axis=-1)[None]
+
+
+def _levels(rule: InputRule, tensor: TensorInfo) -> NDArray[Any]:
+    """Return the (3, 256) levels of each channel's pixel values."""
+    own = _untouched(tensor)
+    if not tensor.scale:  # an 8-bit tensor without units can only mean pixels
+        return np.broadcast_to(own, (3, 256))
+    real = np.arange(256) * rule.scale + np.array(rule.shift)[:, None]
+    levels = np.round(real / tensor.scale) + tensor.zero_point
+    if (np.abs(levels - own) <= 1).all():
+        return np.broadcast_to(own, (3, 256))
+    limits = np.iinfo(tensor.dtype)
+    table: NDArray[Any] = np.clip(levels, limits.min, limits.max).astype(tensor.dtype)
+    return table
+
+
+def _untouched(tensor: TensorInfo) -> NDArray[Any]:
+    """Return the level that is each pixel value's own: itself, or 128 less for int8."""
+    lowest = np.iinfo(tensor.dtype).min
+    return np.arange(lowest, lowest + 256, dtype=tensor.dtype)

@@ -1,0 +1,126 @@
+"""What a model file must keep to so that no runtime reads beyond its memory."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+BUILTIN_CODE_CUSTOM = 32
+MAX_RANK = 8
+MAX_BYTES = 1 << 31
+#: The tensor types that networks of images use, by the schema's number.
+DTYPES = {
+    number: np.dtype(name)
+    for number, name in enumerate(["float32", "float16", "int32", "uint8", "int64", "O", "bool", "int16", "O", "int8"])
+    if name != "O"
+}
+
+
+def builtin_code(code: Any) -> int:
+    """Return which operator an operator code means; files from before 2020 say it in the other field."""
+    return int(max(code.builtinCode, code.deprecatedBuiltinCode))
+
+
+def problems(model: Any) -> Iterator[str]:
+    """Say what is wrong with an unpacked model, worst first; nothing, if it may be run.
+
+    Later checks rely on earlier ones: stop at the first problem.
+    """
+    if model.version != 3:
+        yield f"schema version {model.version}, not 3"
+    if len(model.subgraphs or []) != 1:
+        yield f"{len(model.subgraphs or [])} subgraphs, not one"
+    graph = model.subgraphs[0]
+    if not model.operatorCodes or not graph.tensors or not graph.operators or not model.buffers:
+        yield "no tensors, operators or buffers"
+    for number, buffer in enumerate(model.buffers):
+        if buffer is None or buffer.offset or buffer.size:
+            yield f"buffer {number} lies outside the flatbuffer"
+    if model.buffers[0].data is not None and len(model.buffers[0].data):
+        yield "buffer 0, which means no data, holds some"
+    for number, code in enumerate(model.operatorCodes):
+        if code is None or builtin_code(code) < 0 or code.version < 1:
+            yield f"operator code {number} is none"
+    for number, tensor in enumerate(graph.tensors):
+        yield from (f"tensor {number} {reason}" for reason in _tensor_problems(tensor, model.buffers))
+    yield from _wiring_problems(model, graph)
+
+
+def _tensor_problems(tensor: Any, buffers: list[Any]) -> Iterator[str]:
+    if tensor is None:
+        yield "is missing"
+    if tensor.type not in DTYPES:
+        yield f"has type {tensor.type}, which no image network uses"
+    if tensor.sparsity is not None or tensor.variantTensors or tensor.isVariable or tensor.externalBuffer:
+        yield "is sparse, variable, variant or external"
+    shape = [] if tensor.shape is None else [int(size) for size in tensor.shape]
+    signature = shape if tensor.shapeSignature is None else [int(size) for size in tensor.shapeSignature]
+    if len(shape) > MAX_RANK or any(size < 0 for size in shape):
+        yield f"has shape {shape}"
+    if math.prod(shape) * DTYPES[tensor.type].itemsize >= MAX_BYTES:
+        yield f"has shape {shape}, more than 2 GB"
+    fits = len(signature) == len(shape) and all(size in (-1, own) for size, own in zip(signature, shape, strict=True))
+    if signature and not fits:
+        yield f"has shape {shape} but signature {signature}"
+    if not 0 <= tensor.buffer < len(buffers):
+        yield f"has buffer {tensor.buffer} of {len(buffers)}"
+    data = buffers[tensor.buffer].data
+    if data is not None and len(data) and len(data) != math.prod(shape) * DTYPES[tensor.type].itemsize:
+        yield f"of shape {shape} and type {tensor.type} has {len(data)} bytes of data"
+    if tensor.quantization is not None:
+        yield from _quantization_problems(tensor.quantization, tensor.type, shape)
+
+
+def _quantization_problems(quantization: Any, type_number: int, shape: list[int]) -> Iterator[str]:
+    if quantization.details is not None or quantization.detailsType:
+        yield "has a quantisation of its own kind"
+    scale = np.asarray([] if quantization.scale is None else quantization.scale)
+    zero = np.asarray([] if quantization.zeroPoint is None else quantization.zeroPoint)
+    axis = quantization.quantizedDimension
+    if len(scale) == 0 and len(zero) == 0:
+        return
+    counts_fit = len(scale) in (1, *shape[axis : axis + 1]) and len(zero) in (1, len(scale))
+    if not counts_fit or not 0 <= axis < max(len(shape), 1):
+        yield f"has {len(scale)} scales and {len(zero)} zero points along axis {axis} of shape {shape}"
+    if DTYPES[type_number].kind not in "iu":
+        return
+    if not (np.isfinite(scale).all() and (scale > 1e-20).all() and (scale < 1e20).all()):
+        yield "has a scale that cannot be"
+    limits = np.iinfo(DTYPES[type_number])
+    if (zero < limits.min).any() or (zero > limits.max).any():
+        yield "has a zero point outside its type"
+
+
+def _wiring_problems(model: Any, graph: Any) -> Iterator[str]:
+    count = len(graph.tensors)
+    inputs, outputs = _indices(graph.inputs), _indices(graph.outputs)
+    if not inputs or not outputs or not all(0 <= index < count for index in inputs + outputs):
+        yield f"inputs {inputs} and outputs {outputs} of {count} tensors"
+    if len(set(inputs)) != len(inputs) or len(set(outputs)) != len(outputs):
+        yield f"inputs {inputs} or outputs {outputs} repeat"
+    constant = {number for number, tensor in enumerate(graph.tensors) if _has_data(model.buffers[tensor.buffer])}
+    if constant & set(inputs):
+        yield f"inputs {inputs} are constants"
+    known = constant | set(inputs)
+    for number, operator in enumerate(graph.operators):
+        if operator is None or not 0 <= operator.opcodeIndex < len(model.operatorCodes):
+            yield f"operator {number} is of no known code"
+        reads, writes = _indices(operator.inputs), _indices(operator.outputs)
+        if not all(index == -1 or index in known for index in reads):
+            yield f"operator {number} reads tensors {reads}, some of which nothing has computed before"
+        if not all(0 <= index < count and index not in known for index in writes) or len(set(writes)) != len(writes):
+            yield f"operator {number} writes tensors {writes}, some of which are not its own"
+        if _indices(operator.intermediates) or operator.largeCustomOptionsOffset or operator.largeCustomOptionsSize:
+            yield f"operator {number} keeps data outside the graph"
+        known |= set(writes)
+    if not set(outputs) <= known:
+        yield f"outputs {outputs}, some of which nothing computes"
+
+
+def _indices(vector: Any) -> list[int]:
+    return [] if vector is None else [int(index) for index in vector]
+
+
+def _has_data(buffer: Any) -> bool:
+    return buffer.data is not None and len(buffer.data) > 0
