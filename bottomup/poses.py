@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bottomup.errors import InputError
 from bottomup.geometry import ImageSize, Placement, input_to_image
-from bottomup.skeletons import Skeleton
+from bottomup.skeletons import COCO17, Skeleton
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +27,10 @@ class Poses:
         Names the N parts.
     image_size : ImageSize, optional
         Size of the image that the coordinates live in, where it is known.
+    filled : (M, N) bool, optional
+        Keypoints that the decoder guessed for a person it had found otherwise,
+        where no peak was; less often right than the others. None where the
+        decoder guesses none. `without_filled` drops them.
 
     Raises
     ------
@@ -45,6 +49,7 @@ class Poses:
     scores: NDArray[np.float32]
     skeleton: Skeleton
     image_size: ImageSize | None = None
+    filled: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         keypoints = np.asarray(self.keypoints, dtype=np.float32)
@@ -59,6 +64,11 @@ class Poses:
             )
         object.__setattr__(self, "keypoints", keypoints)
         object.__setattr__(self, "scores", scores)
+        if self.filled is not None:
+            filled = np.asarray(self.filled, dtype=np.bool_)
+            if filled.shape != expected[:2]:
+                raise InputError(f"filled must have shape (M, N) = {expected[:2]}, got {filled.shape}")
+            object.__setattr__(self, "filled", filled)
 
     @classmethod
     def empty(cls, skeleton: Skeleton, image_size: ImageSize | None = None) -> "Poses":
@@ -80,8 +90,9 @@ class Poses:
 
     def __getitem__(self, index: Any) -> "Poses":
         """Select poses by number, slice, index array or mask: `poses[poses.scores > 0.4]`; always Poses."""
-        chosen = [index] if isinstance(index, (int, np.integer)) else index
-        return Poses(self.keypoints[chosen], self.scores[chosen], self.skeleton, self.image_size)
+        chosen: Any = [index] if isinstance(index, (int, np.integer)) else index
+        filled = None if self.filled is None else self.filled[chosen]
+        return Poses(self.keypoints[chosen], self.scores[chosen], self.skeleton, self.image_size, filled)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.keypoints, dtype) if copy else np.asarray(self.keypoints, dtype)
@@ -90,7 +101,7 @@ class Poses:
         """Return these poses, found in the network's input, in pixels of the image that was placed there."""
         keypoints = self.keypoints.copy()
         keypoints[..., :2] = input_to_image(self.xy, placement)
-        return Poses(keypoints, self.scores, self.skeleton, image_size)
+        return Poses(keypoints, self.scores, self.skeleton, image_size, self.filled)
 
     def mirrored(self, *, width: int | None = None, swap_sides: bool = False) -> "Poses":
         """Return the poses as seen in the horizontally mirrored image: x becomes width - 1 - x.
@@ -114,6 +125,35 @@ class Poses:
             if self.image_size is None:
                 raise InputError("these poses know no image size: pass mirrored(width=...), in pixels")
             width = self.image_size.width
-        keypoints = self.keypoints[:, list(self.skeleton.mirror)] if swap_sides else self.keypoints.copy()
+        poses = self._of_parts(list(self.skeleton.mirror), self.skeleton) if swap_sides else self
+        keypoints = poses.keypoints.copy()
         keypoints[..., 0] = width - 1 - keypoints[..., 0]
+        return Poses(keypoints, self.scores, self.skeleton, self.image_size, poses.filled)
+
+    def without_filled(self) -> "Poses":
+        """Return these poses with the keypoints that were only guessed marked as not found."""
+        if self.filled is None:
+            return self
+        keypoints = self.keypoints.copy()
+        keypoints[self.filled] = np.nan, np.nan, 0
         return Poses(keypoints, self.scores, self.skeleton, self.image_size)
+
+    def to_coco17(self) -> "Poses":
+        """Return COCO's 17 parts of these poses, in COCO's order, as its evaluation asks.
+
+        Of any skeleton that has parts of those names; OpenPose's neck, mid
+        hip and feet are dropped.
+
+        Raises
+        ------
+        InputError
+            If a part is missing.
+        """
+        if self.skeleton.parts == COCO17.parts:
+            return Poses(self.keypoints, self.scores, COCO17, self.image_size, self.filled)
+        return self._of_parts([self.skeleton.index(part) for part in COCO17.parts], COCO17)
+
+    def _of_parts(self, parts: list[int], skeleton: Skeleton) -> "Poses":
+        """Return some parts of the poses, as those of another skeleton."""
+        filled = None if self.filled is None else self.filled[:, parts]
+        return Poses(self.keypoints[:, parts], self.scores, skeleton, self.image_size, filled)

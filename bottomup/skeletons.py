@@ -29,11 +29,17 @@ class Skeleton:
         Spread of human annotations of each part, relative to the person's
         size: what object keypoint similarity (OKS) needs. COCO's figures;
         None where nobody measured them.
+    paf_channels : tuple of E (int, int), optional
+        Of a network that gives part affinity fields: which channels hold x
+        and y of each edge's field. Default: edge k has channels 2k and 2k + 1.
+    redundant_edges : tuple of int, optional
+        Numbers of the edges whose fields confirm a person but never join two
+        people, as OpenPose's from shoulder to ear. Default: none.
 
     Raises
     ------
     InputError
-        If names repeat, or an edge, mirror map or sigma does not fit the parts.
+        If names repeat, or an edge, mirror map, sigma or channel does not fit the parts.
 
     Examples
     --------
@@ -46,6 +52,8 @@ class Skeleton:
     edges: tuple[tuple[int, int], ...] = ()
     mirror: tuple[int, ...] = ()
     sigmas: tuple[float, ...] | None = None
+    paf_channels: tuple[tuple[int, int], ...] | None = None
+    redundant_edges: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.parts)
@@ -60,11 +68,35 @@ class Skeleton:
         if len(self.mirror) != count or any(
             not 0 <= other < count or self.mirror[other] != part for part, other in enumerate(self.mirror)
         ):
-            raise InputError(f"mirror of skeleton {self.name!r} must pair its {count} parts both ways, got {self.mirror}")
+            raise InputError(
+                f"mirror of skeleton {self.name!r} must pair its {count} parts both ways, got {self.mirror}"
+            )
         if self.sigmas is not None:
             object.__setattr__(self, "sigmas", tuple(float(sigma) for sigma in self.sigmas))
             if len(self.sigmas) != count or not all(sigma > 0 for sigma in self.sigmas):
                 raise InputError(f"sigmas of skeleton {self.name!r} must be {count} numbers above 0, got {self.sigmas}")
+
+        self._check_paf()
+
+    def _check_paf(self) -> None:
+        """Refuse channels and redundant edges that are not those of the edges."""
+        count = len(self.edges)
+        object.__setattr__(self, "redundant_edges", tuple(int(edge) for edge in self.redundant_edges))
+        if not all(0 <= edge < count for edge in self.redundant_edges):
+            raise InputError(
+                f"redundant_edges of skeleton {self.name!r} must be numbers of its {count} edges, 0-based, "
+                f"got {self.redundant_edges}"
+            )
+        if self.paf_channels is None:
+            return
+        pairs = tuple((int(x), int(y)) for x, y in self.paf_channels)
+        object.__setattr__(self, "paf_channels", pairs)
+        channels = [channel for pair in pairs for channel in pair]
+        if len(pairs) != count or len(set(channels)) != len(channels) or min(channels, default=0) < 0:
+            raise InputError(
+                f"paf_channels of skeleton {self.name!r} must give each of its {count} edges two channels of its own, "
+                f"x and y, got {self.paf_channels}"
+            )
 
     def index(self, part: str) -> int:
         """Return the index of the part of that name."""
@@ -101,7 +133,7 @@ def get(name: str) -> Skeleton:
     name : str
         One of `names()`. Those of MeTRAbs carry its names and joint order
         (smpl_24 ... smpl+head_30); coco_17, posenet_17, openpose_coco_18,
-        bodyposenet_18 and body_25 are those of 2D networks.
+        bodyposenet_18, body_25, mpi_15 and trt_pose_18 are those of 2D networks.
 
     Raises
     ------
@@ -118,8 +150,25 @@ def get(name: str) -> Skeleton:
         hint = f"did you mean {' or '.join(near)}?" if near else "bottomup.skeletons.names() lists them"
         raise InputError(f"there is no skeleton {name!r}: {hint}")
     entry = _data()[name]
-    sigmas = tuple(entry["sigmas"]) if "sigmas" in entry else None
-    return Skeleton(name, tuple(entry["parts"]), tuple((a, b) for a, b in entry["edges"]), tuple(entry["mirror"]), sigmas)
+    return Skeleton(
+        name,
+        tuple(entry["parts"]),
+        tuple((a, b) for a, b in entry["edges"]),
+        tuple(entry["mirror"]),
+        tuple(entry["sigmas"]) if "sigmas" in entry else None,
+        tuple((x, y) for x, y in entry["paf_channels"]) if "paf_channels" in entry else None,
+        tuple(entry.get("redundant_edges", ())),
+    )
 
 
 COCO17 = get("coco_17")
+#: OpenPose's 18 COCO parts, in its order of limbs; also of tf-pose and lightweight-openpose.
+OPENPOSE18 = get("openpose_coco_18")
+#: The same parts in the limb order of NVIDIA's BodyPoseNet, which is that of the channels.
+BODYPOSE18 = get("bodyposenet_18")
+#: OpenPose's 25 parts with feet.
+BODY25 = get("body_25")
+#: OpenPose's 15 MPI parts.
+MPI15 = get("mpi_15")
+#: trt_pose's 18 parts: COCO's 17, then the neck. Its fields hold y before x.
+TRTPOSE18 = get("trt_pose_18")
