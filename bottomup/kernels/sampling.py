@@ -52,7 +52,7 @@ def sample(values, scale, zero, channels, channel, corners):
 @kernel
 def sigmoid(logit):
     """Return the score of a float32 logit."""
-    return _ONE / (_ONE + math.exp(-logit))
+    return _ONE / (_ONE + np.exp(-logit))
 
 
 @kernel
