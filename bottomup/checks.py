@@ -48,9 +48,10 @@ class Quantized:
         if not 0 < scale < np.inf:
             raise InputError(f"scale must be a finite number above 0, got {scale}: a scale of 0 marks a float tensor")
         limits = np.iinfo(values.dtype)
-        if zero_point != int(zero_point) or not limits.min <= zero_point <= limits.max:
+        if not zero_point.is_integer() or not limits.min <= zero_point <= limits.max:
             raise InputError(
-                f"zero_point must be a whole number in [{limits.min}, {limits.max}] for {values.dtype}, got {zero_point}"
+                f"zero_point must be a whole number in [{limits.min}, {limits.max}] for {values.dtype}, "
+                f"got {zero_point}"
             )
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "scale", scale)
@@ -104,7 +105,9 @@ def as_fields(**tensors: tuple[FieldLike, int]) -> list[Field]:
     first = next(iter(grids))
     for name, grid in grids.items():
         if grid != grids[first]:
-            raise InputError(f"{name} has a grid of {grid} cells but {first} has {grids[first]}: pass one model's outputs")
+            raise InputError(
+                f"{name} has a grid of {grid} cells but {first} has {grids[first]}: pass one model's outputs"
+            )
     return [_as_kernel_field(field, tensors[name][0], name) for name, field in fields.items()]
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bottomup.errors import InputError
+from bottomup.opencv import import_cv2
 
 
 class ImageSize(NamedTuple):
@@ -90,12 +91,12 @@ def cell_to_input(cells: ArrayLike, output_stride: float) -> NDArray[Any]:
     >>> cell_to_input([2, 5], output_stride=16)
     array([80., 32.])
     """
-    return np.asarray(cells, dtype=np.float64)[..., ::-1] * output_stride
+    return np.flip(np.asarray(cells, dtype=np.float64), axis=-1) * output_stride
 
 
 def input_to_cell(xy: ArrayLike, output_stride: float) -> NDArray[Any]:
     """Turn (..., 2) input pixels (x, y) into (..., 2) cells (row, column); undoes `cell_to_input`."""
-    return np.asarray(xy, dtype=np.float64)[..., ::-1] / output_stride
+    return np.flip(np.asarray(xy, dtype=np.float64), axis=-1) / output_stride
 
 
 def image_to_input(xy: ArrayLike, placement: Placement) -> NDArray[Any]:
@@ -110,7 +111,7 @@ def input_to_image(xy: ArrayLike, placement: Placement) -> NDArray[Any]:
     return (np.asarray(xy, dtype=np.float64) - corner + 0.5) / scale - 0.5
 
 
-def _scale_and_corner(placement: Placement) -> tuple[NDArray[Any], NDArray[Any]]:
+def _scale_and_corner(placement: Placement) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return np.array([placement.scale_x, placement.scale_y]), np.array([placement.left, placement.top], dtype=np.float64)
 
 
@@ -120,8 +121,7 @@ def lay_out(image: NDArray[np.uint8], resize: Resize, input_size: ImageSize) -> 
     Bilinear when it grows, area averages when it shrinks: thin limbs alias
     otherwise. An image that has the input's size is passed on untouched.
     """
-    import cv2
-
+    cv2 = import_cv2()
     image_size = ImageSize(image.shape[1], image.shape[0])
     placement = resize.place(image_size, input_size)
     resized = image

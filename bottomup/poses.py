@@ -35,7 +35,7 @@ class Poses:
     Raises
     ------
     InputError
-        If the shapes do not fit together.
+        If the shapes do not fit together, or hold anything but numbers.
 
     Examples
     --------
@@ -52,8 +52,7 @@ class Poses:
     filled: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
-        keypoints = np.asarray(self.keypoints, dtype=np.float32)
-        scores = np.asarray(self.scores, dtype=np.float32)
+        keypoints, scores = _as_float32(self.keypoints, "keypoints"), _as_float32(self.scores, "scores")
         if scores.ndim != 1:
             raise InputError(f"scores must have shape (M,), one a pose, got {scores.shape}")
         expected = (len(scores), len(self.skeleton.parts), 3)
@@ -157,3 +156,11 @@ class Poses:
         """Return some parts of the poses, as those of another skeleton."""
         filled = None if self.filled is None else self.filled[:, parts]
         return Poses(self.keypoints[:, parts], self.scores, skeleton, self.image_size, filled)
+
+
+def _as_float32(values: Any, name: str) -> NDArray[np.float32]:
+    """Return `values` as an array, the same one if it is one."""
+    try:
+        return np.asarray(values, dtype=np.float32)
+    except (TypeError, ValueError) as error:  # words, or rows of different length
+        raise InputError(f"{name} must be an array of numbers: {error}") from error

@@ -1,0 +1,171 @@
+import numpy as np
+import pytest
+
+from bottomup.errors import InputError
+from bottomup.geometry import ImageSize, Letterbox, image_to_input
+from bottomup.poses import Poses
+from bottomup.skeletons import COCO17, Skeleton, get
+
+ARM = Skeleton("arms", ("left_hand", "right_hand"), ((0, 1),), (1, 0))
+
+
+def three_people(image_size=None):
+    keypoints = [[(x, 10 * x, 0.5), (x + 1, 10 * x + 1, 0.25)] for x in (1, 2, 3)]
+    return Poses(keypoints, [0.9, 0.5, 0.2], ARM, image_size)
+
+
+def first_x(poses):
+    return poses.keypoints[:, 0, 0].tolist()
+
+
+def test_lists_become_float32_arrays():
+    poses = three_people()
+    assert poses.keypoints.dtype == poses.scores.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("index", "chosen"),
+    [
+        (0, [1]),
+        (-1, [3]),
+        (np.int64(1), [2]),
+        (slice(None, None, 2), [1, 3]),
+        ([2, 0], [3, 1]),
+        (np.array([False, True, True]), [2, 3]),
+        ([], []),
+    ],
+)
+def test_selecting_gives_poses(index, chosen):
+    selected = three_people(ImageSize(100, 80))[index]
+    assert first_x(selected) == chosen
+    assert len(selected) == len(selected.scores) == len(chosen)
+    assert (selected.skeleton, selected.image_size) == (ARM, (100, 80))
+
+
+def test_a_score_mask_selects():
+    poses = three_people()
+    assert first_x(poses[poses.scores > 0.4]) == [1, 2]
+
+
+def test_there_is_no_pose_past_the_last():
+    with pytest.raises(IndexError):
+        three_people()[3]
+
+
+def test_iterating_gives_one_pose_at_a_time():
+    assert [first_x(pose) for pose in three_people()] == [[1], [2], [3]]
+
+
+def test_numpy_sees_the_keypoints():
+    poses = three_people()
+    assert np.asarray(poses) is poses.keypoints
+    assert np.asarray(poses, dtype=np.float64).shape == (3, 2, 3)
+    copied = np.array(poses)
+    copied[:] = 0
+    assert first_x(poses) == [1, 2, 3]
+
+
+def test_no_poses_are_still_n_parts_wide():
+    nobody = Poses.empty(COCO17)
+    assert len(nobody) == 0
+    assert nobody.keypoints.shape == (0, 17, 3)
+    assert list(nobody) == []
+
+
+def test_positions_and_keypoint_scores_are_views():
+    poses = three_people()
+    assert np.shares_memory(poses.xy, poses.keypoints)
+    assert poses.xy[0].tolist() == [[1, 10], [2, 11]]
+    assert poses.keypoint_scores[0].tolist() == [0.5, 0.25]
+
+
+@pytest.mark.parametrize("shape", [(2, 17, 3), (1, 16, 3), (1, 17, 2), (17, 3), (1, 1, 17, 3)])
+def test_keypoints_that_do_not_fit_are_refused(shape):
+    with pytest.raises(InputError, match=r"keypoints must have shape \(M, N, 3\) = \(1, 17, 3\) for 1 scores"):
+        Poses(np.zeros(shape), [1.0], COCO17)
+
+
+def test_scores_are_one_a_pose():
+    with pytest.raises(InputError, match=r"scores must have shape \(M,\), one a pose, got \(1, 1\)"):
+        Poses(np.zeros((1, 17, 3)), [[1.0]], COCO17)
+
+
+def test_words_and_ragged_lists_are_refused():
+    with pytest.raises(InputError, match="keypoints must be"):
+        Poses([["left", "right"]], [1.0], ARM)
+    with pytest.raises(InputError, match="scores must be"):
+        Poses(np.zeros((2, 2, 3)), [1.0, [2.0]], ARM)
+
+
+def test_poses_cannot_be_reassigned():
+    with pytest.raises(AttributeError):
+        three_people().scores = None
+
+
+def test_poses_of_the_input_move_to_the_image_and_missing_parts_stay_missing():
+    image_size = ImageSize(1280, 720)
+    placement = Letterbox(centred=True).place(image_size, ImageSize(641, 481))
+    in_image = Poses([[(100, 50, 0.5), (np.nan, np.nan, 0)]], [0.5], ARM)
+    in_input = in_image.keypoints.copy()
+    in_input[..., :2] = image_to_input(in_image.xy, placement)
+    moved = Poses(in_input, [0.5], ARM).to_image(placement, image_size)
+    np.testing.assert_allclose(moved.keypoints, in_image.keypoints, atol=1e-3)
+    assert moved.image_size == image_size
+
+
+def test_mirroring_turns_the_first_column_into_the_last():
+    mirrored = Poses([[(0, 5, 1), (99, 6, 1)]], [1], ARM).mirrored(width=100)
+    assert mirrored.keypoints[0].tolist() == [[99, 5, 1], [0, 6, 1]]
+
+
+def test_mirroring_can_exchange_left_and_right():
+    mirrored = Poses([[(0, 5, 1), (99, 6, 1)]], [1], ARM).mirrored(width=100, swap_sides=True)
+    assert mirrored.keypoints[0].tolist() == [[0, 6, 1], [99, 5, 1]]
+
+
+@pytest.mark.parametrize("swap_sides", [False, True])
+def test_mirroring_twice_changes_nothing(swap_sides):
+    poses = three_people(ImageSize(100, 80))
+    twice = poses.mirrored(swap_sides=swap_sides).mirrored(swap_sides=swap_sides)
+    np.testing.assert_array_equal(twice.keypoints, poses.keypoints)
+    assert first_x(poses) == [1, 2, 3]
+
+
+def test_mirroring_needs_a_width():
+    with pytest.raises(InputError, match=r"pass mirrored\(width=...\), in pixels"):
+        three_people().mirrored()
+
+
+def with_a_guess():
+    return Poses([[(1, 2, 0.5), (3, 4, 0.25)]], [0.5], ARM, ImageSize(100, 80), [[False, True]])
+
+
+def test_guessed_keypoints_can_be_dropped():
+    certain = with_a_guess().without_filled()
+    np.testing.assert_array_equal(certain.keypoints[0], [(1, 2, 0.5), (np.nan, np.nan, 0)])
+    assert with_a_guess().keypoints[0, 1].tolist() == [3, 4, 0.25]
+
+
+def test_which_keypoints_are_guessed_follows_selections_and_mirrors():
+    assert with_a_guess()[0].filled.tolist() == [[False, True]]
+    assert with_a_guess().mirrored().filled.tolist() == [[False, True]]
+    assert with_a_guess().mirrored(swap_sides=True).filled.tolist() == [[True, False]]
+
+
+def test_guesses_are_marked_one_a_keypoint():
+    with pytest.raises(InputError, match="filled"):
+        Poses(np.zeros((1, 2, 3)), [1], ARM, None, [[True]])
+
+
+def test_cocos_parts_are_found_by_name():
+    body = get("body_25")
+    keypoints = np.ones((1, 25, 3))
+    keypoints[0, :, 0] = np.arange(25)
+    coco = Poses(keypoints, [1], body).to_coco17()
+    assert coco.skeleton is COCO17
+    assert [body.parts[int(x)] for x in coco.keypoints[0, :, 0]] == list(COCO17.parts)
+
+
+def test_poses_without_cocos_parts_have_no_coco_view():
+    with pytest.raises(InputError, match="skeleton 'arms' has no part 'nose'"):
+        three_people().to_coco17()
