@@ -10,18 +10,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bottomup import posenet as posenet
     from bottomup import skeletons as skeletons
+    from bottomup import synthetic as synthetic
     from bottomup.checks import Quantized as Quantized
+    from bottomup.draw import draw_poses as draw_poses
     from bottomup.errors import BottomupError as BottomupError
     from bottomup.errors import InputError as InputError
     from bottomup.errors import MissingRuntimeError as MissingRuntimeError
     from bottomup.errors import ModelError as ModelError
+    from bottomup.estimator import PoseEstimator as PoseEstimator
+    from bottomup.estimator import load as load
     from bottomup.geometry import ImageSize as ImageSize
     from bottomup.geometry import Letterbox as Letterbox
     from bottomup.geometry import Stretch as Stretch
-    from bottomup.poses import Poses as Poses
+    from bottomup.posenet.decoder import PoseNetDecoder as PoseNetDecoder
     from bottomup.posenet.fields import PoseNetFields as PoseNetFields
+    from bottomup.poses import Poses as Poses
     from bottomup.skeletons import COCO17 as COCO17
     from bottomup.skeletons import Skeleton as Skeleton
+    from bottomup.tflite.outputs import read_outputs as read_outputs
 
 __version__ = "0.1.0"
 

@@ -13,11 +13,15 @@ from bottomup.posenet import reference
 P = bu.PoseNetDecoder
 FLAVOURS = {"best": P(), "coral": P.coral(), "tfjs": P.tfjs(), "tfjs_single": P.tfjs(max_poses=1)}
 flavours = pytest.mark.parametrize("decoder", FLAVOURS.values(), ids=FLAVOURS)
+radii = st.sampled_from([0.0, 8.0, 20.0])
+counts = st.integers(1, 6)
 decoders = st.one_of(
-    st.builds(P, max_poses=st.integers(1, 6), nms_radius=st.sampled_from([0.0, 8.0, 20.0]), vote_passes=st.integers(1, 2)),
-    st.builds(P.coral, max_poses=st.integers(1, 6), score_threshold=st.sampled_from([0.0, 0.2, 0.5]), nms_radius=st.sampled_from([0.0, 10.0])),
-    st.builds(P.tfjs, max_poses=st.integers(1, 6), score_threshold=st.sampled_from([0.0, 0.5, 0.9]), local_maximum_radius=st.integers(1, 2)),
-)  # fmt: skip
+    st.builds(P, max_poses=counts, nms_radius=radii, vote_passes=st.integers(1, 2)),
+    st.builds(P.coral, max_poses=counts, nms_radius=radii, score_threshold=st.sampled_from([0.0, 0.2, 0.5])),
+    st.builds(
+        P.tfjs, max_poses=counts, local_maximum_radius=st.integers(1, 2), score_threshold=st.sampled_from([0, 0.5])
+    ),
+)
 
 
 @st.composite
@@ -58,6 +62,10 @@ def test_kernels_answer_as_the_definition_on_people(decoder):
 def people(count, **options):
     known = bu.synthetic.random_poses(count, input_size=(321, 241), seed=count)
     return bu.synthetic.posenet_fields(known, input_size=(321, 241), **options)
+
+
+def tensors_of(fields):
+    return [fields.heatmaps, fields.offsets, fields.displacements_fwd, fields.displacements_bwd]
 
 
 @pytest.mark.parametrize("decoder", [P(), P.coral(nms_radius=10)], ids=["best", "coral"])
@@ -102,13 +110,12 @@ def test_scores_and_their_logits_decode_alike(decoder):
 @flavours
 def test_fields_shifted_by_a_cell_shift_poses_by_a_stride(decoder):
     fields = people(2)
-    tensors = (fields.heatmaps, fields.offsets, fields.displacements_fwd, fields.displacements_bwd)
-    shifted = [np.pad(tensor, ((0, 0), (1, 0), (0, 0)), mode="edge") for tensor in tensors]
+    shifted = [np.pad(tensor, ((0, 0), (1, 0), (0, 0)), mode="edge") for tensor in tensors_of(fields)]
     shifted[0][:, 0] = -9
     poses = decoder.decode(fields)
     moved = decoder.decode(bu.PoseNetFields.from_displacements(*shifted))
     confident = poses.scores > 0.5
-    np.testing.assert_allclose(moved[confident].xy, poses[confident].xy + (16, 0), atol=1e-2)
+    np.testing.assert_allclose(moved[confident].xy, poses[confident].xy + np.array([16, 0]), atol=1e-2)
 
 
 def test_mirrored_fields_give_mirrored_poses():
@@ -160,8 +167,9 @@ def test_hostile_offsets_on_real_heatmaps_stay_in_the_grid(decoder):
     random = np.random.default_rng(6)
     fields = people(3)
     for value in (np.nan, np.inf, -np.inf, 1e30, -1e30):
-        vectors = [np.where(random.random(t.shape) < 0.5, np.float32(value), t) for t in (fields.offsets, fields.displacements_fwd, fields.displacements_bwd)]  # fmt: skip
-        poses = decoder.decode(bu.PoseNetFields.from_displacements(fields.heatmaps, *vectors))
+        heatmaps, *vectors = tensors_of(fields)
+        vectors = [np.where(random.random(field.shape) < 0.5, np.float32(value), field) for field in vectors]
+        poses = decoder.decode(bu.PoseNetFields.from_displacements(heatmaps, *vectors))
         assert len(poses) == len(poses.scores)
         assert np.isfinite(poses.scores).all()
 
@@ -183,7 +191,7 @@ def test_more_peaks_than_the_first_workspace_holds_are_all_seen(decoder):
 @flavours
 def test_inputs_are_never_written_to(decoder):
     fields = people(2)
-    tensors = [np.asarray(t).copy() for t in (fields.heatmaps, fields.offsets, fields.displacements_fwd, fields.displacements_bwd)]  # fmt: skip
+    tensors = [tensor.copy() for tensor in tensors_of(fields)]
     for tensor in tensors:
         tensor.setflags(write=False)
     poses = decoder.decode(bu.PoseNetFields.from_displacements(*tensors))

@@ -163,30 +163,34 @@ class PoseNetFields:
         all_quantized = all(isinstance(part, Quantized) for part in parts)
         if not all_quantized:
             parts = tuple(part.dequantize() if isinstance(part, Quantized) else part for part in parts)
-        (heat, *heat_units), (short, *short_units), (fwd, *fwd_units), (bwd, *bwd_units) = map(_levels_and_units, parts)
+        heatmaps, offsets, fwd, bwd = (_levels_and_units(part) for part in parts)
         if self._mid_offsets is not None and isinstance(self._mid_offsets, Quantized) == all_quantized:
-            mid = _levels_and_units(self._mid_offsets)[0]
+            displacements = _levels_and_units(self._mid_offsets)[0]
         else:
-            mid = np.concatenate([fwd, bwd], axis=2)
-        flat = _eight_byte_aligned(heat.reshape(-1))
+            displacements = np.concatenate([fwd[0], bwd[0]], axis=2)
+        flat = _eight_byte_aligned(heatmaps[0].reshape(-1))
         words = flat[: flat.size // 8 * 8] if all_quantized else flat[:0]
         return Tensors(
-            flat,
-            words.view(np.uint64),
-            *heat_units,
-            short.reshape(-1),
-            *short_units,
-            mid.reshape(-1),
-            *fwd_units,
-            *bwd_units,
+            heatmaps=flat,
+            words=words.view(np.uint64),
+            heatmap_scale=heatmaps[1],
+            heatmap_zero=heatmaps[2],
+            offsets=offsets[0].reshape(-1),
+            offset_scale=offsets[1],
+            offset_zero=offsets[2],
+            displacements=displacements.reshape(-1),
+            fwd_scale=fwd[1],
+            fwd_zero=fwd[2],
+            bwd_scale=bwd[1],
+            bwd_zero=bwd[2],
         )
 
     @cached_property
     def as_floats(self) -> "PoseNetFields":
         """These fields with every tensor dequantised."""
         parts = (self.heatmaps, self.offsets, self.displacements_fwd, self.displacements_bwd)
-        floats = [part.dequantize() if isinstance(part, Quantized) else part for part in parts]
-        return PoseNetFields(*floats, self.output_stride, self.logits, self.long_offsets, self.segments)
+        heat, short, fwd, bwd = (part.dequantize() if isinstance(part, Quantized) else part for part in parts)
+        return PoseNetFields(heat, short, fwd, bwd, self.output_stride, self.logits, self.long_offsets, self.segments)
 
     @cached_property
     def as_logits(self) -> "PoseNetFields":

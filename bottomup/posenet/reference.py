@@ -51,7 +51,7 @@ def decode(fields: PoseNetFields, decoder: PoseNetDecoder | CoralDecoder | TfjsD
 # --- What the decoders share ---
 
 
-def find_roots(heatmaps: Array, threshold: float, radius: int) -> list[tuple[int, int, int]]:
+def find_roots(heatmaps: Array, threshold: Any, radius: int) -> list[tuple[int, int, int]]:
     """List (row, column, part) of the cells that reach `threshold` and that no cell of their window exceeds."""
     roots = []
     for row, column, part in np.argwhere(heatmaps >= threshold).tolist():
@@ -136,7 +136,7 @@ def _in_cells(fields: PoseNetFields) -> tuple[Array, Array, Array, Any]:
     return _scaled(fields.heatmaps, f32(1)), np.moveaxis(offsets, 2, 3), np.moveaxis(displacements, 3, 4), stride
 
 
-def _scaled(field: Field, factor: Any) -> Array:
+def _scaled(field: Field, factor: np.float32) -> Array:
     """Return real numbers times `factor`, rounded as libcoral rounds them."""
     if isinstance(field, Quantized):
         return (field.values.astype(f32) - f32(field.zero_point)) * (f32(field.scale) * factor)
@@ -162,7 +162,8 @@ def _follow(position: Array, vector: Array, grid: Array) -> Array:
     moved = position + vector
     last = np.array(grid.shape[:2], f32) - f32(1)
     moved = np.where(moved > 0, moved, f32(0))
-    return np.where(moved < last, moved, last)
+    inside: Array = np.where(moved < last, moved, last)
+    return inside
 
 
 def _sample(values: Array, position: Array) -> Any:
@@ -190,9 +191,9 @@ def _as_poses(poses: list[Array], scores: list[Any], output_stride: float) -> Po
     keypoints = np.array(poses, np.float64)
     keypoints[..., :2] = cell_to_input(keypoints[..., :2], output_stride)
     keypoints[..., 2] = np.where(keypoints[..., 2] > 0, keypoints[..., 2], 0)
-    keypoints = keypoints.astype(f32)
-    keypoints[~np.isfinite(keypoints).all(axis=2)] = (np.nan, np.nan, 0)
-    return Poses(keypoints, np.array(scores, f32), COCO17)
+    pixels = keypoints.astype(f32)
+    pixels[~np.isfinite(pixels).all(axis=2)] = (np.nan, np.nan, 0)
+    return Poses(pixels, np.array(scores, f32), COCO17)
 
 
 class CoralHeap:
