@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from bottomup.checks import Field
 from bottomup.errors import InputError, ModelError
-from bottomup.geometry import ImageSize, Letterbox, Placement, Resize, lay_out
+from bottomup.geometry import ImageSize, Letterbox, Placement, Resize, Stretch, lay_out
 from bottomup.opencv import read_image
 from bottomup.posenet.fields import PoseNetFields
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17, Skeleton
 from bottomup.tflite.graph import DecoderOptions
-from bottomup.tflite.inputs import ChannelOrder, InputRule, as_input_rule, input_tensor
-from bottomup.tflite.outputs import family_of, output_stride, posenet_names, read_outputs
+from bottomup.tflite.inputs import ChannelOrder, InputRule, as_input_rule, checked_order, input_tensor
+from bottomup.tflite.outputs import as_size, family_of, output_stride, posenet_names, read_outputs
 from bottomup.tflite.runtime import Network
 
 #: Images that `batch` reads before the network asks for them, and poses that wait behind it.
@@ -106,7 +106,7 @@ class PoseEstimator:
         InputError
             If it is no such image; the message says how to make it one.
         """
-        prepared = self._prepare(image, _checked_order(channel_order))
+        prepared = self._prepare(image, checked_order(channel_order))
         return self._finish(self.network.run(prepared.tensor), prepared)
 
     def fields(self, image: str | Path | NDArray[np.uint8], *, channel_order: ChannelOrder = "bgr") -> PoseNetFields:
@@ -117,7 +117,7 @@ class PoseEstimator:
         ModelError
             If the model decodes by itself and has none.
         """
-        prepared = self._prepare(image, _checked_order(channel_order))
+        prepared = self._prepare(image, checked_order(channel_order))
         read = read_outputs(self.network.run(prepared.tensor), self.input_size)
         if isinstance(read, Poses):
             raise ModelError(f"{self.path} decodes by itself and gives no fields: call the estimator for its poses")
@@ -148,7 +148,7 @@ class PoseEstimator:
         """
         if isinstance(images, (str, Path)):
             raise InputError(f"batch takes many images, got the one path {str(images)!r}: pass [{str(images)!r}]")
-        return self._stream(iter(images), _checked_order(channel_order))
+        return self._stream(iter(images), checked_order(channel_order))
 
     def _stream(self, images: Iterator[Any], channel_order: ChannelOrder) -> Iterator[Poses]:
         """Yield poses while a thread reads ahead and another decodes behind."""
@@ -214,6 +214,7 @@ def load(
     resize: Resize | None = None,
     input_size: tuple[int, int] | None = None,
     scaling: str | InputRule = "signed",
+    reference_kernels: bool = False,
 ) -> PoseEstimator:
     """Make an estimator of a model file.
 
@@ -240,6 +241,9 @@ def load(
     scaling : {"signed", "mean"} or InputRule
         What the network was trained on: [-1, 1] as MobileNets, or pixels less
         the mean as tfjs's ResNet.
+    reference_kernels : bool
+        Run TFLite's plain kernels, 10 to 15 times slower, whose outputs are
+        the same on every machine and runtime. The fast ones round otherwise.
 
     Returns
     -------
@@ -258,19 +262,25 @@ def load(
     --------
     >>> estimator = load("multi_person_mobilenet_v1_075_float.tflite", input_size=(641, 481))  # doctest: +SKIP
     """
-    rule = as_input_rule(scaling)
-    network = Network(model, runtime=runtime, threads=threads, delegate=delegate)
+    rule, resize = as_input_rule(scaling), Letterbox() if resize is None else resize
+    if not isinstance(resize, (Letterbox, Stretch)):
+        raise InputError(f"resize must be Letterbox() or Stretch(), got {resize!r}")
+    if decoder is not None and (isinstance(decoder, type) or not hasattr(decoder, "decode")):
+        raise InputError(f"decoder must be one, as PoseNetDecoder(), got {decoder!r}")
+    network = Network(
+        model, runtime=runtime, threads=threads, delegate=delegate, reference_kernels=bool(reference_kernels)
+    )
     if family_of(_shapes(network)) == "poses":
         if decoder is not None:
             raise InputError(f"{model} decodes by itself: leave decoder out")
-        return PoseEstimator(network.graph.path, network, None, resize or Letterbox(), rule, None, COCO17)
+        return PoseEstimator(network.graph.path, network, None, resize, rule, None, COCO17)
     stride = output_stride(network.input_size, posenet_names(_shapes(network)).grid)
     if input_size is not None:
         wanted = _legal_size(input_size, stride, network.input_size)
         if wanted != network.input_size:
             network.resize_input(wanted)
     decoder = decoder or _default_decoder(network.graph.decoder_options)
-    return PoseEstimator(network.graph.path, network, decoder, resize or Letterbox(), rule, stride, COCO17)
+    return PoseEstimator(network.graph.path, network, decoder, resize, rule, stride, COCO17)
 
 
 def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
@@ -288,23 +298,14 @@ def _default_decoder(options: DecoderOptions | None) -> Decoder:
     )
 
 
-def _legal_size(input_size: Any, stride: int, own: ImageSize) -> ImageSize:
+def _legal_size(input_size: tuple[int, int], stride: int, own: ImageSize) -> ImageSize:
     """Return the size that was asked for, in whole strides plus 1; the file's own needs no rounding."""
-    try:
-        width, height = (int(side) for side in input_size)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"input_size must be (width, height) in pixels, got {input_size!r}") from error
-    if width <= stride or height <= stride:
-        raise InputError(f"input_size must be (width, height), above {stride} pixels each, got {input_size!r}")
-    if (width, height) == own:
+    size = as_size(input_size)
+    if min(size) <= stride:
+        raise InputError(f"input_size must be (width, height), above {stride} pixels each, got {tuple(size)}")
+    if size == own:
         return own
-    return ImageSize(*(side if side % stride == 1 else side // stride * stride + 1 for side in (width, height)))
-
-
-def _checked_order(channel_order: ChannelOrder) -> ChannelOrder:
-    if channel_order not in ("bgr", "rgb"):
-        raise InputError(f'channel_order must be "bgr" or "rgb", got {channel_order!r}')
-    return channel_order
+    return ImageSize(*(side if side % stride == 1 else side // stride * stride + 1 for side in size))
 
 
 def _checked_image(image: Any) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bottomup.errors import MissingRuntimeError, ModelError
+from bottomup.errors import InputError, MissingRuntimeError, ModelError
 from bottomup.tflite.validate import BUILTIN_CODE_CUSTOM, builtin_code, problems
 
 DECODER_OP = "PosenetDecoderOp"
@@ -72,6 +72,8 @@ def read_graph(path: str | Path) -> Graph:
     MissingRuntimeError
         If TFLite's schema is not installed.
     """
+    if not isinstance(path, (str, Path)):
+        raise InputError(f"model must be the path of a .tflite file, got {type(path).__name__}")
     path = Path(path)
     model = _unpack(_read_bytes(path), path)
     problem = next(problems(model), None)
@@ -150,6 +152,8 @@ def _pack(model: Any) -> bytes:
 
     model.signatureDefs = model.metadata = model.metadataBuffer = None
     model.externalBufferGroups = model.externalBuffers = None
+    for tensor in model.subgraphs[0].tensors:
+        tensor.name = _text(tensor.name).encode()  # runtimes fail over names that are no UTF-8
     builder = AlignedBuilder(1 << 20)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())

@@ -12,6 +12,13 @@ from bottomup.tflite.runtime import TensorInfo
 ChannelOrder: TypeAlias = Literal["bgr", "rgb"]
 
 
+def checked_order(channel_order: ChannelOrder) -> ChannelOrder:
+    """Return an order of channels that can be one."""
+    if channel_order not in ("bgr", "rgb"):
+        raise InputError(f'channel_order must be "bgr" or "rgb", got {channel_order!r}')
+    return channel_order
+
+
 @dataclass(frozen=True)
 class InputRule:
     """What real numbers a network was trained on: real = pixel * scale + shift, channel by channel.
@@ -30,6 +37,11 @@ class InputRule:
     scale: float = 1 / 127.5
     shift: tuple[float, float, float] = (-1.0, -1.0, -1.0)
 
+    def __post_init__(self) -> None:
+        checked_order(self.channel_order)
+        if len(self.shift) != 3:
+            raise InputError(f"shift must be three numbers, one a channel, got {self.shift}")
+
 
 #: The rules that have a name.
 INPUT_RULES = {
@@ -42,7 +54,7 @@ def as_input_rule(scaling: str | InputRule) -> InputRule:
     """Return the rule of that name, or the rule itself."""
     if isinstance(scaling, InputRule):
         return scaling
-    if scaling not in INPUT_RULES:
+    if not isinstance(scaling, str) or scaling not in INPUT_RULES:
         raise InputError(f"scaling must be one of {', '.join(INPUT_RULES)} or an InputRule, got {scaling!r}")
     return INPUT_RULES[scaling]
 

@@ -16,8 +16,6 @@ from bottomup.skeletons import COCO17
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 Family: TypeAlias = Literal["poses", "posenet"]
 
-STRIDES = (8, 16, 32)
-
 
 class PoseNetNames(NamedTuple):
     """Which of a PoseNet's outputs is what, by name."""
@@ -78,7 +76,18 @@ def read_outputs(
     shapes = {name: values.shape for name, values in arrays.items()}
     if family_of(shapes) == "poses":
         return _decoded_poses(arrays)
-    return _posenet_fields(arrays, shapes, ImageSize(*input_size), logits)
+    return _posenet_fields(arrays, shapes, as_size(input_size), logits)
+
+
+def as_size(input_size: Any) -> ImageSize:
+    """Return a (width, height) that can be one."""
+    try:
+        size = ImageSize(*(int(side) for side in input_size))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"input_size must be (width, height) in pixels, got {input_size!r}") from error
+    if min(size) < 1:
+        raise InputError(f"input_size must be (width, height), at least 1 pixel each, got {input_size!r}")
+    return size
 
 
 def family_of(shapes: Shapes) -> Family:
@@ -105,7 +114,7 @@ def output_stride(input_size: tuple[int, int], grid: tuple[int, int]) -> int:
     (16, 32, 16)
     """
     (width, height), (rows, columns) = input_size, grid
-    for stride in STRIDES:
+    for stride in (8, 16, 32):
         if all(cells in (-(-size // stride), size // stride + 1) for size, cells in ((height, rows), (width, columns))):
             return stride
     raise InputError(

@@ -2,7 +2,6 @@
 
 import ctypes
 import importlib
-import importlib.metadata
 import os
 import threading
 from pathlib import Path
@@ -58,6 +57,10 @@ class Network:
     delegate : str, Path or loaded delegate, optional
         What runs (part of) the network in the interpreter's place, as
         "libedgetpu.so.1" for an Edge TPU.
+    reference_kernels : bool
+        Run TFLite's plain kernels, 10 to 15 times slower, whose outputs are
+        the same on every machine and runtime. The fast ones round otherwise,
+        each in its own way.
 
     Attributes
     ----------
@@ -78,17 +81,28 @@ class Network:
         If no runtime, or not the one asked for, or not the delegate is installed.
     """
 
-    def __init__(self, path: str | Path, *, runtime: str | None = None, threads: int = 1, delegate: Any = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        runtime: str | None = None,
+        threads: int = 1,
+        delegate: Any = None,
+        reference_kernels: bool = False,
+    ) -> None:
         if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
             raise InputError(f"threads must be a whole number from 1 on, got {threads!r}")
         self.graph: Graph = read_graph(path)
         _refuse_custom_ops(self.graph, delegate)
         self.runtime, module = import_runtime(runtime)
-        delegates = None if delegate is None else [_load_delegate(delegate, self.runtime, module)]
+        delegates = None if delegate is None else [_load_delegate(delegate, module)]
         self._lock = threading.Lock()
         try:
             self._interpreter = module.Interpreter(
-                model_content=self.graph.content, num_threads=int(threads), experimental_delegates=delegates
+                model_content=self.graph.content,
+                num_threads=int(threads),
+                experimental_delegates=delegates,
+                experimental_op_resolver_type=_kernels(module, reference_kernels),
             )
         except SystemError as error:  # all that tflite-runtime has to say about numpy 2
             hint = f"needs numpy<2, got {np.__version__}: pip install ai-edge-litert, or pip install 'numpy<2'"
@@ -99,7 +113,7 @@ class Network:
         if self.graph.dynamic:
             self.resize_input(OPEN_INPUT_SIZE)
         else:
-            self._allocate("cannot run")
+            self._allocate("cannot be run")
 
     @property
     def input_size(self) -> ImageSize:
@@ -200,7 +214,18 @@ def _refuse_custom_ops(graph: Graph, delegate: Any) -> None:
     )
 
 
-def _load_delegate(delegate: Any, runtime: str, module: Any) -> Any:
+def _kernels(module: Any, reference: bool) -> Any:
+    """Return the interpreter's name for the kernels that are to run."""
+    kinds = _experimental(module).OpResolverType
+    return kinds.BUILTIN_REF if reference else kinds.AUTO
+
+
+def _experimental(module: Any) -> Any:
+    """Return where a runtime keeps what it shares with the others: tensorflow has a place of its own."""
+    return getattr(module, "experimental", module)
+
+
+def _load_delegate(delegate: Any, module: Any) -> Any:
     """Return a delegate object; what is neither a path nor a name is one already."""
     if not isinstance(delegate, (str, os.PathLike)):
         return delegate
@@ -214,9 +239,8 @@ def _load_delegate(delegate: Any, runtime: str, module: Any) -> Any:
         ) from error
     if not hasattr(library, "tflite_plugin_create_delegate"):
         raise ModelError(f"delegate {name!r} is a library but no TFLite delegate: for an Edge TPU pass libedgetpu.so.1")
-    load = module.experimental.load_delegate if runtime == "tensorflow" else module.load_delegate
     try:
-        return load(name)
+        return _experimental(module).load_delegate(name)
     except Exception as error:
         raise ModelError(
             f"delegate {name!r} refused to start, is its device connected and may this user open it? {_one_line(error)}"
@@ -225,10 +249,9 @@ def _load_delegate(delegate: Any, runtime: str, module: Any) -> Any:
 
 def _tensor_info(name: str, detail: dict[str, Any]) -> TensorInfo:
     """Return what the interpreter says of a tensor, in our words."""
-    scale, zero_point = detail["quantization"]
-    return TensorInfo(
-        name, tuple(int(size) for size in detail["shape"]), np.dtype(detail["dtype"]), float(scale), int(zero_point)
-    )
+    shape, dtype = tuple(int(size) for size in detail["shape"]), np.dtype(detail["dtype"])
+    scale, zero_point = detail["quantization"] if dtype in (np.uint8, np.int8) else (0, 0)
+    return TensorInfo(name, shape, dtype, float(scale), int(zero_point))
 
 
 def _one_line(error: BaseException) -> str:
