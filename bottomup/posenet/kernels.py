@@ -64,6 +64,8 @@ def decode_best(
         )
     sort_descending(found_scores, num_found, order)
     for rank in range(num_found):
+        if not found_scores[order[rank]] > _ZERO:  # a better pose has every part of it
+            return rank
         pose_scores[rank] = found_scores[order[rank]]
         for part in range(_PARTS):
             row, column, score = found[order[rank], part]

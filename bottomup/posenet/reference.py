@@ -263,7 +263,7 @@ def _decode_best(fields: PoseNetFields, decoder: PoseNetDecoder) -> Poses:
     for rank, index in enumerate(order):
         better = [poses[other] for other in order[:rank]]
         scores[index] = expected_similarity(poses[index], densities[index], better, radius, decoder, stride)
-    order = best_first(scores)
+    order = [index for index in best_first(scores) if scores[index] > 0]
     half = f32(3)
     told = [scores[index] / (scores[index] + half) for index in order]
     return _as_poses([poses[index] for index in order], told, stride)
