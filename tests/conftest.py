@@ -1,8 +1,31 @@
 """What the whole suite needs."""
 
+import importlib.util
+from pathlib import Path
+
 import numba
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared"
+RUNTIMES = [
+    name for name in ("ai_edge_litert", "tflite_runtime", "tensorflow") if importlib.util.find_spec(name) is not None
+]
 
 
 def pytest_configure(config):
     if numba.config.DISABLE_JIT:  # kernels then run as plain NumPy scalars, which warn where compiled code is silent
         config.addinivalue_line("filterwarnings", "ignore::RuntimeWarning")
+
+
+@pytest.fixture(params=RUNTIMES)
+def runtime(request):
+    """Each TFLite runtime that is installed."""
+    return request.param
+
+
+@pytest.fixture
+def shared():
+    """The folder with Coral's model files, which may stand beside a checkout."""
+    if not (SHARED / "models").is_dir():
+        pytest.skip("the original model files are not beside this checkout")
+    return SHARED

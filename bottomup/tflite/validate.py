@@ -17,6 +17,10 @@ DTYPES = {
 }
 
 
+#: Where operators may have no input, -1: the bias of CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, TRANSPOSE_CONV.
+OPTIONAL_INPUT = {3: 2, 4: 2, 9: 2, 67: 3}
+
+
 def builtin_code(code: Any) -> int:
     """Return which operator an operator code means; files from before 2020 say it in the other field."""
     return int(max(code.builtinCode, code.deprecatedBuiltinCode))
@@ -107,7 +111,8 @@ def _wiring_problems(model: Any, graph: Any) -> Iterator[str]:
         if operator is None or not 0 <= operator.opcodeIndex < len(model.operatorCodes):
             yield f"operator {number} is of no known code"
         reads, writes = _indices(operator.inputs), _indices(operator.outputs)
-        if not all(index == -1 or index in known for index in reads):
+        optional = OPTIONAL_INPUT.get(builtin_code(model.operatorCodes[operator.opcodeIndex]))
+        if not all(index in known or (index == -1 and place == optional) for place, index in enumerate(reads)):
             yield f"operator {number} reads tensors {reads}, some of which nothing has computed before"
         if not all(0 <= index < count and index not in known for index in writes) or len(set(writes)) != len(writes):
             yield f"operator {number} writes tensors {writes}, some of which are not its own"
