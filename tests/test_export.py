@@ -1,0 +1,37 @@
+import json
+
+import numpy as np
+
+from bottomup.export import poses_json, skeleton_json
+from bottomup.poses import Poses
+from bottomup.skeletons import COCO17, Skeleton
+
+ARM = Skeleton("arm", ("elbow", "wrist"), ((0, 1),))
+
+
+def test_parts_that_were_not_found_are_none():
+    (pose,) = poses_json(Poses([[(1, 2, 0.5), (np.nan, np.nan, 0)]], [0.25], ARM))
+    assert pose == {"score": 0.25, "keypoints": [[1.0, 2.0, 0.5], None]}
+
+
+def test_numbers_have_three_decimals_and_no_float32_tail():
+    (pose,) = poses_json(Poses([[(100.12345, 0.1, 1 / 3), (1, 2, 1)]], [2 / 3], ARM))
+    assert json.dumps(pose) == '{"score": 0.667, "keypoints": [[100.123, 0.1, 0.333], [1.0, 2.0, 1.0]]}'
+
+
+def test_the_json_is_strict_whatever_the_numbers():
+    odd = [(np.inf, 1, 1), (1, 1, np.nan)]
+    text = json.dumps(poses_json(Poses([odd], [np.nan], ARM)), allow_nan=False)
+    assert json.loads(text) == [{"score": None, "keypoints": [None, [1.0, 1.0, None]]}]
+
+
+def test_nobody_is_an_empty_list():
+    assert poses_json(Poses.empty(COCO17)) == []
+
+
+def test_a_skeleton_tells_its_parts_and_edges():
+    told = skeleton_json(COCO17)
+    assert told["name"] == "coco_17"
+    assert told["parts"][0] == "nose"
+    assert [5, 6] in told["edges"]
+    assert json.loads(json.dumps(told)) == told
