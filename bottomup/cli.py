@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from bottomup import __version__
+import bottomup
 from bottomup.errors import BottomupError, InputError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="bottomup", description="Find people and their keypoints in images.")
-    parser.add_argument("--version", action="version", version=f"bottomup {__version__}")
+    parser.add_argument("--version", action="version", version=f"bottomup {bottomup.__version__}")
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 

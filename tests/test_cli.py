@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from tiny_posenet import TinyPoseNet
 
 import bottomup as bu
 from bottomup import cli
@@ -440,6 +441,21 @@ def test_settings_change_the_models_own_decoder(monkeypatch):
 def test_a_model_that_decodes_by_itself_takes_no_settings(run):
     save_image("a.jpg")
     assert "decodes by itself" in one_line(run("predict", "a.jpg", "--model", "m", "--max-poses", 3)[2])
+
+
+def test_a_real_model_is_run_quietly(capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = TinyPoseNet(size=(129, 97)).write(tmp_path / "tiny.tflite")
+    image = np.full((97, 129, 3), (255, 90, 0), np.uint8)  # no red, but for the square where the network sees a person
+    image[44:53, 60:69] = (0, 90, 255)
+    for name in ("a.png", "b.png", "c.png", "d.png"):
+        cv2.imwrite(name, image)
+    assert cli.main(["predict", "*.png", "--model", str(model), "--decoder", "coral"]) == 0
+    assert capfd.readouterr().err == ""
+    assert [Path(image["drawn"]).name for image in predicted()["images"]] == ["a.png", "b.png", "c.png", "d.png"]
+    for image in predicted()["images"]:
+        (pose,) = image["poses"]
+        np.testing.assert_allclose(np.array(pose["keypoints"])[:, :2], np.tile([64, 48], (17, 1)), atol=1e-3)
 
 
 # warmup
