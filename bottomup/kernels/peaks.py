@@ -9,6 +9,7 @@ from bottomup.kernels.sampling import sigmoid
 _ONES = np.uint64(0x0101010101010101)
 _HIGH = np.uint64(0x8080808080808080)
 _LOW = np.uint64(0x7F7F7F7F7F7F7F7F)
+_BLOCK = 64
 
 
 @kernel
@@ -26,17 +27,12 @@ def find_peaks_u8(levels, words, height, width, num_parts, lowest, radius, peaks
         sums = (eight & _LOW) + add
         reached = (sums | eight) if lowest <= 128 else (sums & eight)
         if reached & _HIGH:
-            for index in range(8 * word, 8 * word + 8):
-                if levels[index] >= lowest and is_peak(levels, index, height, width, num_parts, radius, False):
-                    if count < peaks.size:
-                        peaks[count] = index
-                    count += 1
-    for index in range(8 * words.size, levels.size):
-        if levels[index] >= lowest and is_peak(levels, index, height, width, num_parts, radius, False):
-            if count < peaks.size:
-                peaks[count] = index
-            count += 1
-    return count
+            start = 8 * word
+            count = collect_peaks(
+                levels, start, start + 8, height, width, num_parts, lowest, radius, False, count, peaks
+            )
+    start = 8 * words.size
+    return collect_peaks(levels, start, levels.size, height, width, num_parts, lowest, radius, False, count, peaks)
 
 
 @kernel
@@ -46,32 +42,46 @@ def find_peaks_f32(values, height, width, num_parts, lowest, radius, compare_sco
     `compare_scores` says that values are logits and that equal float32 scores tie, however different the logits.
     """
     count = 0
-    num_blocks = values.size // 16
-    for block in range(num_blocks + 1):
-        start = 16 * block
-        stop = start + 16 if block < num_blocks else values.size
-        reached = 0
-        for index in range(start, stop):
-            reached += values[index] >= lowest
+    for start in range(0, values.size, _BLOCK):
+        stop = min(start + _BLOCK, values.size)
+        block = values[start:stop]
+        reached = np.int32(0)
+        for index in range(block.size):  # this form of the loop becomes vector instructions, others do not
+            reached += np.int32(block[index] >= lowest)
         if reached:
-            for index in range(start, stop):
-                if values[index] >= lowest and is_peak(values, index, height, width, num_parts, radius, compare_scores):
-                    if count < peaks.size:
-                        peaks[count] = index
-                    count += 1
+            count = collect_peaks(
+                values, start, stop, height, width, num_parts, lowest, radius, compare_scores, count, peaks
+            )
     return count
 
 
 @kernel
-def is_peak(values, index, height, width, num_parts, radius, compare_scores):
-    """Tell whether no cell of the window around flat `index` exceeds it in its channel."""
-    cell = index // num_parts
-    row = cell // width
-    column = cell - row * width
-    value = values[index]
+def collect_peaks(
+    values, start, stop, height, width, num_parts, lowest, radius, compare_scores, count, peaks
+):  # fmt: skip
+    """Append the peaks among the elements from `start` to `stop` to the `count` there are; return the new count."""
+    for index in range(start, stop):
+        value = values[index]
+        if value >= lowest:
+            cell = np.uint32(index) // np.uint32(num_parts)
+            row = np.int64(cell // np.uint32(width))
+            column = np.int64(cell) - row * width
+            if is_peak(values, index, value, row, column, height, width, num_parts, radius, compare_scores):
+                if count < peaks.size:
+                    peaks[count] = index
+                count += 1
+    return count
+
+
+@kernel
+def is_peak(values, index, value, row, column, height, width, num_parts, radius, compare_scores):
+    """Tell whether no cell of the window around flat `index` exceeds its `value` in its channel."""
+    first = max(column - radius, 0)
+    last = min(column + radius, width - 1)
     for near_row in range(max(row - radius, 0), min(row + radius + 1, height)):
-        for near_column in range(max(column - radius, 0), min(column + radius + 1, width)):
-            near = index + ((near_row - row) * width + near_column - column) * num_parts
+        near = index + ((near_row - row) * width + first - column) * num_parts
+        for _ in range(first, last + 1):
             if values[near] > value and not (compare_scores and sigmoid(values[near]) <= sigmoid(value)):
                 return False
+            near += num_parts
     return True
