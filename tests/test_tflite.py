@@ -330,7 +330,7 @@ def test_outputs_carry_their_units(path, runtime, dtype, reference_kernels):
     dark = network.run(np.zeros(network.input.shape, network.input.dtype))["float_heatmaps"]
     assert isinstance(dark, Quantized) is (dtype != "float32")
     real = dark.dequantize() if dtype != "float32" else dark
-    assert np.allclose(real, -5 if dtype == "uint8" else 0, atol=0.05)
+    assert np.allclose(real, -6.4 if dtype == "uint8" else -2.5, atol=0.05)
 
 
 def test_outputs_are_copies(path, runtime):

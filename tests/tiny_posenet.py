@@ -12,7 +12,7 @@ DECODER_OPTIONS = {"stride": 16, "max_detections": 7, "score_threshold": 0.25, "
 
 
 class TinyPoseNet:
-    """Heatmaps are logits of 5 * red, red in [-1, 1]; all else is 0.
+    """Heatmaps are logits of 5 * red - 2.5, red in [-1, 1]; all else is 0.
 
     `model` and `graph` are the schema's own objects, to be spoiled at will
     before `write`.
@@ -61,8 +61,9 @@ class TinyPoseNet:
         floats = self.zero is None
         weights = np.full((count, 1, 1, 3), self.zero or 0)
         weights[..., 0] += (5 if floats else 127) if count == 17 else 0
+        biases = np.full(count, (-2.5 if floats else -2.5 / (5 / 127 / 128)) if count == 17 else 0)
         weight = self.tensor(f"{name}_weight", weights.shape, self.dtype, 5 / 127, weights)
-        bias = self.tensor(f"{name}_bias", [count], "float32" if floats else "int32", 5 / 127 / 128, np.zeros(count), 0)
+        bias = self.tensor(f"{name}_bias", [count], "float32" if floats else "int32", 5 / 127 / 128, biases, 0)
         output = self.tensor(name, [1, *self.grid, count], self.dtype, 0.05)
         operator = self.operator(schema.BuiltinOperator.CONV_2D, [image, weight, bias], [output])
         operator.builtinOptionsType, options = schema.BuiltinOptions.Conv2DOptions, schema.Conv2DOptionsT()

@@ -19,6 +19,17 @@ DTYPES = {
 
 #: Where operators may have no input, -1: the bias of CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, TRANSPOSE_CONV.
 OPTIONAL_INPUT = {3: 2, 4: 2, 9: 2, 67: 3}
+#: The options without which some operators divide by 0: the convolutions' and those of AVERAGE_, L2_ and MAX_POOL_2D.
+NEEDED_OPTIONS = {
+    3: "Conv2DOptionsT",
+    4: "DepthwiseConv2DOptionsT",
+    67: "TransposeConvOptionsT",
+    1: "Pool2DOptionsT",
+    12: "Pool2DOptionsT",
+    17: "Pool2DOptionsT",
+}
+#: Options that count pixels.
+PIXELS = ("strideW", "strideH", "dilationWFactor", "dilationHFactor", "filterWidth", "filterHeight")
 
 
 def builtin_code(code: Any) -> int:
@@ -118,9 +129,22 @@ def _wiring_problems(model: Any, graph: Any) -> Iterator[str]:
             yield f"operator {number} writes tensors {writes}, some of which are not its own"
         if _indices(operator.intermediates) or operator.largeCustomOptionsOffset or operator.largeCustomOptionsSize:
             yield f"operator {number} keeps data outside the graph"
+        yield from (f"operator {number} {reason}" for reason in _option_problems(operator, model.operatorCodes))
         known |= set(writes)
     if not set(outputs) <= known:
         yield f"outputs {outputs}, some of which nothing computes"
+
+
+def _option_problems(operator: Any, codes: list[Any]) -> Iterator[str]:
+    options = operator.builtinOptions
+    needed = NEEDED_OPTIONS.get(builtin_code(codes[operator.opcodeIndex]))
+    if needed is not None and type(options).__name__ != needed:
+        yield f"lacks its options, {needed}"
+    if getattr(options, "padding", 0) not in (0, 1):
+        yield f"has padding {options.padding}"
+    for name in PIXELS:
+        if not 1 <= getattr(options, name, 1) <= 1 << 15:
+            yield f"has {name} {getattr(options, name)}"
 
 
 def _indices(vector: Any) -> list[int]:
