@@ -274,13 +274,21 @@ def load(
         if decoder is not None:
             raise InputError(f"{model} decodes by itself: leave decoder out")
         return PoseEstimator(network.graph.path, network, None, resize, rule, None, COCO17)
-    stride = output_stride(network.input_size, posenet_names(_shapes(network)).grid)
+    stride = _stride_of(network)
     if input_size is not None:
         wanted = _legal_size(input_size, stride, network.input_size)
         if wanted != network.input_size:
             network.resize_input(wanted)
     decoder = decoder or _default_decoder(network.graph.decoder_options)
     return PoseEstimator(network.graph.path, network, decoder, resize, rule, stride, COCO17)
+
+
+def _stride_of(network: Network) -> int:
+    """Return the input pixels per cell of a PoseNet."""
+    try:
+        return output_stride(network.input_size, posenet_names(_shapes(network)).grid)
+    except InputError as error:
+        raise ModelError(f"{network.graph.path} is no PoseNet that Bottomup knows: {error}") from error
 
 
 def _shapes(network: Network) -> dict[str, tuple[int, ...]]:

@@ -319,6 +319,14 @@ def test_a_model_of_another_kind_is_refused(tmp_path):
         bu.load(TinyPoseNet(channels={"maps": 57}).write(tmp_path / "tiny.tflite"))
 
 
+def test_a_posenet_of_another_stride_is_refused(tmp_path):
+    net = TinyPoseNet()
+    for operator in net.graph.operators:
+        operator.builtinOptions.strideW = operator.builtinOptions.strideH = 5
+    with pytest.raises(bu.ModelError, match="fit no stride of 8, 16 or 32"):
+        bu.load(net.write(tmp_path / "tiny.tflite"))
+
+
 # --- networks that decode by themselves
 
 

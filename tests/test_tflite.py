@@ -364,6 +364,12 @@ def test_a_size_that_is_left_open_becomes_641_x_481(path, runtime):
     assert network.outputs[0].shape == (1, 31, 41, 17)
 
 
+def test_a_batch_that_is_left_open_leaves_the_size_alone(path):
+    net = TinyPoseNet()
+    net.graph.tensors[0].shapeSignature = [-1, 49, 65, 3]
+    assert Network(net.write(path)).input_size == (65, 49)
+
+
 def test_a_model_bound_to_its_size_says_so(runtime, shared):
     network = Network(shared / "models/movenet/movenet_single_pose_lightning_ptq.tflite", runtime=runtime)
     with pytest.raises(ModelError, match=r"cannot be run at input_size=\(257, 257\), leave input_size out"):

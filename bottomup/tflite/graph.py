@@ -45,8 +45,8 @@ class Graph:
         Names of the built-in operators.
     decoder_options : DecoderOptions, optional
         Of the `PosenetDecoderOp` that was taken out.
-    dynamic : bool
-        Whether the input's size is left open.
+    open_size : bool
+        Whether the input's width or height is left open.
     """
 
     path: Path
@@ -55,7 +55,7 @@ class Graph:
     custom_ops: tuple[str, ...]
     operators: frozenset[str]
     decoder_options: DecoderOptions | None
-    dynamic: bool
+    open_size: bool
 
 
 def read_graph(path: str | Path) -> Graph:
@@ -91,7 +91,7 @@ def read_graph(path: str | Path) -> Graph:
         tuple(sorted(custom)),
         frozenset(_operator_name(builtin_code(code)) for code in codes),
         options,
-        any(-1 in _list(graph.tensors[index].shapeSignature) for index in graph.inputs),
+        any(-1 in _list(graph.tensors[index].shapeSignature)[1:3] for index in graph.inputs),
     )
 
 

@@ -110,7 +110,7 @@ class Network:
         except Exception as error:
             raise ModelError(f"{self.runtime} cannot load {self.graph.path}: {_one_line(error)}") from error
         self._input_index = self._only_input()
-        if self.graph.dynamic:
+        if self.graph.open_size:
             self.resize_input(OPEN_INPUT_SIZE)
         else:
             self._allocate("cannot be run")
@@ -160,7 +160,7 @@ class Network:
         """Return the index of the input, which must be one image."""
         details = self._interpreter.get_input_details()
         shapes = [tuple(int(size) for size in detail["shape"]) for detail in details]
-        if len(details) != 1 or len(shapes[0]) != 4 or shapes[0][0] != 1 or shapes[0][3] != 3:
+        if len(details) != 1 or len(shapes[0]) != 4 or shapes[0][0] != 1 or shapes[0][3] != 3 or 0 in shapes[0]:
             raise ModelError(f"{self.graph.path} must take one image, (1, height, width, 3), but takes {shapes}")
         return int(details[0]["index"])
 

@@ -15,8 +15,6 @@ DTYPES = {
     for number, name in enumerate(["float32", "float16", "int32", "uint8", "int64", "O", "bool", "int16", "O", "int8"])
     if name != "O"
 }
-
-
 #: Where operators may have no input, -1: the bias of CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, TRANSPOSE_CONV.
 OPTIONAL_INPUT = {3: 2, 4: 2, 9: 2, 67: 3}
 #: The options without which some operators divide by 0: the convolutions' and those of AVERAGE_, L2_ and MAX_POOL_2D.
