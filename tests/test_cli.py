@@ -107,6 +107,21 @@ def test_it_runs_as_a_module_and_loads_nothing_heavy():
     assert (ran.returncode, ran.stdout) == (0, f"bottomup {bu.__version__}\n[]\n")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_is_full_or_closed_is_no_traceback(tmp_path):
+    save_raw(tmp_path / "raw.npz")
+    command = [sys.executable, "-m", "bottomup", "decode", str(tmp_path / "raw.npz")]
+    root = Path(bu.__file__).parents[1]
+    with open("/dev/full", "w") as full:
+        ran = subprocess.run(command, cwd=root, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (ran.returncode, ran.stderr) == (2, f"bottomup: {os.strerror(errno.ENOSPC)}\n")
+    reading, writing = os.pipe()
+    os.close(reading)
+    ran = subprocess.run(command, cwd=root, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (ran.returncode, ran.stderr) == (2, "")
+
+
 # decode
 
 
@@ -296,6 +311,12 @@ def test_an_image_named_twice_is_predicted_once(run):
     assert len(predicted()["images"]) == 1
 
 
+def test_images_that_few_programs_show_are_drawn_as_jpeg(run):
+    save_image("in/a.ppm")
+    assert run("predict", "in/a.ppm", "--model", "m")[0] == 0
+    assert Path("poses/a.jpg").read_bytes()[:2] == b"\xff\xd8"
+
+
 def test_images_of_one_name_keep_apart(run):
     save_image("one/a.jpg", (40, 30))
     save_image("two/a.jpg", (50, 30))
@@ -466,3 +487,18 @@ def test_warming_up_tells_how_long_it_took_and_where_kernels_are_kept(run):
     assert (status, complaints) == (0, "")
     assert out.startswith("kernels ")
     assert " s, " in out
+
+
+def test_warming_up_leaves_nothing_to_compile(run):
+    def versions():
+        modules = [module for name, module in sys.modules.items() if name.startswith("bottomup.")]
+        kernels = {value for module in modules for value in vars(module).values() if hasattr(value, "signatures")}
+        return {kernel.__name__: len(kernel.signatures) for kernel in kernels}
+
+    run("warmup")
+    warm = versions()
+    for quantized in (False, True):
+        fields = posenet_fields(random_poses(4), quantized=quantized)
+        for decoder in (*DECODERS.values(), PoseNetDecoder.tfjs(max_poses=1)):
+            decoder.decode(fields)
+    assert versions() == warm

@@ -79,6 +79,16 @@ def test_parts_that_were_not_found_are_left_out_with_their_edges():
     assert is_drawn(drawn, (30, 70))
 
 
+def test_a_pose_without_any_part_draws_nothing():
+    missing = (np.nan, np.nan, 0)
+    assert not draw_poses(black(), arms(missing, missing, missing)).any()
+
+
+def test_parts_outside_the_image_draw_nothing_in_it():
+    assert not draw_poses(black(), arms((500, 10, 1), (500, 50, 1), (500, 90, 1))).any()
+    assert not draw_poses(black(), arms((-500, -500, 1), (-400, -500, 1), (50, -500, 1))).any()
+
+
 def test_keypoints_below_the_threshold_are_left_out_with_their_edges():
     poses = with_scores(0.1, 1, 0.3)
     assert not is_drawn(draw_poses(black(), poses), LEFT_HAND)

@@ -79,6 +79,12 @@ def test_levels_that_start_at_an_odd_address_are_read_all_the_same():
     np.testing.assert_array_equal(tensors.heatmaps, levels.reshape(-1))
 
 
+def test_fields_as_floats_hold_the_same_real_numbers():
+    floats = PoseNetFields.from_displacements(*displacement_tensors(quantized)).as_floats
+    np.testing.assert_array_equal(floats.heatmaps, quantized(17, 1).dequantize())
+    np.testing.assert_array_equal(floats.displacements_bwd, quantized(32, 4).dequantize())
+
+
 def channels_first(tensor):
     return tensor.transpose(2, 0, 1)
 

@@ -146,6 +146,11 @@ def test_guessed_keypoints_can_be_dropped():
     assert with_a_guess().keypoints[0, 1].tolist() == [3, 4, 0.25]
 
 
+def test_without_guesses_there_is_nothing_to_drop():
+    poses = three_people()
+    assert poses.without_filled() is poses
+
+
 def test_which_keypoints_are_guessed_follows_selections_and_mirrors():
     assert with_a_guess()[0].filled.tolist() == [[False, True]]
     assert with_a_guess().mirrored().filled.tolist() == [[False, True]]
@@ -164,6 +169,12 @@ def test_cocos_parts_are_found_by_name():
     coco = Poses(keypoints, [1], body).to_coco17()
     assert coco.skeleton is COCO17
     assert [body.parts[int(x)] for x in coco.keypoints[0, :, 0]] == list(COCO17.parts)
+
+
+def test_coco_poses_are_their_own_coco_view():
+    posenet = Poses(np.ones((1, 17, 3)), [1], get("posenet_17"))
+    assert posenet.to_coco17().skeleton is COCO17
+    np.testing.assert_array_equal(posenet.to_coco17().keypoints, posenet.keypoints)
 
 
 def test_poses_without_cocos_parts_have_no_coco_view():

@@ -133,3 +133,14 @@ def test_without_a_mirror_each_part_mirrors_itself():
 def test_lists_become_tuples_so_that_skeletons_can_be_keys():
     made = Skeleton("arm", ["elbow", "wrist"], [[0, 1]], [0, 1], [0.1, 0.2])
     assert {made: 1}[Skeleton("arm", ("elbow", "wrist"), ((0, 1),), (0, 1), (0.1, 0.2))] == 1
+
+
+@pytest.mark.parametrize("channels", [((0, 1),), ((0, 1), (1, 2)), ((0, -1), (1, 2))])
+def test_each_edge_has_two_paf_channels_of_its_own(channels):
+    with pytest.raises(InputError, match="must give each of its 2 edges two channels of its own"):
+        Skeleton("arm", ("shoulder", "elbow", "wrist"), ((0, 1), (1, 2)), paf_channels=channels)
+
+
+def test_redundant_edges_are_numbers_of_edges():
+    with pytest.raises(InputError, match="must be numbers of its 1 edges, 0-based"):
+        Skeleton("arm", ("elbow", "wrist"), ((0, 1),), redundant_edges=(1,))
