@@ -8,15 +8,16 @@ import numpy as np
 
 BUILTIN_CODE_CUSTOM = 32
 MAX_RANK = 8
-MAX_BYTES = 1 << 31
+MAX_ELEMENTS = 1 << 28  # more than any image network of 64 megapixels needs
 #: The tensor types that networks of images use, by the schema's number.
 DTYPES = {
     number: np.dtype(name)
     for number, name in enumerate(["float32", "float16", "int32", "uint8", "int64", "O", "bool", "int16", "O", "int8"])
     if name != "O"
 }
-#: Where operators may have no input, -1: the bias of CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, TRANSPOSE_CONV.
-OPTIONAL_INPUT = {3: 2, 4: 2, 9: 2, 67: 3}
+#: CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, TRANSPOSE_CONV: which inputs are image, weights and bias. The bias may
+#: be missing, -1, as no other input of any operator may.
+CONVOLUTIONS = {3: (0, 1, 2), 4: (0, 1, 2), 9: (0, 1, 2), 67: (2, 1, 3)}
 #: The options without which some operators divide by 0: the convolutions' and those of AVERAGE_, L2_ and MAX_POOL_2D.
 NEEDED_OPTIONS = {
     3: "Conv2DOptionsT",
@@ -26,6 +27,8 @@ NEEDED_OPTIONS = {
     12: "Pool2DOptionsT",
     17: "Pool2DOptionsT",
 }
+#: From here on XNNPACK refuses to requantise a convolution, and frees its memory twice.
+MAX_MULTIPLIER = 256
 #: Options that count pixels.
 PIXELS = ("strideW", "strideH", "dilationWFactor", "dilationHFactor", "filterWidth", "filterHeight")
 
@@ -71,8 +74,8 @@ def _tensor_problems(tensor: Any, buffers: list[Any]) -> Iterator[str]:
     signature = shape if tensor.shapeSignature is None else [int(size) for size in tensor.shapeSignature]
     if len(shape) > MAX_RANK or any(size < 0 for size in shape):
         yield f"has shape {shape}"
-    if math.prod(shape) * DTYPES[tensor.type].itemsize >= MAX_BYTES:
-        yield f"has shape {shape}, more than 2 GB"
+    if math.prod(shape) > MAX_ELEMENTS:
+        yield f"has shape {shape}, more than {MAX_ELEMENTS} elements"
     fits = len(signature) == len(shape) and all(size in (-1, own) for size, own in zip(signature, shape, strict=True))
     if signature and not fits:
         yield f"has shape {shape} but signature {signature}"
@@ -82,10 +85,12 @@ def _tensor_problems(tensor: Any, buffers: list[Any]) -> Iterator[str]:
     if data is not None and len(data) and len(data) != math.prod(shape) * DTYPES[tensor.type].itemsize:
         yield f"of shape {shape} and type {tensor.type} has {len(data)} bytes of data"
     if tensor.quantization is not None:
-        yield from _quantization_problems(tensor.quantization, tensor.type, shape)
+        yield from _quantization_problems(
+            tensor.quantization, DTYPES[tensor.type], shape, _has_data(buffers[tensor.buffer])
+        )
 
 
-def _quantization_problems(quantization: Any, type_number: int, shape: list[int]) -> Iterator[str]:
+def _quantization_problems(quantization: Any, dtype: np.dtype[Any], shape: list[int], constant: bool) -> Iterator[str]:
     if quantization.details is not None or quantization.detailsType:
         yield "has a quantisation of its own kind"
     scale = np.asarray([] if quantization.scale is None else quantization.scale)
@@ -96,11 +101,12 @@ def _quantization_problems(quantization: Any, type_number: int, shape: list[int]
     counts_fit = len(scale) in (1, *shape[axis : axis + 1]) and len(zero) in (1, len(scale))
     if not counts_fit or not 0 <= axis < max(len(shape), 1):
         yield f"has {len(scale)} scales and {len(zero)} zero points along axis {axis} of shape {shape}"
-    if DTYPES[type_number].kind not in "iu":
+    if dtype.kind not in "iu":
         return
-    if not (np.isfinite(scale).all() and (scale > 1e-20).all() and (scale < 1e20).all()):
+    lowest = 0 if constant else 1e-20  # channels of nothing but zeros may have a scale of 0
+    if not ((scale >= lowest) & (scale < 1e20)).all():
         yield "has a scale that cannot be"
-    limits = np.iinfo(DTYPES[type_number])
+    limits = np.iinfo(dtype)
     if (zero < limits.min).any() or (zero > limits.max).any():
         yield "has a zero point outside its type"
 
@@ -120,22 +126,22 @@ def _wiring_problems(model: Any, graph: Any) -> Iterator[str]:
         if operator is None or not 0 <= operator.opcodeIndex < len(model.operatorCodes):
             yield f"operator {number} is of no known code"
         reads, writes = _indices(operator.inputs), _indices(operator.outputs)
-        optional = OPTIONAL_INPUT.get(builtin_code(model.operatorCodes[operator.opcodeIndex]))
-        if not all(index in known or (index == -1 and place == optional) for place, index in enumerate(reads)):
+        *_, bias = CONVOLUTIONS.get(builtin_code(model.operatorCodes[operator.opcodeIndex]), [None])
+        if not all(index in known or (index == -1 and place == bias) for place, index in enumerate(reads)):
             yield f"operator {number} reads tensors {reads}, some of which nothing has computed before"
         if not all(0 <= index < count and index not in known for index in writes) or len(set(writes)) != len(writes):
             yield f"operator {number} writes tensors {writes}, some of which are not its own"
         if _indices(operator.intermediates) or operator.largeCustomOptionsOffset or operator.largeCustomOptionsSize:
             yield f"operator {number} keeps data outside the graph"
-        yield from (f"operator {number} {reason}" for reason in _option_problems(operator, model.operatorCodes))
+        yield from (f"operator {number} {reason}" for reason in _operator_problems(operator, model, graph.tensors))
         known |= set(writes)
     if not set(outputs) <= known:
         yield f"outputs {outputs}, some of which nothing computes"
 
 
-def _option_problems(operator: Any, codes: list[Any]) -> Iterator[str]:
-    options = operator.builtinOptions
-    needed = NEEDED_OPTIONS.get(builtin_code(codes[operator.opcodeIndex]))
+def _operator_problems(operator: Any, model: Any, tensors: list[Any]) -> Iterator[str]:
+    options, code = operator.builtinOptions, builtin_code(model.operatorCodes[operator.opcodeIndex])
+    needed = NEEDED_OPTIONS.get(code)
     if needed is not None and type(options).__name__ != needed:
         yield f"lacks its options, {needed}"
     if getattr(options, "padding", 0) not in (0, 1):
@@ -143,6 +149,22 @@ def _option_problems(operator: Any, codes: list[Any]) -> Iterator[str]:
     for name in PIXELS:
         if not 1 <= getattr(options, name, 1) <= 1 << 15:
             yield f"has {name} {getattr(options, name)}"
+    if code in CONVOLUTIONS:
+        image, weights, _ = CONVOLUTIONS[code]
+        inputs, outputs = _indices(operator.inputs), _indices(operator.outputs)
+        if len(inputs) <= max(image, weights) or not outputs:
+            yield f"reads tensors {inputs} and writes {outputs}, too few"
+        image_scale, weight_scale, scale = (
+            _largest_scale(tensors[index]) for index in (inputs[image], inputs[weights], outputs[0])
+        )
+        if image_scale * weight_scale >= MAX_MULTIPLIER * scale > 0:
+            yield f"multiplies by {image_scale * weight_scale / scale}"
+
+
+def _largest_scale(tensor: Any) -> float:
+    """Return a tensor's largest scale, 0 for one that is not quantised."""
+    scale = None if tensor.quantization is None else tensor.quantization.scale
+    return 0.0 if scale is None or len(scale) == 0 else float(np.max(scale))
 
 
 def _indices(vector: Any) -> list[int]:
