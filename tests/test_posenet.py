@@ -11,12 +11,19 @@ import bottomup as bu
 from bottomup.posenet import reference
 
 P = bu.PoseNetDecoder
-FLAVOURS = {"best": P(), "coral": P.coral(), "tfjs": P.tfjs(), "tfjs_single": P.tfjs(max_poses=1)}
+FLAVOURS = {
+    "best": P(),
+    "coral": P.coral(),
+    "tfjs": P.tfjs(),
+    "tfjs_single": P.tfjs(max_poses=1),
+    "personlab": P.personlab(),
+}
 flavours = pytest.mark.parametrize("decoder", FLAVOURS.values(), ids=FLAVOURS)
 radii = st.sampled_from([0.0, 8.0, 20.0])
 counts = st.integers(1, 6)
 decoders = st.one_of(
     st.builds(P, max_poses=counts, nms_radius=radii, vote_passes=st.integers(1, 2)),
+    st.builds(P.personlab, max_poses=counts, nms_radius=radii, nms_similarity=st.sampled_from([0.3, 0.7, 1])),
     st.builds(P.coral, max_poses=counts, nms_radius=radii, score_threshold=st.sampled_from([0.0, 0.2, 0.5])),
     st.builds(
         P.tfjs, max_poses=counts, local_maximum_radius=st.integers(1, 2), score_threshold=st.sampled_from([0, 0.5])
@@ -183,8 +190,8 @@ def test_nobody_is_found_where_all_is_dark(decoder):
 
 @flavours
 def test_more_peaks_than_the_first_workspace_holds_are_all_seen(decoder):
-    heatmaps = np.full((30, 30, 17), 3.0, np.float32)
-    fields = bu.PoseNetFields.from_mid_offsets(heatmaps, np.zeros((30, 30, 34)), np.zeros((30, 30, 64)))
+    heatmaps = np.full((8, 9, 17), 3.0, np.float32)
+    fields = bu.PoseNetFields.from_mid_offsets(heatmaps, np.zeros((8, 9, 34)), np.zeros((8, 9, 64)))
     assert_same(decoder.decode(fields), reference.decode(fields, decoder))
 
 
@@ -228,7 +235,7 @@ def test_our_own_scores_descend_and_lie_in_0_to_1():
     ],
 )
 def test_parameters_that_cannot_be_are_refused(parameters, message):
-    for make in (P, P.coral, P.tfjs):
+    for make in (P, P.coral, P.tfjs, P.personlab):
         with pytest.raises(bu.InputError, match=message):
             make(**parameters)
 

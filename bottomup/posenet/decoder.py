@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bottomup.batch import map_on_threads
 from bottomup.posenet.fields import NUM_PARTS, PoseNetFields
 from bottomup.posenet.flavours import CoralDecoder, TfjsDecoder
-from bottomup.posenet.roots import as_posenet_fields, check, find_roots, walks
+from bottomup.posenet.personlab import PersonLabDecoder
+from bottomup.posenet.roots import as_posenet_fields, check, find_roots, logit, squared_kappas, walks
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 
@@ -176,16 +175,28 @@ class PoseNetDecoder:
         """Return tfjs's decoder; see `TfjsDecoder` for its parameters."""
         return TfjsDecoder(max_poses, score_threshold, nms_radius, refinement_steps, local_maximum_radius)
 
-
-@lru_cache(maxsize=256)
-def logit(score: float) -> float:
-    """Return the logit of a score in [0, 1]."""
-    if score <= 0:
-        return -np.inf
-    return float(np.log(score / (1 - score))) if score < 1 else np.inf
-
-
-@lru_cache(maxsize=1)
-def squared_kappas() -> NDArray[np.float32]:
-    """Return COCO's squared constants per part, (2 sigma)^2."""
-    return np.array([4 * sigma**2 for sigma in COCO17.sigmas or ()], np.float32)
+    @staticmethod
+    def personlab(
+        *,
+        max_poses: int = 20,
+        score_threshold: float = 0.01,
+        nms_radius: float = 10.0,
+        refinement_steps: int = 2,
+        hough_radius: float = 32.0,
+        hough_step: float = 4.0,
+        min_vote_score: float = 0.01,
+        nms_similarity: float = 0.5,
+        local_maximum_radius: int = 1,
+    ) -> PersonLabDecoder:
+        """Return the PersonLab paper's decoder; see `PersonLabDecoder` for its parameters."""
+        return PersonLabDecoder(
+            max_poses,
+            score_threshold,
+            nms_radius,
+            refinement_steps,
+            hough_radius,
+            hough_step,
+            min_vote_score,
+            nms_similarity,
+            local_maximum_radius,
+        )

@@ -1,5 +1,6 @@
 """What every PoseNet decoder does before its loops: check, find roots, lay out the walk through the tree."""
 
+from collections.abc import Callable
 from dataclasses import fields as fields_of
 from functools import cache, lru_cache
 from typing import Any
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from bottomup.checks import as_number
 from bottomup.errors import InputError
 from bottomup.posenet.fields import EDGES, NUM_EDGES, NUM_PARTS, PoseNetFields, Tensors
+from bottomup.skeletons import COCO17
 
 _PEAKS_TO_START_WITH = 1024
 
@@ -25,7 +27,7 @@ def check(decoder: Any) -> None:
             object.__setattr__(decoder, name, int(value))
             continue
         number = as_number(value, name)
-        if name in ("score_threshold", "min_vote_score", "min_pose_score"):
+        if name.endswith(("_threshold", "_score", "_similarity")):
             if not 0 <= number <= 1:
                 raise InputError(f"{name} must be a score in [0, 1], got {value!r}")
         elif not (number > 0 or (number == 0 and name == "nms_radius")):
@@ -47,21 +49,47 @@ def find_roots(
     tensors: Tensors, height: int, width: int, lowest: float, radius: int, compare_scores: bool
 ) -> NDArray[np.int64]:
     """Return the flat indices of heatmap peaks whose real value reaches `lowest`."""
-    from bottomup.kernels.peaks import find_peaks_f32, find_peaks_u8
+    if tensors.heatmaps.dtype != np.uint8:
+        return find_peaks(tensors.heatmaps, height, width, lowest, radius, compare_scores)
+    from bottomup.kernels.peaks import find_peaks_u8
 
-    radius = min(radius, max(height, width))
+    level = _lowest_level(tensors.heatmap_scale, tensors.heatmap_zero, lowest)
+    grid = (height, width, NUM_PARTS, level, min(radius, max(height, width)))
+    return _grow(lambda peaks: find_peaks_u8(tensors.heatmaps, tensors.words, *grid, peaks))
+
+
+def find_peaks(
+    values: NDArray[np.float32], height: int, width: int, lowest: float, radius: int, compare_scores: bool = False
+) -> NDArray[np.int64]:
+    """Return the flat indices of the peaks of 17 float maps that reach `lowest`."""
+    from bottomup.kernels.peaks import find_peaks_f32
+
+    grid = (height, width, NUM_PARTS, np.float32(lowest), min(radius, max(height, width)))
+    return _grow(lambda peaks: find_peaks_f32(values, *grid, compare_scores, peaks))
+
+
+def _grow(find: Callable[[NDArray[np.int64]], int]) -> NDArray[np.int64]:
+    """Return all that `find` finds: it says how many there are, even where they do not fit."""
     peaks = np.empty(_PEAKS_TO_START_WITH, np.int64)
-    while True:
-        if tensors.heatmaps.dtype == np.uint8:
-            level = _lowest_level(tensors.heatmap_scale, tensors.heatmap_zero, lowest)
-            count = find_peaks_u8(tensors.heatmaps, tensors.words, height, width, NUM_PARTS, level, radius, peaks)
-        else:
-            count = find_peaks_f32(
-                tensors.heatmaps, height, width, NUM_PARTS, np.float32(lowest), radius, compare_scores, peaks
-            )
-        if count <= len(peaks):
-            return peaks[:count]
+    count = find(peaks)
+    if count > len(peaks):
         peaks = np.empty(count, np.int64)
+        find(peaks)
+    return peaks[:count]
+
+
+@lru_cache(maxsize=256)
+def logit(score: float) -> float:
+    """Return the logit of a score in [0, 1]."""
+    if score <= 0:
+        return -np.inf
+    return float(np.log(score / (1 - score))) if score < 1 else np.inf
+
+
+@cache
+def squared_kappas() -> NDArray[np.float32]:
+    """Return COCO's squared constants per part, (2 sigma)^2."""
+    return np.array([4 * sigma**2 for sigma in COCO17.sigmas or ()], np.float32)
 
 
 @lru_cache(maxsize=256)

@@ -1,0 +1,139 @@
+"""The PersonLab paper's decoder, which no released system has."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bottomup.batch import map_on_threads
+from bottomup.posenet.fields import NUM_PARTS, PoseNetFields
+from bottomup.posenet.roots import as_posenet_fields, check, find_peaks, logit, squared_kappas, walks
+from bottomup.poses import Poses
+from bottomup.skeletons import COCO17
+
+
+@dataclass(frozen=True)
+class PersonLabDecoder:
+    """Decode as the PersonLab paper says, to the letter where a grid of cells allows it.
+
+    Every cell votes for the place its offset points to; peaks of the votes
+    are the roots; displacements and refinement lead to the other parts; a
+    keypoint's score is the object keypoint similarity (OKS) to expect of it;
+    soft NMS over keypoints, then NMS over poses by OKS. Make it with
+    `PoseNetDecoder.personlab()`.
+
+    Attributes
+    ----------
+    max_poses : int
+        Most poses to find.
+    score_threshold : float
+        Lowest Hough score of a root; 0.01 in section 3.2.
+    nms_radius : float
+        Input pixels within which two keypoints of one part are one; 10 in section 3.2.
+    refinement_steps : int
+        Short-offset steps after each displacement; 2 in section 3.2 ("twice or more").
+    hough_radius : float
+        Input pixels, R: the disks that short offsets were trained on; 32 in section 3.1.
+    hough_step : float
+        Input pixels between places where votes are gathered. (The paper: 1, for smoother maps.)
+    min_vote_score : float
+        Lowest score of a cell that votes; it keeps the cost near the number of lit cells.
+    nms_similarity : float
+        OKS to a better pose above which a pose is dropped; 0.5 as arXiv:1701.01779.
+    local_maximum_radius : int
+        Half-width, in Hough steps, of the window in which a root is highest.
+
+    References
+    ----------
+    Papandreou et al., "PersonLab", ECCV 2018, sections 3.1 and 3.2. arXiv:1803.08225
+    """
+
+    max_poses: int = 20
+    score_threshold: float = 0.01
+    nms_radius: float = 10.0
+    refinement_steps: int = 2
+    hough_radius: float = 32.0
+    hough_step: float = 4.0
+    min_vote_score: float = 0.01
+    nms_similarity: float = 0.5
+    local_maximum_radius: int = 1
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def decode(self, fields: PoseNetFields) -> Poses:
+        """Return the poses of one image, best first, in input pixels.
+
+        Parameters
+        ----------
+        fields : PoseNetFields
+            One image's network outputs, float or quantised.
+
+        Returns
+        -------
+        Poses
+            At most `max_poses` of COCO-17 parts. Keypoint and pose scores are expected similarities.
+
+        Raises
+        ------
+        InputError
+            If `fields` is not a PoseNetFields.
+        """
+        from bottomup.posenet.personlab_kernels import cast_votes, decode_personlab
+
+        tensors = as_posenet_fields(fields).as_logits.tensors
+        height, width = fields.grid
+        if height == 0 or width == 0:
+            return Poses.empty(COCO17)
+        stride = np.float32(fields.output_stride)
+        per_stride = np.float32(1) / stride
+        fineness = np.float32(max(fields.output_stride / self.hough_step, 1.0))
+        fine_height, fine_width = (int((size - 1) * float(fineness)) + 1 for size in (height, width))
+        hough = np.zeros(fine_height * fine_width * NUM_PARTS, np.float32)
+        heatmaps = (tensors.heatmaps, tensors.heatmap_scale, tensors.heatmap_zero)
+        offsets = (tensors.offsets, tensors.offset_scale * per_stride, tensors.offset_zero)
+        vote_weight = np.float32(fields.output_stride**2 / (np.pi * self.hough_radius**2))
+        lowest_vote = np.float32(logit(self.min_vote_score))
+        cast_votes(
+            *heatmaps, *offsets, height, width, lowest_vote, vote_weight, fineness, fine_height, fine_width, hough
+        )
+        peaks = find_peaks(hough, fine_height, fine_width, self.score_threshold, self.local_maximum_radius)
+        count = len(peaks)
+        most = min(self.max_poses, count)
+        radius = np.float32(self.nms_radius) / stride
+        keypoints, scores = np.empty((most, NUM_PARTS, 3), np.float32), np.empty(most, np.float32)
+        found = decode_personlab(
+            peaks,
+            np.empty(count, np.float32),
+            walks(),
+            hough,
+            fineness,
+            fine_height,
+            fine_width,
+            *heatmaps,
+            *offsets,
+            tensors.displacements,
+            tensors.fwd_scale * per_stride,
+            tensors.fwd_zero,
+            tensors.bwd_scale * per_stride,
+            tensors.bwd_zero,
+            height,
+            width,
+            radius * radius,
+            self.refinement_steps,
+            np.float32(self.hough_radius) / stride,
+            squared_kappas(),
+            np.float32(self.nms_similarity),
+            stride,
+            np.empty((most, NUM_PARTS, 3), np.float32),
+            np.empty(most, np.float32),
+            np.empty(most, np.int64),
+            np.empty(most, np.int64),
+            keypoints,
+            scores,
+        )
+        return Poses(keypoints[:found], scores[:found], COCO17)
+
+    def decode_batch(self, fields: Iterable[PoseNetFields], *, threads: int = 1) -> list[Poses]:
+        """Return `decode` of every item, in order, on that many threads."""
+        return map_on_threads(self.decode, fields, threads)

@@ -1,0 +1,46 @@
+"""The PoseNet decoders, said aloud: pure NumPy, one definition a function, slow and obvious.
+
+Hold your own port against this: `decode(fields, decoder)` answers as
+`decoder.decode(fields)` does, to the order of ties.
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+
+from bottomup.posenet.decoder import PoseNetDecoder
+from bottomup.posenet.fields import PoseNetFields
+from bottomup.posenet.flavours import CoralDecoder, TfjsDecoder
+from bottomup.posenet.personlab import PersonLabDecoder
+from bottomup.posenet.reference.best import decode_best
+from bottomup.posenet.reference.coral import decode_coral
+from bottomup.posenet.reference.personlab import decode_personlab
+from bottomup.posenet.reference.tfjs import decode_tfjs, decode_tfjs_single
+from bottomup.poses import Poses
+
+Decoder: TypeAlias = PoseNetDecoder | CoralDecoder | TfjsDecoder | PersonLabDecoder
+
+
+def decode(fields: PoseNetFields, decoder: Decoder) -> Poses:
+    """Return what `decoder.decode(fields)` returns, by the definition.
+
+    Parameters
+    ----------
+    fields : PoseNetFields
+        One image's network outputs.
+    decoder : PoseNetDecoder, CoralDecoder, TfjsDecoder or PersonLabDecoder
+        Which decoder, with which parameters.
+
+    Returns
+    -------
+    Poses
+        In input pixels.
+    """
+    with np.errstate(all="ignore"):  # whatever the tensors hold
+        if isinstance(decoder, CoralDecoder):
+            return decode_coral(fields, decoder)
+        if isinstance(decoder, TfjsDecoder):
+            return decode_tfjs_single(fields) if decoder.max_poses == 1 else decode_tfjs(fields, decoder)
+        if isinstance(decoder, PersonLabDecoder):
+            return decode_personlab(fields, decoder)
+        return decode_best(fields, decoder)

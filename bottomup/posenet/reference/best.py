@@ -1,0 +1,98 @@
+"""Our own decoder: traced, moved by votes, ranked by expected similarity."""
+
+from typing import Any
+
+import numpy as np
+
+from bottomup.posenet.decoder import PoseNetDecoder
+from bottomup.posenet.fields import NUM_PARTS, PoseNetFields
+from bottomup.posenet.reference.heaps import CoralHeap
+from bottomup.posenet.reference.tree import (
+    Array,
+    as_poses,
+    best_first,
+    f32,
+    find_roots,
+    follow,
+    in_cells,
+    is_near,
+    logit,
+    sample,
+    sigmoid,
+    taken_parts,
+    trace,
+)
+from bottomup.poses import Poses
+from bottomup.skeletons import COCO17
+
+
+def decode_best(fields: PoseNetFields, decoder: PoseNetDecoder) -> Poses:
+    """Return what `PoseNetDecoder.decode` returns."""
+    heatmaps, offsets, displacements, stride = in_cells(fields)
+    radius = f32(decoder.nms_radius) / stride
+    poses: list[Array] = []
+    densities: list[Array] = []
+    heap = CoralHeap()
+    for row, column, part in find_roots(heatmaps, logit(decoder.score_threshold), decoder.local_maximum_radius):
+        heap.push(heatmaps[row, column, part], (row, column, part))
+    while heap and len(poses) < decoder.max_poses:
+        row, column, part = heap.pop()
+        position = follow(np.array([row, column], f32), offsets[row, column, part], offsets)
+        if any(is_near(pose[part, :2], position, radius) for pose in poses):
+            continue
+        pose = trace(part, position, offsets, displacements, decoder.refinement_steps)
+        density = np.zeros(NUM_PARTS, f32)
+        for part in range(NUM_PARTS):
+            for _ in range(decoder.vote_passes):
+                pose[part, :2], density[part] = vote(pose[part, :2], heatmaps[..., part], offsets[:, :, part], decoder)
+            pose[part, 2] = sigmoid(sample(heatmaps[..., part], pose[part]))
+        if sum(pose[:, 2], f32(0)) > f32(decoder.min_pose_score) * f32(NUM_PARTS):
+            poses.append(pose)
+            densities.append(density)
+    order = best_first([sum(pose[:, 2], f32(0)) for pose in poses])
+    scores: list[Any] = [0.0] * len(poses)
+    for rank, index in enumerate(order):
+        better = [poses[other] for other in order[:rank]]
+        scores[index] = expected_similarity(poses[index], densities[index], better, radius, decoder, stride)
+    order = [index for index in best_first(scores) if scores[index] > 0]
+    half = f32(3)
+    told = [scores[index] / (scores[index] + half) for index in order]
+    return as_poses([poses[index] for index in order], told, stride)
+
+
+def vote(position: Array, logits: Array, offsets: Array, decoder: PoseNetDecoder) -> tuple[Array, Any]:
+    """Return the weighted mean of the places that the 5 x 5 cells around `position` point to, and their density.
+
+    A cell of score p pointing to v weighs p * max(0, 1 - |v - position|^2 / b^2)^2, b being the vote radius.
+    """
+    squared_reach = f32(decoder.vote_radius) * f32(decoder.vote_radius)
+    centre_row, centre_column = int(position[0] + f32(0.5)), int(position[1] + f32(0.5))
+    total, weighted = f32(0), np.zeros(2, f32)
+    for row in range(max(centre_row - 2, 0), min(centre_row + 3, logits.shape[0])):
+        for column in range(max(centre_column - 2, 0), min(centre_column + 3, logits.shape[1])):
+            if logits[row, column] >= f32(logit(decoder.min_vote_score)):
+                voted = np.array([row, column], f32) + offsets[row, column]
+                down, right = voted - position
+                closeness = f32(1) - (down * down + right * right) / squared_reach
+                if closeness > 0:
+                    weight = sigmoid(logits[row, column]) * closeness * closeness
+                    total += weight
+                    weighted += weight * voted
+    density = total / (f32(np.pi / 3) * squared_reach)
+    return (follow(weighted / total, np.zeros(2, f32), logits) if total > 0 else position), density
+
+
+def expected_similarity(
+    pose: Array, density: Array, better: list[Array], radius: Any, decoder: PoseNetDecoder, stride: Any
+) -> Any:
+    """Return the mean over free parts of score * density^2 * A k^2 / (A k^2 + e^2); see the kernel of that name."""
+    height, width = np.ptp(pose[:, :2], axis=0)
+    area = f32(0.64) * height * width
+    error = f32(decoder.position_error) / stride
+    taken = taken_parts(pose, better, radius)
+    total = f32(0)
+    for part, sigma in enumerate(COCO17.sigmas or ()):
+        if part not in taken:
+            spread = area * f32(4 * sigma**2)
+            total += pose[part, 2] * density[part] * density[part] * spread / (spread + error * error)
+    return total / f32(NUM_PARTS)

@@ -1,0 +1,62 @@
+"""libcoral's decoder: bilinear samples, best root first, soft NMS. Single precision, as upstream."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from bottomup.posenet.fields import NUM_PARTS, PoseNetFields
+from bottomup.posenet.flavours import CoralDecoder
+from bottomup.posenet.reference.heaps import CoralHeap
+from bottomup.posenet.reference.tree import (
+    Array,
+    as_poses,
+    best_first,
+    f32,
+    find_roots,
+    follow,
+    in_cells,
+    is_near,
+    sample,
+    sigmoid,
+    trace,
+)
+from bottomup.poses import Poses
+
+
+def decode_coral(fields: PoseNetFields, decoder: CoralDecoder) -> Poses:
+    """Return what `CoralDecoder.decode` returns."""
+    heatmaps, offsets, displacements, stride = in_cells(fields)
+    radius, threshold = f32(decoder.nms_radius) / stride, f32(decoder.score_threshold)
+    lowest = f32(-math.log(1 / (decoder.score_threshold + 1e-6) - 1)) if decoder.score_threshold < 1 else np.inf
+    poses: list[Array] = []
+    heap = CoralHeap()
+    for row, column, part in find_roots(heatmaps, lowest, decoder.local_maximum_radius):
+        heap.push(heatmaps[row, column, part], (row, column, part))
+    while heap and len(poses) < decoder.max_poses:
+        row, column, part = heap.pop()
+        position = follow(np.array([row, column], f32), offsets[row, column, part], offsets)
+        if any(is_near(pose[part, :2], position, radius) for pose in poses):
+            continue
+        pose = trace(part, position, offsets, displacements, decoder.refinement_steps)
+        pose[:, 2] = [sigmoid(sample(heatmaps[..., part], pose[part])) for part in range(NUM_PARTS)]
+        if _mean_score(pose, []) >= threshold:
+            poses.append(pose)
+    scores: list[Any] = [_mean_score(pose, []) for pose in poses]
+    order = best_first(scores)
+    for rank, index in enumerate(order):  # soft NMS
+        better = [poses[other] for other in order[:rank]]
+        taken = [
+            part for part in range(NUM_PARTS) if any(is_near(poses[index][part], pose[part], radius) for pose in better)
+        ]
+        scores[index] = _mean_score(poses[index], taken)
+    order = [index for index in best_first(scores) if scores[index] >= threshold]
+    return as_poses([poses[index] for index in order], [scores[index] for index in order], stride)
+
+
+def _mean_score(pose: Array, taken: list[int]) -> Any:
+    """Return the sum of the keypoint scores that are not taken, best first as upstream adds them, over 17."""
+    total = f32(0)
+    for score in sorted((pose[part, 2] for part in range(NUM_PARTS) if part not in taken), reverse=True):
+        total += score
+    return total / f32(NUM_PARTS)

@@ -1,0 +1,109 @@
+"""The PersonLab paper's decoder: roots by Hough votes, scores by expected similarity, NMS over poses."""
+
+from typing import Any
+
+import numpy as np
+
+from bottomup.posenet.fields import NUM_PARTS, PoseNetFields
+from bottomup.posenet.personlab import PersonLabDecoder
+from bottomup.posenet.reference.heaps import CoralHeap
+from bottomup.posenet.reference.tree import (
+    Array,
+    as_poses,
+    best_first,
+    f32,
+    find_roots,
+    in_cells,
+    is_near,
+    logit,
+    sample,
+    sigmoid,
+    taken_parts,
+    trace,
+)  # fmt: skip
+from bottomup.poses import Poses
+from bottomup.skeletons import COCO17
+
+SQUARED_KAPPAS = np.array([4 * sigma**2 for sigma in COCO17.sigmas or ()], f32)
+
+
+def decode_personlab(fields: PoseNetFields, decoder: PersonLabDecoder) -> Poses:
+    """Return what `PersonLabDecoder.decode` returns."""
+    heatmaps, offsets, displacements, stride = in_cells(fields)
+    if heatmaps.size == 0:
+        return Poses.empty(COCO17)
+    radius = f32(decoder.nms_radius) / stride
+    fineness = f32(max(fields.output_stride / decoder.hough_step, 1))
+    hough = cast_votes(heatmaps, offsets, fineness, fields.output_stride, decoder)
+    poses: list[Array] = []
+    heap = CoralHeap()
+    for row, column, part in find_roots(hough, f32(decoder.score_threshold), decoder.local_maximum_radius):
+        heap.push(hough[row, column, part], (row, column, part))
+    while heap and len(poses) < decoder.max_poses:
+        row, column, part = heap.pop()
+        position = np.array([row, column], f32) / fineness
+        if any(is_near(pose[part], position, radius) for pose in poses):
+            continue
+        pose = trace(part, position, offsets, displacements, decoder.refinement_steps)
+        for part in range(NUM_PARTS):
+            score = sigmoid(sample(heatmaps[..., part], pose[part]))
+            spread = box_area(pose) * SQUARED_KAPPAS[part]
+            disk = f32(decoder.hough_radius) / stride
+            pose[part, 2] = score * expect_closeness(pose[part], hough[..., part], fineness, disk, spread)
+        if sum(pose[:, 2], f32(0)) > 0:
+            poses.append(pose)
+    order = best_first([sum(pose[:, 2], f32(0)) for pose in poses])
+    scores: list[Any] = [0.0] * len(poses)
+    for rank, index in enumerate(order):  # soft NMS over keypoints
+        taken = taken_parts(poses[index], [poses[other] for other in order[:rank]], radius)
+        free = [poses[index][part, 2] for part in range(NUM_PARTS) if part not in taken]
+        scores[index] = sum(free, f32(0)) / f32(NUM_PARTS)
+    kept: list[int] = []
+    for index in best_first(scores):  # NMS over poses
+        similar = any(similarity(poses[index], poses[other]) > f32(decoder.nms_similarity) for other in kept)
+        if scores[index] > 0 and not similar:
+            kept.append(index)
+    return as_poses([poses[index] for index in kept], [scores[index] for index in kept], stride)
+
+
+def cast_votes(heatmaps: Array, offsets: Array, fineness: Any, stride: float, decoder: PersonLabDecoder) -> Array:
+    """Return Hough scores (fine H, fine W, 17): each cell adds its score where its offset points, bilinear."""
+    height, width, _ = heatmaps.shape
+    fine = [int((size - 1) * float(fineness)) + 1 for size in (height, width)]
+    hough = np.zeros((*fine, NUM_PARTS), f32)
+    share = f32(stride**2 / (np.pi * decoder.hough_radius**2))
+    for row, column, part in np.argwhere(heatmaps >= f32(logit(decoder.min_vote_score))).tolist():
+        down, right = (np.array([row, column], f32) + offsets[row, column, part]) * fineness
+        if 0 <= down <= fine[0] - 1 and 0 <= right <= fine[1] - 1:
+            top, left = int(down), int(right)
+            below, beside = down - f32(top), right - f32(left)
+            bottom, far = top + int(below > 0), left + int(beside > 0)
+            weight = share * sigmoid(heatmaps[row, column, part])
+            hough[top, left, part] += weight * (1 - below) * (1 - beside)
+            hough[top, far, part] += weight * (1 - below) * beside
+            hough[bottom, left, part] += weight * below * (1 - beside)
+            hough[bottom, far, part] += weight * below * beside
+    return hough
+
+
+def expect_closeness(keypoint: Array, votes: Array, fineness: Any, disk: Any, spread: Any) -> Any:
+    """Return the mean of exp(-d^2 / (2 * spread)) over the votes in the disk around a keypoint; 0 without votes."""
+    rows, columns = np.indices(votes.shape, f32)
+    down, right = rows - keypoint[0] * fineness, columns - keypoint[1] * fineness
+    squared = down * down + right * right
+    near = votes * (squared <= (disk * fineness) * (disk * fineness))
+    closeness = np.exp(-squared / (fineness * fineness) / (f32(2) * spread)) if spread > 0 else f32(0)
+    return (near * closeness).sum() / near.sum() if near.any() else f32(0)
+
+
+def box_area(pose: Array) -> Any:
+    """Return the area of the box around a pose's keypoints."""
+    height, width = np.ptp(pose[:, :2], axis=0)
+    return height * width
+
+
+def similarity(pose: Array, other: Array) -> Any:
+    """Return the object keypoint similarity of a pose to another."""
+    squared = np.sum(np.square(pose[:, :2] - other[:, :2]), axis=1, dtype=f32)
+    spread = f32(2) * box_area(other) * SQUARED_KAPPAS
+    return np.sum(np.where(spread > 0, np.exp(-squared / spread), 0), dtype=f32) / f32(NUM_PARTS)
