@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bottomup import catalogue as catalogue
     from bottomup import posenet as posenet
     from bottomup import skeletons as skeletons
     from bottomup import synthetic as synthetic
@@ -46,6 +47,7 @@ _HOME = {
     "Quantized": "checks",
     "Skeleton": "skeletons",
     "Stretch": "geometry",
+    "catalogue": "catalogue",
     "draw_poses": "draw",
     "load": "estimator",
     "PoseEstimator": "estimator",

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bottomup import catalogue
+from bottomup.catalogue import Card
 from bottomup.checks import Field
 from bottomup.errors import InputError, ModelError
 from bottomup.geometry import ImageSize, Letterbox, Placement, Resize, Stretch, lay_out
@@ -18,7 +20,7 @@ from bottomup.posenet.fields import PoseNetFields
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17, Skeleton
 from bottomup.tflite.graph import DecoderOptions
-from bottomup.tflite.inputs import ChannelOrder, InputRule, as_input_rule, checked_order, input_tensor
+from bottomup.tflite.inputs import INPUT_RULES, ChannelOrder, InputRule, as_input_rule, checked_order, input_tensor
 from bottomup.tflite.outputs import as_size, family_of, output_stride, posenet_names, read_outputs
 from bottomup.tflite.runtime import Network
 
@@ -64,6 +66,8 @@ class PoseEstimator:
         Input pixels per cell; None where the model decodes.
     skeleton : Skeleton
         Names the parts.
+    card : Card, optional
+        What the catalogue says of the model, or of its kind.
 
     Examples
     --------
@@ -80,6 +84,7 @@ class PoseEstimator:
     scaling: InputRule
     output_stride: float | None
     skeleton: Skeleton
+    card: Card | None = None
 
     @property
     def input_size(self) -> ImageSize:
@@ -205,7 +210,7 @@ class PoseEstimator:
 
 
 def load(
-    model: str | Path,
+    model: str | Path | None = None,
     *,
     decoder: Decoder | None = None,
     threads: int = 1,
@@ -213,16 +218,18 @@ def load(
     delegate: Any = None,
     resize: Resize | None = None,
     input_size: tuple[int, int] | None = None,
-    scaling: str | InputRule = "signed",
+    scaling: str | InputRule | None = None,
     reference_kernels: bool = False,
 ) -> PoseEstimator:
-    """Make an estimator of a model file.
+    """Make an estimator of a model.
 
     Parameters
     ----------
-    model : str or Path
-        A .tflite file of the PoseNet family, recognised by its tensors.
-        Coral's decoder operator is taken out of it; no file of theirs is needed.
+    model : str or Path, optional
+        A name of the catalogue, as "coral-posenet-481x641", whose file is
+        fetched once and kept; or a .tflite file of the PoseNet family,
+        recognised by its tensors. Coral's decoder operator is taken out of it;
+        no file of theirs is needed. Default: the model that ships with the package.
     decoder : PoseNetDecoder, optional
         Default: Coral's, with the settings in the file, where the file has
         Coral's decoder operator; else `PoseNetDecoder()`.
@@ -231,16 +238,17 @@ def load(
     runtime : {"ai_edge_litert", "tflite_runtime", "tensorflow"}, optional
         Default: the first of these that is installed.
     delegate : str, Path or loaded delegate, optional
-        As "libedgetpu.so.1", for a file compiled for the Edge TPU.
+        As "libedgetpu.so.1", for a file compiled for the Edge TPU. Default: what the catalogue names.
     resize : Letterbox or Stretch, optional
         How images come into the network's input; default `Letterbox()`, which keeps their aspect.
     input_size : (int, int), optional
         Width and height of the network's input, where it is not bound to its
         own. Rounded to whole strides plus 1, as tfjs does. Default: the file's
         own; 641 x 481 where that is left open.
-    scaling : {"signed", "mean"} or InputRule
+    scaling : {"signed", "mean"} or InputRule, optional
         What the network was trained on: [-1, 1] as MobileNets, or pixels less
-        the mean as tfjs's ResNet.
+        the mean as tfjs's ResNet. Default: what the catalogue says of such
+        models, else "signed".
     reference_kernels : bool
         Run TFLite's plain kernels, 10 to 15 times slower, whose outputs are
         the same on every machine and runtime. The fast ones round otherwise.
@@ -252,7 +260,7 @@ def load(
     Raises
     ------
     ModelError
-        If there is no such file, or it cannot be read, recognised or run.
+        If there is no such file, or it cannot be fetched, read, recognised or run.
     MissingRuntimeError
         If the runtime or delegate is not installed.
     InputError
@@ -262,25 +270,40 @@ def load(
     --------
     >>> estimator = load("multi_person_mobilenet_v1_075_float.tflite", input_size=(641, 481))  # doctest: +SKIP
     """
-    rule, resize = as_input_rule(scaling), Letterbox() if resize is None else resize
+    rule, resize = None if scaling is None else as_input_rule(scaling), Letterbox() if resize is None else resize
     if not isinstance(resize, (Letterbox, Stretch)):
         raise InputError(f"resize must be Letterbox() or Stretch(), got {resize!r}")
     if decoder is not None and (isinstance(decoder, type) or not hasattr(decoder, "decode")):
         raise InputError(f"decoder must be one, as PoseNetDecoder(), got {decoder!r}")
+    path, card = catalogue.find(model)
+    if delegate is None and card is not None:
+        delegate = card.delegate
     network = Network(
-        model, runtime=runtime, threads=threads, delegate=delegate, reference_kernels=bool(reference_kernels)
+        path, runtime=runtime, threads=threads, delegate=delegate, reference_kernels=bool(reference_kernels)
     )
+    card = card or catalogue.recognise(path, network.input.dtype.name, network.input_size, _shapes(network))
+    rule = rule or _input_rule(card)
     if family_of(_shapes(network)) == "poses":
         if decoder is not None:
-            raise InputError(f"{model} decodes by itself: leave decoder out")
-        return PoseEstimator(network.graph.path, network, None, resize, rule, None, COCO17)
+            raise InputError(f"{path} decodes by itself: leave decoder out")
+        return PoseEstimator(path, network, None, resize, rule, None, COCO17, card)
     stride = _stride_of(network)
     if input_size is not None:
         wanted = _legal_size(input_size, stride, network.input_size)
         if wanted != network.input_size:
             network.resize_input(wanted)
     decoder = decoder or _default_decoder(network.graph.decoder_options)
-    return PoseEstimator(network.graph.path, network, decoder, resize, rule, stride, COCO17)
+    return PoseEstimator(path, network, decoder, resize, rule, stride, COCO17, card)
+
+
+def _input_rule(card: Card | None) -> InputRule:
+    """Return what real numbers a network was trained on, as far as its card says."""
+    if card is None:
+        return INPUT_RULES["signed"]
+    means, divisors = card.input.mean, card.input.divisor
+    red, green, blue = (1 / divisor for divisor in divisors)
+    shift = (-means[0] / divisors[0], -means[1] / divisors[1], -means[2] / divisors[2])
+    return InputRule(card.input.channel_order, red if red == green == blue else (red, green, blue), shift)
 
 
 def _stride_of(network: Network) -> int:

@@ -310,7 +310,7 @@ def test_arguments_that_cannot_be_are_refused(model, arguments, way_out):
 
 
 def test_a_name_that_is_no_file_is_refused_with_the_way_out():
-    with pytest.raises(bu.ModelError, match=r"there is no model file 'best': pass the path of a \.tflite file"):
+    with pytest.raises(bu.ModelError, match="there is no model 'best', in the catalogue or as a file"):
         bu.load("best")
 
 
@@ -363,7 +363,8 @@ def test_a_network_that_decodes_has_no_fields(decoding_estimator):
 def test_a_network_that_decodes_takes_no_decoder(model, monkeypatch):
     outputs = {name: np.shape(values) for name, values in DecodingNetwork().run(None).items()}
     infos = tuple(TensorInfo(name, shape, np.dtype(np.float32), 0, 0) for name, shape in outputs.items())
-    network = SimpleNamespace(outputs=infos, graph=SimpleNamespace(path=model, decoder_options=None))
+    network = DecodingNetwork()
+    network.outputs, network.graph = infos, SimpleNamespace(path=model, decoder_options=None)
     monkeypatch.setattr("bottomup.estimator.Network", lambda *_, **__: network)
     assert bu.load(model).decoder is None
     with pytest.raises(bu.InputError, match="decodes by itself: leave decoder out"):

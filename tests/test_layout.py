@@ -17,7 +17,7 @@ ROWS = [
     ["geometry"],
     ["poses", "batch"],
     ["posenet", "paf"],
-    ["synthetic", "synthetic_paf", "tflite"],
+    ["synthetic", "synthetic_paf", "tflite", "catalogue"],
     ["estimator"],
     ["draw", "export"],
     ["cli"],

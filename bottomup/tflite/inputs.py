@@ -27,20 +27,22 @@ class InputRule:
     ----------
     channel_order : {"rgb", "bgr"}
         Which channel comes first.
-    scale : float
-        Real units per grey level.
+    scale : float or tuple of 3 float
+        Real units per grey level, of all channels or in their order.
     shift : tuple of 3 float
         What black is, in the channels' order.
     """
 
     channel_order: ChannelOrder = "rgb"
-    scale: float = 1 / 127.5
+    scale: float | tuple[float, float, float] = 1 / 127.5
     shift: tuple[float, float, float] = (-1.0, -1.0, -1.0)
 
     def __post_init__(self) -> None:
         checked_order(self.channel_order)
         if len(self.shift) != 3:
             raise InputError(f"shift must be three numbers, one a channel, got {self.shift}")
+        if np.shape(self.scale) not in ((), (3,)):
+            raise InputError(f"scale must be a number or three, one a channel, got {self.scale}")
 
 
 #: The rules that have a name.
@@ -76,7 +78,7 @@ def input_tensor(
     """
     pixels = image if channel_order == rule.channel_order else image[..., ::-1]
     if tensor.dtype.kind == "f":
-        real = pixels * np.float32(rule.scale) + np.asarray(rule.shift, np.float32)
+        real = pixels * _channel_scales(rule).astype(np.float32) + np.asarray(rule.shift, np.float32)
         return np.ascontiguousarray(real, dtype=tensor.dtype)[None]
     if tensor.dtype not in (np.uint8, np.int8):
         raise ModelError(f"the network takes images of {tensor.dtype}: only float, uint8 and int8 inputs are known")
@@ -92,13 +94,18 @@ def _levels(rule: InputRule, tensor: TensorInfo) -> NDArray[Any]:
     own = _untouched(tensor)
     if not tensor.scale:  # an 8-bit tensor without units can only mean pixels
         return np.broadcast_to(own, (3, 256))
-    real = np.arange(256) * rule.scale + np.array(rule.shift)[:, None]
+    real = np.arange(256) * _channel_scales(rule)[:, None] + np.array(rule.shift)[:, None]
     levels = np.round(real / tensor.scale) + tensor.zero_point
     if (np.abs(levels - own) <= 1).all():
         return np.broadcast_to(own, (3, 256))
     limits = np.iinfo(tensor.dtype)
     table: NDArray[Any] = np.clip(levels, limits.min, limits.max).astype(tensor.dtype)
     return table
+
+
+def _channel_scales(rule: InputRule) -> NDArray[np.float64]:
+    """Return each channel's real units per grey level."""
+    return np.broadcast_to(np.asarray(rule.scale, np.float64), 3)
 
 
 def _untouched(tensor: TensorInfo) -> NDArray[Any]:
