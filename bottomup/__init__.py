@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bottomup import catalogue as catalogue
+    from bottomup import paf as paf
     from bottomup import posenet as posenet
     from bottomup import skeletons as skeletons
     from bottomup import synthetic as synthetic
@@ -23,10 +24,17 @@ if TYPE_CHECKING:
     from bottomup.geometry import ImageSize as ImageSize
     from bottomup.geometry import Letterbox as Letterbox
     from bottomup.geometry import Stretch as Stretch
+    from bottomup.paf.decoder import PafDecoder as PafDecoder
+    from bottomup.paf.fields import PafFields as PafFields
     from bottomup.posenet.decoder import PoseNetDecoder as PoseNetDecoder
     from bottomup.posenet.fields import PoseNetFields as PoseNetFields
     from bottomup.poses import Poses as Poses
+    from bottomup.skeletons import BODY25 as BODY25
+    from bottomup.skeletons import BODYPOSE18 as BODYPOSE18
     from bottomup.skeletons import COCO17 as COCO17
+    from bottomup.skeletons import MPI15 as MPI15
+    from bottomup.skeletons import OPENPOSE18 as OPENPOSE18
+    from bottomup.skeletons import TRTPOSE18 as TRTPOSE18
     from bottomup.skeletons import Skeleton as Skeleton
     from bottomup.tflite.outputs import read_outputs as read_outputs
 
@@ -34,23 +42,31 @@ __version__ = "0.1.0"
 
 # Where each public name lives; a name that is its own home is a module.
 _HOME = {
+    "BODY25": "skeletons",
+    "BODYPOSE18": "skeletons",
     "BottomupError": "errors",
     "COCO17": "skeletons",
     "ImageSize": "geometry",
     "InputError": "errors",
     "Letterbox": "geometry",
+    "MPI15": "skeletons",
     "MissingRuntimeError": "errors",
     "ModelError": "errors",
+    "OPENPOSE18": "skeletons",
+    "PafDecoder": "paf.decoder",
+    "PafFields": "paf.fields",
     "PoseNetDecoder": "posenet.decoder",
     "PoseNetFields": "posenet.fields",
     "Poses": "poses",
     "Quantized": "checks",
     "Skeleton": "skeletons",
     "Stretch": "geometry",
+    "TRTPOSE18": "skeletons",
     "catalogue": "catalogue",
     "draw_poses": "draw",
     "load": "estimator",
     "PoseEstimator": "estimator",
+    "paf": "paf",
     "posenet": "posenet",
     "read_outputs": "tflite.outputs",
     "skeletons": "skeletons",

@@ -16,6 +16,9 @@ from bottomup.geometry import ImageSize, cell_to_input
 from bottomup.posenet.fields import EDGES, NUM_PARTS, PoseNetFields
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
+from bottomup.synthetic_paf import paf_fields
+
+__all__ = ["paf_fields", "posenet_fields", "random_poses"]
 
 _PEAK_LOGIT = 6.0  # a score of 0.9975 at the keypoint, and of 0.0025 far from all
 _TRUNK = ((1, 0.03, -0.03), (3, 0.06, -0.015), (5, 0.12, 0.14), (11, 0.08, 0.45))  # left part, x, y

@@ -1,0 +1,300 @@
+"""The outputs of a network of part affinity fields, whatever layout they came in."""
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bottomup.checks import Field, FieldLike, Quantized, as_fields, as_number
+from bottomup.errors import InputError
+from bottomup.skeletons import OPENPOSE18, Skeleton
+
+
+class Tensors(NamedTuple):
+    """What kernels read, of one element type: real = (level - zero) * scale; for floats scale 1 and zero 0."""
+
+    heatmaps: NDArray[Any]  #: (H * W, at least N) uint8 or float32
+    heatmap_scale: np.float32
+    heatmap_zero: np.float32
+    pafs: NDArray[Any]  #: the same type; element row * paf_row_step + column * paf_column_step + a channel of `edges`
+    paf_row_step: int
+    paf_column_step: int
+    paf_scale: np.float32
+    paf_zero: np.float32
+    paf_height: int
+    paf_width: int
+    ratio_y: float  #: cells of the PAF grid per cell of the heatmap grid, down
+    ratio_x: float  #: and across
+    edges: NDArray[np.int64]  #: (E, 5) parent part, child part, x channel, y channel, whether redundant
+
+
+@dataclass(frozen=True, eq=False, init=False)
+class PafFields:
+    """One image's heatmaps and part affinity fields, checked.
+
+    The two tensors may come in either order; their numbers of channels tell
+    them apart, and where they do not, the heatmaps come first. Each is
+    (H, W, C), (1, H, W, C) or (C, H, W), and becomes (H, W, C), float32 or
+    `Quantized`. The caller's arrays are shared where they fit and never
+    written to.
+
+    Attributes
+    ----------
+    heatmaps : (H, W, N) or (H, W, N + 1) field
+        Part scores, about [0, 1]. A last channel of background is not looked at.
+    pafs : (H', W', 2E) field
+        Of each edge the x and y of a vector that points from parent to child
+        on the limb, about 1 long, and is 0 elsewhere; in which channels, says
+        `skeleton.paf_channels`. The grid may be finer than the heatmaps', of
+        the same picture. A grid that was enlarged by repeating cells, as in
+        BodyPoseNet's deployable files (36 x 48 and 144 x 192), is read at
+        every k-th cell, which is the field before it was enlarged.
+    skeleton : Skeleton
+        Parts, edges and channels: `bottomup.OPENPOSE18` (default),
+        `BODYPOSE18`, `BODY25`, `MPI15`, `TRTPOSE18` or your own.
+    output_stride : float
+        Input pixels per cell of the heatmaps.
+    paf_shift : float
+        How far the fields lie below and right of the limbs, in cells of the
+        heatmaps. 0 (default) in most systems. NVIDIA's TAO Toolkit labels
+        heatmaps at the middle of a cell and fields at its top left corner, so
+        that BodyPoseNet's is 0.4375, (stride - 1) / 2 pixels.
+
+    Raises
+    ------
+    InputError
+        If a rank, channel count, grid or element type does not fit, or a
+        tensor holds nothing but NaN.
+
+    References
+    ----------
+    Cao et al., "Realtime Multi-Person 2D Pose Estimation using Part Affinity Fields", CVPR 2017. arXiv:1611.08050
+
+    Examples
+    --------
+    >>> fields = PafFields(np.zeros((46, 54, 19)), np.zeros((46, 54, 38)))
+    >>> fields.grid, fields.skeleton.name
+    ((46, 54), 'openpose_coco_18')
+    """
+
+    heatmaps: Field
+    pafs: Field
+    skeleton: Skeleton
+    output_stride: float
+    paf_shift: float
+    _maps: Field | None = field(repr=False)  # both in one tensor, if they came so
+
+    def __init__(
+        self,
+        heatmaps: FieldLike,
+        pafs: FieldLike,
+        skeleton: Skeleton = OPENPOSE18,
+        output_stride: float = 8,
+        *,
+        paf_shift: float = 0.0,
+    ) -> None:
+        self._set(*_told_apart(heatmaps, pafs, skeleton), skeleton, output_stride, paf_shift, None)
+
+    def _set(
+        self,
+        heatmaps: Field,
+        pafs: Field,
+        skeleton: Skeleton,
+        output_stride: float,
+        paf_shift: float,
+        maps: Field | None,
+    ) -> None:
+        """Check the numbers and keep everything."""
+        stride, shift = as_number(output_stride, "output_stride"), as_number(paf_shift, "paf_shift")
+        if not 0 < stride < math.inf:
+            raise InputError(f"output_stride must be above 0, in input pixels per cell (4 or 8), got {stride}")
+        if not -1 <= shift <= 1:
+            raise InputError(f"paf_shift must be at most a cell, got {shift}")
+        values = (heatmaps, pafs, skeleton, stride, shift, maps)
+        for name, value in zip(self.__dataclass_fields__, values, strict=True):
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_concatenated(
+        cls,
+        maps: FieldLike,
+        *,
+        skeleton: Skeleton = OPENPOSE18,
+        output_stride: float = 8,
+        paf_shift: float = 0.0,
+    ) -> "PafFields":
+        """Take the one tensor of tf-pose and of OpenPose's own files: heatmaps, then PAFs.
+
+        Parameters
+        ----------
+        maps : (H, W, C) array or Quantized
+            57 channels of OpenPose's 18 parts, 78 of BODY25, 44 of MPI15; one
+            less without background. Also (1, H, W, C) and (C, H, W).
+        skeleton, output_stride, paf_shift
+            See the class.
+        """
+        num_parts, num_paf_channels = len(skeleton.parts), _num_paf_channels(skeleton)
+        with_background = num_parts + 1 + num_paf_channels
+        shape = _image_shape(maps)
+        sides = (shape[2], shape[0]) if len(shape) == 3 else ()
+        channels = (
+            with_background - 1 if with_background not in sides and with_background - 1 in sides else with_background
+        )
+        [checked] = as_fields(maps=(maps, channels))
+        first = channels - num_paf_channels
+        heatmaps, pafs = _channels(checked, slice(0, first)), _channels(checked, slice(first, None))
+        fields = cls.__new__(cls)
+        fields._set(heatmaps, pafs, skeleton, output_stride, paf_shift, checked)
+        return fields
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """H and W of the heatmaps, in cells."""
+        return self.heatmaps.shape[0], self.heatmaps.shape[1]
+
+    @cached_property
+    def paf_repeat(self) -> int:
+        """How often each cell of the PAFs is repeated, down and across; 1 where they were not enlarged so."""
+        height, width = self.grid
+        pafs = self.pafs.values if isinstance(self.pafs, Quantized) else self.pafs
+        if pafs.size == 0:
+            return 1
+        repeat = pafs.shape[0] // height
+        if repeat < 2 or pafs.shape[:2] != (repeat * height, repeat * width):
+            return 1
+        is_constant = np.array_equal(pafs[::repeat, ::repeat], pafs[repeat - 1 :: repeat, repeat - 1 :: repeat])
+        return repeat if is_constant else 1
+
+    @cached_property
+    def tensors(self) -> Tensors:
+        """The flat tensors that kernels read, one element type for both."""
+        heatmaps, pafs, maps = self.heatmaps, self.pafs, self._maps
+        if isinstance(heatmaps, Quantized) != isinstance(pafs, Quantized):
+            heatmaps, pafs = _real(heatmaps), _real(pafs)
+        heat, heat_scale, heat_zero = _levels_and_units(heatmaps)
+        paf, paf_scale, paf_zero = _levels_and_units(pafs)
+        first_paf = 0
+        if maps is not None:
+            first_paf = heat.shape[2]
+            heat = paf = _levels_and_units(maps)[0]
+        paf_step = paf.shape[2]
+        repeat, width = self.paf_repeat, pafs.shape[1]
+        paf_height, paf_width = pafs.shape[0] // repeat, width // repeat
+        height_and_width = self.grid
+        return Tensors(
+            _own(heat).reshape(-1, heat.shape[2]),
+            heat_scale,
+            heat_zero,
+            _own(paf),
+            repeat * width * paf_step,
+            repeat * paf_step,
+            paf_scale,
+            paf_zero,
+            paf_height,
+            paf_width,
+            paf_height / max(height_and_width[0], 1),
+            paf_width / max(height_and_width[1], 1),
+            _edge_table(self.skeleton, first_paf),
+        )
+
+
+def _told_apart(heatmaps: FieldLike, pafs: FieldLike, skeleton: Skeleton) -> tuple[Field, Field]:
+    """Return heatmaps and PAFs, channels last, from two tensors in either order and layout."""
+    num_parts, num_paf_channels = len(skeleton.parts), _num_paf_channels(skeleton)
+    shapes = [_image_shape(tensor) for tensor in (heatmaps, pafs)]
+    if all(len(shape) == 3 for shape in shapes):
+        for heat, paf in ((0, 1), (1, 0)):
+            for axis in (2, 0):
+                heat_channels = shapes[heat][axis]
+                fits = heat_channels in (num_parts, num_parts + 1) and shapes[paf][axis] == num_paf_channels
+                if fits and _is_one_picture(_grid(shapes[heat], axis), _grid(shapes[paf], axis)):
+                    given = (heatmaps, pafs) if heat == 0 else (pafs, heatmaps)
+                    turned = [tensor if axis == 2 else _channels_last(tensor) for tensor in given]
+                    [first] = as_fields(heatmaps=(turned[0], heat_channels))
+                    [second] = as_fields(pafs=(turned[1], num_paf_channels))
+                    return first, second
+    else:  # ranks that as_fields refuses by name
+        as_fields(heatmaps=(heatmaps, num_parts))
+        as_fields(pafs=(pafs, num_paf_channels))
+    raise InputError(
+        f"skeleton {skeleton.name!r} needs heatmaps of {num_parts} channels ({num_parts + 1} with background) and pafs "
+        f"of {num_paf_channels}, both (H, W, C) or both (C, H, W), grids of one picture, got {shapes[0]} and "
+        f"{shapes[1]}: pass one model's outputs and its skeleton"
+    )
+
+
+def _num_paf_channels(skeleton: Skeleton) -> int:
+    """Return how many channels the PAF tensor of a skeleton has."""
+    if not skeleton.edges:
+        raise InputError(f"skeleton {skeleton.name!r} has no edges: part affinity fields lie along edges")
+    return 1 + max(channel for pair in _paf_channels(skeleton) for channel in pair)
+
+
+def _paf_channels(skeleton: Skeleton) -> tuple[tuple[int, int], ...]:
+    """Return the x and y channel of every edge."""
+    return skeleton.paf_channels or tuple((2 * edge, 2 * edge + 1) for edge in range(len(skeleton.edges)))
+
+
+def _edge_table(skeleton: Skeleton, first_channel: int) -> NDArray[np.int64]:
+    """Return (E, 5): parent, child, x channel, y channel, whether redundant."""
+    rows = [
+        (parent, child, x + first_channel, y + first_channel, edge in skeleton.redundant_edges)
+        for edge, ((parent, child), (x, y)) in enumerate(zip(skeleton.edges, _paf_channels(skeleton), strict=True))
+    ]
+    return np.array(rows, np.int64)
+
+
+def _image_shape(tensor: FieldLike) -> tuple[int, ...]:
+    """Return a tensor's shape without the axis of a batch of one."""
+    try:
+        shape = np.shape(tensor.values if isinstance(tensor, Quantized) else tensor)
+    except ValueError:  # rows of different length, which as_fields refuses by name
+        return ()
+    return shape[1:] if len(shape) == 4 and shape[0] == 1 else shape
+
+
+def _grid(shape: tuple[int, ...], channel_axis: int) -> tuple[int, int]:
+    return (shape[0], shape[1]) if channel_axis == 2 else (shape[1], shape[2])
+
+
+def _is_one_picture(heat_grid: tuple[int, int], paf_grid: tuple[int, int]) -> bool:
+    """Tell whether two grids have one aspect, to a cell of the coarser."""
+    if 0 in heat_grid or 0 in paf_grid:
+        return heat_grid == paf_grid
+    ratio_y, ratio_x = paf_grid[0] / heat_grid[0], paf_grid[1] / heat_grid[1]
+    return abs(ratio_y - ratio_x) * min(heat_grid) <= max(ratio_y, ratio_x, 1)
+
+
+def _channels_last(tensor: FieldLike) -> FieldLike:
+    """Return a (C, H, W) or (1, C, H, W) tensor as (H, W, C)."""
+    if isinstance(tensor, Quantized):
+        return Quantized(np.moveaxis(tensor.values, -3, -1), tensor.scale, tensor.zero_point)
+    return np.moveaxis(np.asarray(tensor), -3, -1)
+
+
+def _channels(field: Field, channels: slice) -> Field:
+    """Return some channels of a field, a view."""
+    if isinstance(field, Quantized):
+        return Quantized(field.values[..., channels], field.scale, field.zero_point)
+    return field[..., channels]
+
+
+def _real(field: Field) -> NDArray[np.float32]:
+    """Return a field's real numbers."""
+    return np.ascontiguousarray(field.dequantize() if isinstance(field, Quantized) else field)
+
+
+def _levels_and_units(field: Field) -> tuple[NDArray[Any], np.float32, np.float32]:
+    """Return a tensor's elements, their scale and their zero."""
+    if isinstance(field, Quantized):
+        return field.values, np.float32(field.scale), np.float32(field.zero_point)
+    return field, np.float32(1), np.float32(0)
+
+
+def _own(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a flat tensor of the one array type that kernels are compiled for, a copy where it is read-only."""
+    flat = array.reshape(-1)
+    return flat if flat.flags.writeable and flat.flags.aligned else flat.copy()
