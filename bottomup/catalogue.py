@@ -201,7 +201,8 @@ def recognise(
 ) -> Card | None:
     """Return the card of a model file: its own by SHA-256, else that of its kind, by its tensors.
 
-    Where several kinds have the same tensors, that with the file's input size comes first.
+    Where several kinds have the same tensors, that of the file's own input size
+    comes first, then one of any size.
 
     Parameters
     ----------
@@ -219,7 +220,9 @@ def recognise(
         if card.file and card.file.size == size and card.file.sha256 == _sha256(path):
             return card
     kinds = [card for card in _cards().values() if card.file is None and card.gives(dtype, shapes)]
-    return min(kinds, key=lambda card: card.input.size != tuple(input_size), default=None)
+    return min(
+        kinds, key=lambda card: (card.input.size != tuple(input_size), card.input.size is not None), default=None
+    )
 
 
 def fetch(name: str, *, progress: Progress | None = None) -> Path:
@@ -443,8 +446,9 @@ def _ask(address: str, there: int) -> Any:
     import urllib.request
 
     headers = {"User-Agent": "bottomup", **({"Range": f"bytes={there}-"} if there else {})}
+    opener = urllib.request.build_opener()  # with today's proxies; urlopen would keep those of its first call
     try:
-        return urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=_TIMEOUT)
+        return opener.open(urllib.request.Request(address, headers=headers), timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         error.close()
         answer = f"answers {error.code} {error.reason}"
