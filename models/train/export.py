@@ -1,0 +1,124 @@
+"""Trained weights to .tflite: `bottomup-tiny.tflite` and its full-integer twin.
+
+    python -m models.train.export WEIGHTS.pt OUT_FOLDER
+
+BatchNorm is folded into the convolutions, and the units of the heads into
+their weights; the twin's ranges are those seen on rendered scenes, and on
+photos if a folder of them is given.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bottomup.geometry import ImageSize, Letterbox, lay_out
+from models.tflite_writer import TfliteWriter, fold_batch_norm
+from models.train.evaluate import FRESH, INPUT_SIZE
+from models.train.network import FINE_BLOCK, HEADS, NUM_PARTS_AND_BACKGROUND, Block, Convolution, TinyNetwork
+from models.train.scenes import render_scene
+
+NAME = "bottomup-tiny"
+DESCRIPTION = "Bottomup's own small network: PoseNet's heads at stride 16, OpenPose's at stride 8. RGB in [-1, 1]."
+#: Images that the twin's ranges are taken from, and the share of an image's numbers that may lie outside.
+NUM_IMAGES, BEYOND = 48, 1e-4
+
+
+def load_network(weights: Path) -> TinyNetwork:
+    """Return a trained network, ready to be run."""
+    network = TinyNetwork()
+    network.load_state_dict(torch.load(weights, map_location="cpu"))
+    return network.eval()
+
+
+def written(network: TinyNetwork, input_size: tuple[int, int] = INPUT_SIZE) -> TfliteWriter:
+    """Write a network layer by layer, as its `forward` runs."""
+    net = TfliteWriter(input_size)
+    x = _convolution(net, net.image, network.stem)
+    fine = x
+    for number, block in enumerate(network.blocks):
+        x = _block(net, x, block)
+        if number == FINE_BLOCK:
+            fine = x
+    first = 0
+    for name, (channels, unit) in HEADS.items():
+        net.output(name, _head(net, x, network.heads, slice(first, first + channels), unit))
+        first += channels
+    y = net.concat([net.resize(_convolution(net, x, network.lateral), like=fine), fine])
+    for block in network.fine:
+        y = _block(net, y, block)
+    net.output("confidence_maps", _head(net, y, network.maps, slice(0, NUM_PARTS_AND_BACKGROUND)))
+    net.output("pafs", _head(net, y, network.maps, slice(NUM_PARTS_AND_BACKGROUND, None)))
+    return net
+
+
+def _block(net: TfliteWriter, source: int, block: nn.Module) -> int:
+    assert isinstance(block, Block)
+    result = _convolution(net, _convolution(net, source, block.depthwise), block.pointwise)
+    return net.add(source, result) if block.is_residual else result
+
+
+def _convolution(net: TfliteWriter, source: int, layer: Convolution) -> int:
+    convolution, norm, _ = layer
+    assert isinstance(convolution, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    is_depthwise = convolution.groups > 1
+    kernel = convolution.weight.permute(2, 3, 0, 1)[..., 0] if is_depthwise else convolution.weight.permute(0, 2, 3, 1)
+    statistics = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+    weights, bias = fold_batch_norm(_array(kernel), *(_array(values) for values in statistics), epsilon=norm.eps)
+    add = net.depthwise_conv if is_depthwise else net.conv
+    stride, dilation = convolution.stride[0], convolution.dilation[0]
+    return add(source, weights, bias, stride=stride, dilation=dilation, activation="relu6")
+
+
+def _head(net: TfliteWriter, source: int, layer: nn.Conv2d, channels: slice, unit: float = 1.0) -> int:
+    assert layer.bias is not None
+    kernel = layer.weight[channels].permute(0, 2, 3, 1)
+    return net.conv(source, _array(kernel) * unit, _array(layer.bias[channels]) * unit)
+
+
+def _array(values: Tensor | None) -> NDArray[Any]:
+    assert values is not None
+    return values.detach().numpy()
+
+
+def calibration_images(photos: Path | None) -> Iterator[NDArray[np.float32]]:
+    """Yield (1, H, W, 3) input tensors of rendered scenes, and of photos, half and half."""
+    files = (
+        sorted(photos.glob("*.jpg"))[:: max(len(list(photos.glob("*.jpg"))) // (NUM_IMAGES // 2), 1)] if photos else []
+    )
+    pictures = [cv2.imread(str(file)) for file in files[: NUM_IMAGES // 2]]
+    pictures += [render_scene(FRESH - 1 - number).image for number in range(NUM_IMAGES - len(pictures))]
+    for picture in pictures:
+        laid_out, _ = lay_out(picture, Letterbox(), ImageSize(*INPUT_SIZE))
+        yield laid_out[None, ..., ::-1].astype(np.float32) / 127.5 - 1
+
+
+def export(weights: Path, folder: Path, photos: Path | None = None, **metadata: str) -> None:
+    """Write both files."""
+    net = written(load_network(weights))
+    (folder / f"{NAME}.tflite").write_bytes(net.float32(description=DESCRIPTION, name=NAME, **metadata))
+    ranges = net.ranges(calibration_images(photos), coverage=1 - BEYOND)
+    twin = net.uint8(ranges, description=DESCRIPTION, name=f"{NAME}-uint8", **metadata)
+    (folder / f"{NAME}-uint8.tflite").write_bytes(twin)
+
+
+def main() -> None:
+    """Read the command line and export."""
+    parser = argparse.ArgumentParser(prog="python -m models.train.export", description=__doc__.splitlines()[0])
+    parser.add_argument("weights", type=Path, help="weights.pt of a training")
+    parser.add_argument("folder", type=Path, help="where the two files go")
+    parser.add_argument("--photos", type=Path, help="folder of photos, for the ranges of the integer file")
+    parser.add_argument("--version", default="1", help="of the model, kept in the files")
+    arguments = parser.parse_args()
+    export(arguments.weights, arguments.folder, arguments.photos, version=arguments.version)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""The network: MobileNetV1 at half width, and the heads of both families.
+
+Everything in it is a convolution, a sum, a concatenation or one bilinear
+enlargement, so that it exports to any runtime.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+#: Heads at stride 16, their channels, and the pixels that one unit of the last layer stands for.
+HEADS: Mapping[str, tuple[int, float]] = {
+    "heatmaps": (17, 1.0),
+    "short_offsets": (34, 16.0),
+    "mid_offsets": (64, 48.0),
+    "segments": (1, 1.0),
+    "long_offsets": (34, 64.0),
+}
+NUM_PARTS_AND_BACKGROUND = 19  #: OpenPose's 18 parts
+NUM_MAPS = NUM_PARTS_AND_BACKGROUND + 38  #: and 19 fields of x and y
+#: Output channels, stride and dilation of each block after the first convolution.
+BLOCKS = (
+    (32, 1, 1),
+    (64, 2, 1),
+    (64, 1, 1),
+    (128, 2, 1),
+    (128, 1, 1),
+    (256, 2, 1),
+    (256, 1, 1),
+    (256, 1, 1),
+    (256, 1, 1),
+    (256, 1, 1),
+    (256, 1, 1),
+    (336, 1, 2),
+    (336, 1, 2),
+)
+FINE_BLOCK = 4  #: whose output, at stride 8, the fine branch also sees
+_LATERAL, _FINE = 64, 96
+
+
+class Convolution(nn.Sequential):
+    """Convolution, BatchNorm, ReLU6."""
+
+    def __init__(self, inputs: int, outputs: int, size: int = 1, stride: int = 1, dilation: int = 1, groups: int = 1):
+        padding = dilation * (size // 2)
+        super().__init__(
+            nn.Conv2d(inputs, outputs, size, stride, padding, dilation, groups, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU6(inplace=True),
+        )
+
+
+class Block(nn.Module):
+    """A depthwise and a pointwise convolution; the input is added where shapes allow."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1, dilation: int = 1):
+        super().__init__()
+        self.depthwise = Convolution(inputs, inputs, 3, stride, dilation, groups=inputs)
+        self.pointwise = Convolution(inputs, outputs)
+        self.is_residual = stride == 1 and inputs == outputs
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Apply both."""
+        result: Tensor = self.pointwise(self.depthwise(features))
+        return features + result if self.is_residual else result
+
+
+class TinyNetwork(nn.Module):
+    """Images (B, 3, H, W), RGB in [-1, 1], sides of whole strides plus 1, to a dict of named outputs.
+
+    PoseNet's tensors at stride 16 (logits and input pixels, y first in blocks
+    of channels, as Coral's), and `openpose` at stride 8: 18 heatmaps,
+    background, 38 channels of fields.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = Convolution(3, 16, 3, stride=2)
+        widths = [16, *(outputs for outputs, _, _ in BLOCKS)]
+        self.blocks = nn.ModuleList(Block(inputs, *rest) for inputs, rest in zip(widths[:-1], BLOCKS, strict=True))
+        self.heads = nn.Conv2d(widths[-1], sum(channels for channels, _ in HEADS.values()), 1)
+        self.lateral = Convolution(widths[-1], _LATERAL)
+        self.fine = nn.Sequential(
+            Block(_LATERAL + BLOCKS[FINE_BLOCK][0], _FINE), Block(_FINE, _FINE), Block(_FINE, _FINE)
+        )
+        self.maps = nn.Conv2d(_FINE, NUM_MAPS, 1)
+        nn.init.normal_(self.heads.weight, std=0.01)
+        nn.init.normal_(self.maps.weight, std=0.01)
+        nn.init.zeros_(self.maps.bias)
+        nn.init.zeros_(self.heads.bias)
+        with torch.no_grad():  # nearly all cells are background
+            self.heads.bias[:17] = -3.5
+            self.maps.bias[18] = 1.0
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Return PoseNet's five tensors and `openpose`."""
+        features = self.stem(images)
+        for number, block in enumerate(self.blocks):
+            features = block(features)
+            if number == FINE_BLOCK:
+                fine = features
+        heads = self.heads(features).float().split([channels for channels, _ in HEADS.values()], dim=1)
+        outputs = {name: head * unit for (name, (_, unit)), head in zip(HEADS.items(), heads, strict=True)}
+        coarse = functional.interpolate(self.lateral(features), fine.shape[2:], mode="bilinear", align_corners=True)
+        outputs["openpose"] = self.maps(self.fine(torch.cat([coarse, fine], dim=1))).float()
+        return outputs

@@ -1,0 +1,128 @@
+"""The training loop: AdamW, an average of the weights, checkpoints to go on from, a log."""
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from models.train.data import PhotoViews, SceneViews
+from models.train.evaluate import Example, measure, network_fields
+from models.train.loader import BATCH, CURRICULUM, batches
+from models.train.losses import losses
+from models.train.network import TinyNetwork
+
+RATE, DECAY, MEMORY = 2e-3, 0.02, 0.998
+WARM_UP = 300  #: steps
+SAVE_EVERY, MEASURE_EVERY, LOG_EVERY = 120.0, 600.0, 100  #: seconds, seconds, steps
+
+
+class Training:
+    """One training: its network, how far it is, and the folder it is kept in."""
+
+    def __init__(self, folder: Path, minutes: float, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.folder, self.seconds, self.seed = folder, minutes * 60, seed
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.network = TinyNetwork().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(MEMORY), use_buffers=True)
+        decayed = [values for values in self.network.parameters() if values.ndim == 4 and values.shape[1] > 1]
+        rest = [values for values in self.network.parameters() if not (values.ndim == 4 and values.shape[1] > 1)]
+        groups = [{"params": decayed, "weight_decay": DECAY}, {"params": rest, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, lr=RATE)
+        self.step, self.spent = 0, 0.0
+        self._load()
+
+    @property
+    def progress(self) -> float:
+        """The share of the time that is spent."""
+        return min(self.spent / self.seconds, 1.0)
+
+    def run(self, scenes: SceneViews, photos: PhotoViews | None, dev: list[Example]) -> None:
+        """Train until the time is spent."""
+        sums: dict[str, float] = {}
+        saved = measured = self.spent
+        bar = tqdm(total=round(self.seconds), initial=round(self.spent), unit="s")
+        while self.progress < 1:
+            stage = next(stage for stage in CURRICULUM if self.progress < stage.until)
+            started = time.monotonic()
+            for images, targets in batches(scenes, photos, stage, [self.seed, self.step]):
+                for name, value in self._advance(images, targets).items():
+                    sums[name] = sums.get(name, 0.0) + value
+                if self.step % LOG_EVERY == 0:
+                    means = {name: round(value / LOG_EVERY, 4) for name, value in sums.items()}
+                    self._log(side=stage.side, total=round(sum(means.values()), 4), **means)
+                    bar.set_postfix(step=self.step, loss=round(sum(means.values()), 3), refresh=False)
+                    sums.clear()
+                if dev and self.spent - measured >= MEASURE_EVERY:
+                    measured = self.spent
+                    self._log(**measure(lambda image: network_fields(self.averaged(), image), dev))
+                if self.spent - saved >= SAVE_EVERY:
+                    saved = self.spent
+                    self.save()
+                now = time.monotonic()
+                self.spent, started = self.spent + now - started, now
+                bar.update(max(round(self.spent) - bar.n, 0))
+                if self.progress >= stage.until:
+                    break
+        bar.close()
+        self.save()
+
+    def averaged(self) -> TinyNetwork:
+        """Return the averaged network, ready to be run."""
+        network: TinyNetwork = self.average.module.eval()
+        return network
+
+    def save(self) -> None:
+        """Write everything that is needed to go on, and the averaged weights alone."""
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "spent": self.spent,
+        }
+        for name, content in (("checkpoint.pt", state), ("weights.pt", self.averaged().state_dict())):
+            partial = self.folder / f"{name}.partial"
+            torch.save(content, partial)
+            partial.replace(self.folder / name)
+
+    def _load(self) -> None:
+        """Go on where the folder's checkpoint ends, if it has one."""
+        path = self.folder / "checkpoint.pt"
+        if path.exists():
+            state = torch.load(path, map_location=self.device)
+            self.network.load_state_dict(state["network"])
+            self.average.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step, self.spent = state["step"], state["spent"]
+
+    def _advance(self, images: Tensor, targets: dict[str, Tensor]) -> dict[str, float]:
+        """Take one step and return the terms of the loss."""
+        for group in self.optimizer.param_groups:
+            warm = min((self.step + 1) / WARM_UP, 1)
+            group["lr"] = RATE * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
+        self.network.train()
+        pixels = images.to(self.device).float().div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
+        known = {name: values.to(self.device) for name, values in targets.items()}
+        with torch.autocast(self.device.type, torch.bfloat16):
+            outputs = self.network(pixels)
+        terms = losses(outputs, known)
+        self.optimizer.zero_grad()
+        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 20.0)
+        self.optimizer.step()
+        self.average.update_parameters(self.network)
+        self.step += 1
+        return {name: float(value.detach()) for name, value in terms.items()}
+
+    def _log(self, **figures: Any) -> None:
+        """Append a line to the log."""
+        line = {"step": self.step, "images": self.step * BATCH, "minutes": round(self.spent / 60, 2), **figures}
+        with (self.folder / "log.jsonl").open("a") as log:
+            log.write(json.dumps(line) + "\n")
