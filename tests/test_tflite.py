@@ -105,7 +105,7 @@ def spoil_cycle(net):
         (lambda net: setattr(net.graph.operators[0].builtinOptions, "padding", 17), "operator 0 has padding 17"),
         (lambda net: setattr(net.graph.operators[0].builtinOptions, "strideW", 0), "operator 0 has strideW 0"),
         (lambda net: setattr(net.graph.operators[0], "builtinOptionsType", 0), "operator 0 lacks its options"),
-        (lambda net: setattr(net.graph.operators[0], "inputs", [0]), "too few"),
+        (lambda net: setattr(net.graph.operators[0], "inputs", [0, 1]), "too few or too many"),
         (lambda net: setattr(net.graph.tensors[3].quantization, "scale", [1.0, 2.0]), "2 scales"),
         (lambda net: setattr(net.model.operatorCodes[0], "version", 0), "operator code 0"),
     ],

@@ -15,9 +15,12 @@ DTYPES = {
     for number, name in enumerate(["float32", "float16", "int32", "uint8", "int64", "O", "bool", "int16", "O", "int8"])
     if name != "O"
 }
-#: CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, TRANSPOSE_CONV: which inputs are image, weights and bias. The bias may
-#: be missing, -1, as no other input of any operator may.
-CONVOLUTIONS = {3: (0, 1, 2), 4: (0, 1, 2), 9: (0, 1, 2), 67: (2, 1, 3)}
+#: CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, TRANSPOSE_CONV: which inputs are image and weights,
+CONVOLUTIONS = {3: (0, 1), 4: (0, 1), 9: (0, 1), 67: (2, 1)}
+#: how many inputs they may have,
+INPUT_COUNTS = {3: (3,), 4: (3,), 9: (2, 3), 67: (3, 4)}
+#: and where a bias may be missing, -1, as no other input of any operator may.
+OPTIONAL_INPUT = {9: 2, 67: 3}
 #: The options without which some operators divide by 0: the convolutions' and those of AVERAGE_, L2_ and MAX_POOL_2D.
 NEEDED_OPTIONS = {
     3: "Conv2DOptionsT",
@@ -126,7 +129,7 @@ def _wiring_problems(model: Any, graph: Any) -> Iterator[str]:
         if operator is None or not 0 <= operator.opcodeIndex < len(model.operatorCodes):
             yield f"operator {number} is of no known code"
         reads, writes = _indices(operator.inputs), _indices(operator.outputs)
-        *_, bias = CONVOLUTIONS.get(builtin_code(model.operatorCodes[operator.opcodeIndex]), [None])
+        bias = OPTIONAL_INPUT.get(builtin_code(model.operatorCodes[operator.opcodeIndex]))
         if not all(index in known or (index == -1 and place == bias) for place, index in enumerate(reads)):
             yield f"operator {number} reads tensors {reads}, some of which nothing has computed before"
         if not all(0 <= index < count and index not in known for index in writes) or len(set(writes)) != len(writes):
@@ -150,10 +153,10 @@ def _operator_problems(operator: Any, model: Any, tensors: list[Any]) -> Iterato
         if not 1 <= getattr(options, name, 1) <= 1 << 15:
             yield f"has {name} {getattr(options, name)}"
     if code in CONVOLUTIONS:
-        image, weights, _ = CONVOLUTIONS[code]
+        image, weights = CONVOLUTIONS[code]
         inputs, outputs = _indices(operator.inputs), _indices(operator.outputs)
-        if len(inputs) <= max(image, weights) or not outputs:
-            yield f"reads tensors {inputs} and writes {outputs}, too few"
+        if len(inputs) not in INPUT_COUNTS[code] or len(outputs) != 1:
+            yield f"reads tensors {inputs} and writes {outputs}, too few or too many"
         image_scale, weight_scale, scale = (
             _largest_scale(tensors[index]) for index in (inputs[image], inputs[weights], outputs[0])
         )
