@@ -1,4 +1,4 @@
-"""The command line: `bottomup predict`, `decode`, `warmup`.
+"""The command line: `bottomup predict`, `decode`, `models`, `warmup`.
 
 Exit status 0, or 2 with one line on standard error that says what was wrong.
 Heavy imports stand inside the commands, so that help is quick.
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from bottomup.catalogue import Card
     from bottomup.checks import FieldLike
     from bottomup.estimator import Decoder, PoseEstimator
     from bottomup.posenet.fields import PoseNetFields
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 _FAILED, _INTERRUPTED = 2, 130
 _IMAGE_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}  # which OpenCV reads and writes
 _STRIDES = (8, 16, 32)
+_FOR_PHOTOGRAPHS = "coral-posenet-481x641"  # what stands beside the figures of the model that ships
+_DEMO = Path(__file__).parent / "demo.jpg"  # what predict shows its skill on unless it is given something better
 _HANDFUL = 5  # images, from which on a terminal sees a progress bar
 
 
@@ -75,8 +78,17 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     predict = commands.add_parser("predict", help="images to poses", description="Find the people in images.")
-    predict.add_argument("sources", nargs="+", metavar="SOURCE", help="image, folder of images, or quoted glob pattern")
-    predict.add_argument("--model", metavar="FILE", help="a .tflite model of the PoseNet family")
+    predict.add_argument(
+        "sources",
+        nargs="*",
+        metavar="SOURCE",
+        help="image, folder of images, or quoted glob pattern (default: the demo scene that ships with bottomup)",
+    )
+    predict.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="a name that bottomup models lists, or a .tflite file (default: the model that ships with bottomup)",
+    )
     predict.add_argument("--out", metavar="DIR", default="poses", help="folder of the drawn pictures (default: poses)")
     predict.add_argument("--json", metavar="FILE", help="where the poses go (default: DIR/poses.json)")
     _add_decoder_options(predict, default=None, default_help="the model file's own, else best")
@@ -100,6 +112,17 @@ def _parser() -> argparse.ArgumentParser:
     _add_decoder_options(decode, default="best", default_help="best")
     decode.set_defaults(command=_decode)
 
+    models = commands.add_parser("models", help="the models that exist", description="Models by name, and their files.")
+    models.set_defaults(command=_list_models)
+    of_models = models.add_subparsers(title="commands", metavar="COMMAND")
+    of_models.add_parser("list", help="all of them (default)").set_defaults(command=_list_models)
+    show = of_models.add_parser("show", help="all that is known of one")
+    show.add_argument("model", metavar="MODEL")
+    show.set_defaults(command=_show_model)
+    pull = of_models.add_parser("pull", help="fetch its file, unless it is there already")
+    pull.add_argument("model", metavar="MODEL")
+    pull.set_defaults(command=_pull_model)
+
     warmup = commands.add_parser(
         "warmup", help="compile ahead of time", description="Compile the decoders once, so that later runs need not."
     )
@@ -117,9 +140,9 @@ def _add_decoder_options(parser: argparse.ArgumentParser, default: str | None, d
 
 def _predict(asked: argparse.Namespace) -> int:
     """Find the people in images: pictures into a folder, poses into one JSON file."""
-    if asked.model is None:
-        raise InputError("predict needs --model FILE.tflite: no model ships with bottomup yet")
-    paths, complaints = _find_images(asked.sources)
+    if not asked.sources and not _DEMO.is_file():
+        raise InputError("the demo scene is missing from this installation: name an image, bottomup predict PHOTO.jpg")
+    paths, complaints = _find_images(asked.sources or [str(_DEMO)])
     if not paths:
         raise InputError("; ".join(complaints))
     out = Path(asked.out)
@@ -195,8 +218,11 @@ def _read_images(
 
 def _load(asked: argparse.Namespace) -> "PoseEstimator":
     """Load the model, with the decoder that was asked for or its own, and that one's settings."""
+    from bottomup import catalogue
     from bottomup.estimator import load
 
+    if asked.model in catalogue.names() and not os.path.isfile(asked.model):
+        _fetch(asked.model)  # with a bar, which would not be seen below
     decoder = _decoder(asked) if asked.decoder else None
     options = {"threads": asked.threads, "runtime": asked.runtime, "delegate": asked.delegate}
     with _without_chatter():
@@ -351,6 +377,103 @@ def _with_units(name: str, arrays: Mapping[str, Any]) -> "FieldLike":
     if scale is None or zero_point is None:
         raise InputError(f"{name} holds 8-bit levels: save {base}_scale and {base}_zero_point beside it")
     return Quantized(values, scale, zero_point)
+
+
+def _list_models(asked: argparse.Namespace) -> int:
+    """List the catalogue, a model a line."""
+    from bottomup import catalogue
+
+    rows = [("NAME", "AP", "INPUT", "FILE")]
+    for card in map(catalogue.get, catalogue.names()):
+        ap = _fraction(card.measured[0].ap) if card.measured else ""
+        rows.append((card.name, ap, _size(card), _whereabouts(card)))
+    for row in _aligned(rows):
+        _say(row)
+    _say("AP is COCO keypoint AP, measured as bottomup models show NAME says.")
+    return 0
+
+
+def _show_model(asked: argparse.Namespace) -> int:
+    """Show a model's card."""
+    from bottomup import catalogue
+
+    card = catalogue.get(asked.model)
+    stride = " or ".join(map(str, card.output_strides))
+    mean, divisor = (
+        "/".join(f"{value:g}" for value in dict.fromkeys(values)) for values in (card.input.mean, card.input.divisor)
+    )
+    rows = [
+        ("family", f"{card.family}, skeleton {card.skeleton}, output stride {stride}"),
+        ("input", f"{_size(card)}, {card.input.dtype or 'any type'}, {card.input.channel_order}, "
+                  f"(pixel - {mean}) / {divisor}"),
+    ]  # fmt: skip
+    rows += [(f"- {output.role}", f"{output.channels} channels, {output.pattern}") for output in card.outputs]
+    if card.decoder:
+        rows.append(("decoder", ", ".join(f"{key} {value}" for key, value in card.decoder.items())))
+    rows += [("measured", _measured(card, number)) for number in range(len(card.measured))]
+    if card.file and not card.file.address:
+        photographs = catalogue.get(_FOR_PHOTOGRAPHS)
+        rows.append((_FOR_PHOTOGRAPHS, _measured(photographs, 0)))
+    if card.delegate:
+        rows.append(("delegate", card.delegate))
+    rows += [("licence", card.licence or "that of your file"), ("file", _whereabouts(card))]
+    if card.file:
+        rows += [("- name", card.file.name), ("- SHA-256", card.file.sha256), ("- address", card.file.address)]
+        rows.append(("- path", str(card.path)))
+    rows.append(("note", card.note))
+    _say(f"{card.name}: {card.title}")
+    for row in _aligned([row for row in rows if row[1]]):
+        _say(row)
+    return 0
+
+
+def _pull_model(asked: argparse.Namespace) -> int:
+    """Fetch a model's file and tell where it is."""
+    _say(str(_fetch(asked.model)))
+    return 0
+
+
+def _fetch(name: str) -> Path:
+    """Fetch a model's file, with a bar on a terminal."""
+    from tqdm import tqdm
+
+    from bottomup import catalogue
+
+    file = catalogue.get(name).file
+    size = file.size if file else 0
+    with tqdm(total=size, unit="B", unit_scale=True, desc=name, disable=not sys.stderr.isatty(), delay=0.5) as bar:
+        return catalogue.fetch(name, progress=lambda there, _: bar.update(there - bar.n))
+
+
+def _size(card: "Card") -> str:
+    return "{}x{}".format(*card.input.size) if card.input.size else "any size"
+
+
+def _whereabouts(card: "Card") -> str:
+    """Say where a model's file is."""
+    if card.file is None or card.path is None:
+        return "yours to bring"
+    if card.path.is_file():
+        return "in the cache" if card.file.address else "in the package"
+    return f"{card.file.size / 1e6:.1f} MB to fetch" if card.file.address else "missing"
+
+
+def _measured(card: "Card", number: int) -> str:
+    """Say how well a model does."""
+    measured = card.measured[number]
+    ap50 = "" if measured.ap50 is None else f", AP50 {_fraction(measured.ap50)}"
+    return f"AP {_fraction(measured.ap)}{ap50}: {measured.decoder}, {measured.images}"
+
+
+def _fraction(value: float) -> str:
+    """Write a number between 0 and 1 as the tables of this field do."""
+    return f"{value:.3f}".removeprefix("0")
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Put what stands below one another there."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def _warmup(asked: argparse.Namespace) -> int:

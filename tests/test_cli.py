@@ -73,14 +73,14 @@ def predicted(path="poses/poses.json"):
 def test_without_a_command_it_helps_and_fails(run):
     status, helped, complaints = run()
     assert (status, complaints) == (2, "")
-    assert all(command in helped for command in ("predict", "decode", "warmup"))
+    assert all(command in helped for command in ("predict", "decode", "models", "warmup"))
 
 
 def test_it_tells_its_version(run):
     assert run("--version") == (0, f"bottomup {bu.__version__}\n", "")
 
 
-@pytest.mark.parametrize("command", ["predict", "decode", "warmup"])
+@pytest.mark.parametrize("command", ["predict", "decode", "models", "warmup"])
 def test_every_command_helps(run, command):
     status, helped, _ = run(command, "--help")
     assert status == 0
@@ -88,7 +88,15 @@ def test_every_command_helps(run, command):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["bogus"], ["predict"], ["decode"], ["decode", "x.npz", "--stride", "7"], ["warmup", "now"]]
+    "arguments",
+    [
+        ["bogus"],
+        ["models", "bogus"],
+        ["models", "show"],
+        ["decode"],
+        ["decode", "x.npz", "--stride", "7"],
+        ["warmup", "now"],
+    ],
 )
 def test_wrong_arguments_are_one_line(run, arguments):
     status, out, complaints = run(*arguments)
@@ -365,8 +373,32 @@ def test_without_any_image_it_is_one_line(run, sources):
     assert not Path("poses").exists()
 
 
-def test_without_a_model_it_says_so(run):
-    assert "--model" in one_line(run("predict", "a.jpg")[2])
+def test_without_a_model_the_one_that_ships_is_taken(run, monkeypatch):
+    asked = []
+    monkeypatch.setattr("bottomup.estimator.load", lambda model, **_: asked.append(model) or FakeEstimator())
+    run("predict", save_image("a.jpg"))
+    assert asked == [None]
+
+
+def test_a_model_of_the_catalogue_is_fetched(run, monkeypatch):
+    fetched = []
+    monkeypatch.setattr("bottomup.catalogue.fetch", lambda name, progress: fetched.append(name))
+    run("predict", save_image("a.jpg"), "--model", "coral-posenet-353x481")
+    assert fetched == ["coral-posenet-353x481"]
+
+
+def test_without_a_source_the_demo_scene_is_taken(run, monkeypatch):
+    monkeypatch.setattr(cli, "_DEMO", save_image("package/demo.jpg"))
+    status, _, complaints = run("predict")
+    assert (status, complaints) == (0, "")
+    assert [image["drawn"] for image in predicted()["images"]] == [str(Path("poses/demo.jpg"))]
+
+
+def test_a_demo_scene_that_is_missing_is_one_line(run, monkeypatch):
+    monkeypatch.setattr(cli, "_DEMO", Path("nowhere.jpg"))
+    status, _, complaints = run("predict")
+    assert status == 2
+    assert "name an image" in one_line(complaints)
 
 
 def test_poses_are_written_where_asked(run):
@@ -502,3 +534,46 @@ def test_warming_up_leaves_nothing_to_compile(run):
         for decoder in (*DECODERS.values(), PoseNetDecoder.tfjs(max_poses=1)):
             decoder.decode(fields)
     assert versions() == warm
+
+
+# models
+
+
+@pytest.mark.parametrize("arguments", [["models"], ["models", "list"]])
+def test_all_models_are_listed_by_name(run, arguments):
+    status, said, complaints = run(*arguments)
+    assert (status, complaints) == (0, "")
+    assert [line.split()[0] for line in said.splitlines()[1:-1]] == list(bu.catalogue.names())
+    assert " .340 " in next(line for line in said.splitlines() if line.startswith("coral-posenet-481x641 "))
+
+
+@pytest.mark.parametrize("name", bu.catalogue.names())
+def test_a_card_is_shown_with_what_it_says(run, name):
+    status, said, complaints = run("models", "show", name)
+    card = bu.catalogue.get(name)
+    assert (status, complaints) == (0, "")
+    assert said.startswith(f"{name}: {card.title}\n")
+    assert all(f"{output.channels} channels, {output.pattern}" in said for output in card.outputs)
+    assert card.file is None or (card.file.address in said and card.file.sha256 in said)
+    assert card.note in said
+
+
+def test_a_shipped_model_stands_beside_corals(run):
+    said = run("models", "show", "bottomup-tiny")[1]
+    assert "coral-posenet-481x641  AP .340" in said
+
+
+def test_a_model_that_is_fetched_says_where_it_is(run, monkeypatch, tmp_path):
+    monkeypatch.setattr("bottomup.catalogue.fetch", lambda name, progress: tmp_path / f"{name}.tflite")
+    assert run("models", "pull", "coral-posenet-353x481") == (0, f"{tmp_path / 'coral-posenet-353x481.tflite'}\n", "")
+
+
+@pytest.mark.parametrize("command", ["show", "pull"])
+def test_an_unknown_model_is_one_line(run, command):
+    status, said, complaints = run("models", command, "coral-posenet-353x48")
+    assert (status, said) == (2, "")
+    assert "did you mean 'coral-posenet-353x481'?" in one_line(complaints)
+
+
+def test_a_model_without_an_address_cannot_be_pulled(run):
+    assert "users bring" in one_line(run("models", "pull", "trt-pose")[2])
