@@ -6,10 +6,10 @@ from importlib import import_module
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from tflite_writer import METADATA, TfliteWriter, fold_batch_norm
 
 from bottomup.errors import InputError
 from bottomup.tflite.runtime import RUNTIMES, Network
+from models.tflite_writer import METADATA, TfliteWriter, fold_batch_norm
 
 LEGAL_SIZES = [(17, 17), (65, 49), (129, 33)]  # width and height: whole strides of 16, plus 1
 
