@@ -12,6 +12,7 @@ _ZERO = np.float32(0)
 _HALF = np.float32(0.5)
 _ONE = np.float32(1)
 _DISK = np.float32(np.pi / 3)  # integral of (1 - r^2)^2 over the unit disk
+_EVEN_ODDS = np.float32(4)  # expected similarity at which half of the poses are right; it and the power 1.5 are fitted
 _AREA_OF_BOX = np.float32(0.64)  # COCO's segment area over the area of the box around all 17 keypoints, measured
 
 
@@ -66,7 +67,7 @@ def decode_best(
     for rank in range(num_found):
         if not found_scores[order[rank]] > _ZERO:  # a better pose has every part of it
             return rank
-        pose_scores[rank] = found_scores[order[rank]]
+        pose_scores[rank] = calibrate(found_scores[order[rank]])
         for part in range(_PARTS):
             row, column, score = found[order[rank], part]
             write_keypoint(keypoints, rank, part, row, column, score, output_stride)
@@ -141,6 +142,13 @@ def expected_similarity(found, densities, order, rank, squared_radius, squared_k
             spread = area * squared_kappas[part]
             total += score * densities[pose, part] * densities[pose, part] * spread / (spread + squared_error)
     return total / np.float32(_PARTS)
+
+
+@kernel
+def calibrate(similarity):
+    """Return the probability that a pose of this expected similarity is right: OKS to a person above 0.5."""
+    ratio = _EVEN_ODDS / similarity
+    return _ONE / (_ONE + ratio * np.sqrt(ratio))
 
 
 @kernel

@@ -55,9 +55,13 @@ def decode_best(fields: PoseNetFields, decoder: PoseNetDecoder) -> Poses:
         better = [poses[other] for other in order[:rank]]
         scores[index] = expected_similarity(poses[index], densities[index], better, radius, decoder, stride)
     order = [index for index in best_first(scores) if scores[index] > 0]
-    half = f32(3)
-    told = [scores[index] / (scores[index] + half) for index in order]
-    return as_poses([poses[index] for index in order], told, stride)
+    return as_poses([poses[index] for index in order], [calibrate(scores[index]) for index in order], stride)
+
+
+def calibrate(similarity: Any) -> Any:
+    """Return the probability that a pose of this expected similarity is right."""
+    ratio = f32(4) / similarity
+    return f32(1) / (f32(1) + ratio * np.sqrt(ratio))
 
 
 def vote(position: Array, logits: Array, offsets: Array, decoder: PoseNetDecoder) -> tuple[Array, Any]:
