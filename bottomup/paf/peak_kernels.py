@@ -59,17 +59,17 @@ def any_is_highest(heatmaps, cell, up, down, left, right, num_parts, lowest):
     highest = 0
     for part in range(num_parts):
         value = heatmaps[cell, part]
-        highest += (
-            (value >= lowest)
-            & (value >= heatmaps[cell - up - left, part])
-            & (value >= heatmaps[cell - up, part])
-            & (value >= heatmaps[cell - up + right, part])
-            & (value >= heatmaps[cell - left, part])
-            & (value >= heatmaps[cell + right, part])
-            & (value >= heatmaps[cell + down - left, part])
-            & (value >= heatmaps[cell + down, part])
-            & (value >= heatmaps[cell + down + right, part])
+        is_lower = (  # never than NaN
+            (heatmaps[cell - up - left, part] > value)
+            | (heatmaps[cell - up, part] > value)
+            | (heatmaps[cell - up + right, part] > value)
+            | (heatmaps[cell - left, part] > value)
+            | (heatmaps[cell + right, part] > value)
+            | (heatmaps[cell + down - left, part] > value)
+            | (heatmaps[cell + down, part] > value)
+            | (heatmaps[cell + down + right, part] > value)
         )
+        highest += (value >= lowest) > is_lower
     return highest > 0
 
 

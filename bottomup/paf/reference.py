@@ -82,7 +82,7 @@ def decode(fields: PafFields, decoder: PafDecoder) -> Poses:
     with np.errstate(all="ignore"):  # infinite and missing values are let through, and lead nowhere
         heatmaps, pafs = read_fields(fields)
         peaks = [find_peaks(heatmaps[:, :, part], decoder) for part in range(len(skeleton.parts))]
-        limbs = find_limbs(pafs, peaks, skeleton, decoder)
+        limbs = find_limbs(pafs, peaks, len(heatmaps), skeleton, decoder)
         people = assemble(limbs, peaks, skeleton, decoder)
         if decoder.fill:
             fill_people(people, heatmaps, pafs, peaks, skeleton, decoder)
@@ -169,13 +169,18 @@ def refine(line: NDArray[np.float64], place: int) -> float:
     return middle
 
 
-def find_limbs(field: Field, peaks: list[list[Peak]], skeleton: Skeleton, decoder: PafDecoder) -> list[Limb]:
-    """List every pair of peaks that an edge's field connects."""
+def find_limbs(
+    field: Field, peaks: list[list[Peak]], height: int, skeleton: Skeleton, decoder: PafDecoder
+) -> list[Limb]:
+    """List every pair of peaks that an edge's field connects, in a picture `height` cells high."""
     limbs = []
     for edge, (parent_part, child_part) in enumerate(skeleton.edges):
         for parent, start in enumerate(peaks[parent_part]):
             for child, end in enumerate(peaks[child_part]):
                 score = limb_score(field, edge, start.place, end.place, decoder)
+                if score > 0 and decoder.usual_length:
+                    usual_length = decoder.usual_length * height
+                    score += min(usual_length / distance(start.place, end.place) - 1, 0.0)
                 if not score > decoder.min_limb_score:
                     if not distance(start.place, end.place) < decoder.touching:
                         continue

@@ -1,0 +1,334 @@
+"""The part affinity field decoder on people who are known."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from paf_scenes import SIZE, assert_same, crowd, errors, moved, together, truth
+
+import bottomup as bu
+
+BODYPOSENET = {"size": (384, 288), "paf_repeat": 4}
+FLAVOURS = {
+    "default": bu.PafDecoder(),
+    "strict": bu.PafDecoder.strict(),
+    "greedy": bu.PafDecoder(matching="greedy"),
+    "hungarian": bu.PafDecoder(matching="hungarian"),
+    "openpose": bu.PafDecoder.openpose(),
+    "bodyposenet": bu.PafDecoder.bodyposenet(),
+    "trt_pose": bu.PafDecoder.trt_pose(),
+}
+
+
+@pytest.fixture(params=FLAVOURS)
+def decoder(request):
+    return FLAVOURS[request.param]
+
+
+@pytest.mark.parametrize("quantized", [False, True], ids=["float32", "uint8"])
+@pytest.mark.parametrize("network", [{}, BODYPOSENET], ids=["46x54", "36x48 and 144x192"])
+@pytest.mark.parametrize("count", [0, 1, 2, 10, 30])
+def test_finds_everybody_and_nobody_else(count, network, quantized):
+    expected, fields = crowd(count, quantized=quantized, **network)
+    poses = bu.PafDecoder().decode(fields)
+    assert len(poses) == count
+    if count:
+        assert errors(expected, poses).mean() < 0.05
+    assert (np.diff(poses.scores) <= 0).all()
+    assert ((poses.scores > 0) & (poses.scores < 1)).all()
+
+
+def test_every_flavour_finds_ten_people(decoder):
+    expected, fields = crowd(10, seed=3)
+    assert errors(expected, decoder.decode(fields)).max() < 0.3
+
+
+def test_people_who_touch_are_two():
+    one = moved(bu.synthetic.random_poses(1, SIZE, 5), scale=0.7)
+    poses = together(one, moved(one, right=40))
+    found = bu.PafDecoder().decode(bu.synthetic.paf_fields(poses, SIZE))
+    assert errors(truth(poses), found).mean() < 0.3
+
+
+def test_crossed_limbs_stay_whose_they_are(decoder):
+    person = moved(bu.synthetic.random_poses(1, SIZE, 2), scale=0.8)
+    poses = together(moved(person, right=-60), moved(person, right=90))
+    arms = [person.skeleton.index(part) for part in ("left_elbow", "left_wrist")]
+    shoulders = poses.xy[:, person.skeleton.index("left_shoulder")]
+    middle = shoulders.mean(axis=0)
+    poses.keypoints[0, arms, :2] = (*middle, -15, 25), (*middle, 25, 60)
+    poses.keypoints[1, arms, :2] = (*middle, 20, 20), (*middle, -20, 70)
+    assert errors(truth(poses), decoder.decode(bu.synthetic.paf_fields(poses, SIZE))).mean() < 0.3
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (1, 0), (0, 1), (1, 1)])
+def test_a_person_in_a_corner_is_found_to_the_last_joint(corner):
+    person = bu.synthetic.random_poses(1, SIZE, 7)
+    low, high = person.xy.min(axis=(0, 1)), person.xy.max(axis=(0, 1))
+    to_corner = np.where(corner, np.array(SIZE) - 1 - high, -low)
+    person = moved(person, *to_corner)
+    for quantized in (False, True):
+        found = bu.PafDecoder().decode(bu.synthetic.paf_fields(person, SIZE, quantized=quantized))
+        distances = errors(truth(person), found)
+        assert distances.mean() < 0.3
+        assert distances.max() < 3
+
+
+def test_half_hidden_people_keep_the_half_that_shows():
+    poses = bu.synthetic.random_poses(2, SIZE, 1)
+    legs = [poses.skeleton.index(f"{side}_{part}") for side in ("left", "right") for part in ("knee", "ankle")]
+    poses.keypoints[0, legs] = np.nan, np.nan, 0
+    found = bu.PafDecoder().decode(bu.synthetic.paf_fields(poses, SIZE))
+    distances = errors(truth(poses), found)
+    assert np.isnan(distances[0]).sum() == len(legs)
+    assert not np.isnan(distances[1]).any()
+    assert np.nanmean(distances) < 0.3
+
+
+def test_joints_that_coincide_make_neither_limb_nor_loss():
+    poses = bu.synthetic.random_poses(1, SIZE)
+    poses.keypoints[0, 9] = poses.keypoints[0, 7]  # a wrist upon its elbow
+    fields = bu.synthetic.paf_fields(poses, SIZE)
+    expected = truth(poses)
+    assert np.isnan(errors(expected, bu.PafDecoder().decode(fields))[0, 7])
+    assert errors(expected, bu.PafDecoder(touching=0.3).decode(fields)).max() < 0.3
+    assert errors(expected, bu.PafDecoder.openpose().decode(fields)).max() < 0.3
+
+
+@pytest.mark.parametrize(
+    "skeleton", [bu.OPENPOSE18, bu.BODYPOSE18, bu.TRTPOSE18, bu.BODY25], ids=lambda skeleton: skeleton.name
+)
+def test_the_same_people_in_every_channel_order(skeleton):
+    people = bu.synthetic.random_poses(4, SIZE, 2)
+    fields = bu.synthetic.paf_fields(people, SIZE, skeleton=skeleton)
+    poses = bu.PafDecoder().decode(fields)
+    assert poses.skeleton is skeleton
+    expected = bu.PafDecoder().decode(bu.synthetic.paf_fields(people, SIZE)).to_coco17()
+    by_x = [np.argsort(found.to_coco17().xy[:, 0, 0]) for found in (poses, expected)]
+    np.testing.assert_allclose(poses.to_coco17().xy[by_x[0]], expected.xy[by_x[1]], atol=0.02)
+
+
+def test_a_skeleton_of_ones_own():
+    snake = bu.Skeleton("snake", ("head", "middle", "tail"), ((0, 1), (1, 2)), paf_channels=((3, 2), (1, 0)))
+    keypoints = np.array([[[40, 50, 1], [80, 90, 1], [140, 70, 1]], [[200, 50, 1], [240, 20, 1], [300, 70, 1]]])
+    poses = bu.Poses(keypoints, [1, 1], snake)
+    found = bu.PafDecoder().decode(bu.synthetic.paf_fields(poses, SIZE))
+    assert errors(poses.xy, found).max() < 0.3
+
+
+def test_another_stride():
+    expected, fields = crowd(3, size=(224, 224), output_stride=4, skeleton=bu.OPENPOSE18, sigma=3.5)
+    assert errors(expected, bu.PafDecoder().decode(fields)).max() < 0.1
+
+
+def test_moving_the_maps_by_a_cell_moves_the_poses_by_a_stride():
+    _, fields = crowd(6, seed=4, size=(384, 320))
+    inner = bu.PafDecoder().decode(_padded(fields, 2, 3))
+    outer = bu.PafDecoder().decode(_padded(fields, 3, 5))
+    np.testing.assert_allclose(outer.xy - inner.xy, np.broadcast_to((16, 8), inner.xy.shape), atol=1e-3)
+    np.testing.assert_allclose(outer.scores, inner.scores, atol=1e-6)
+
+
+def _padded(fields, top, left):
+    pads = ((top, 8 - top), (left, 8 - left), (0, 0))
+    return bu.PafFields(np.pad(fields.heatmaps, pads), np.pad(fields.pafs, pads))
+
+
+def test_mirroring_the_maps_swaps_left_and_right():
+    _, fields = crowd(8, seed=5)
+    skeleton = fields.skeleton
+    heatmaps = fields.heatmaps[:, ::-1, [*skeleton.mirror, 18]]
+    pafs = np.empty_like(fields.pafs)
+    for edge, (parent, child) in enumerate(skeleton.edges):
+        other = skeleton.edges.index((skeleton.mirror[parent], skeleton.mirror[child]))
+        (x, y), (other_x, other_y) = skeleton.paf_channels[edge], skeleton.paf_channels[other]
+        pafs[:, :, x], pafs[:, :, y] = -fields.pafs[:, ::-1, other_x], fields.pafs[:, ::-1, other_y]
+    mirrored = bu.PafDecoder().decode(bu.PafFields(heatmaps, pafs))
+    expected = bu.PafDecoder().decode(fields).mirrored(width=SIZE[0], swap_sides=True)
+    assert_same(mirrored, expected)
+
+
+def test_the_order_of_people_changes_nothing():
+    poses = bu.synthetic.random_poses(9, SIZE, 8)
+    backwards = bu.synthetic.paf_fields(poses[::-1], SIZE)
+    assert_same(bu.PafDecoder().decode(bu.synthetic.paf_fields(poses, SIZE)), bu.PafDecoder().decode(backwards))
+
+
+def test_the_shift_is_added():
+    _, fields = crowd(2)
+    plain, moved_poses = bu.PafDecoder().decode(fields), bu.PafDecoder(shift=(-0.5, 2)).decode(fields)
+    np.testing.assert_allclose(moved_poses.xy - plain.xy, np.broadcast_to((-0.5, 2), plain.xy.shape), atol=1e-4)
+
+
+def test_parts_without_a_peak_are_filled_in_where_the_maps_are_weak():
+    expected, fields = crowd(2, seed=6)
+    heatmaps = fields.heatmaps.copy()
+    heatmaps[..., 4] *= 0.04  # right wrists: below the threshold of peaks
+    weak = bu.PafFields(heatmaps, fields.pafs)
+    poses = bu.PafDecoder().decode(weak)
+    assert poses.filled[:, 4].all()
+    assert poses.filled.sum() == 2
+    assert (poses.keypoint_scores[:, 4] < 0.05).all()
+    assert (poses.keypoint_scores[:, 4] > 0).all()
+    by_x = [np.argsort(xy[:, 1, 0]) for xy in (poses.xy, expected)]
+    assert np.linalg.norm(poses.xy[by_x[0], 4] - expected[by_x[1], 4], axis=-1).max() < 8
+    assert np.isnan(poses.without_filled().xy[:, 4]).all()
+    assert np.isnan(bu.PafDecoder(fill=False).decode(weak).xy[:, 4]).all()
+
+
+def test_a_filled_part_does_not_make_a_person():
+    poses = bu.synthetic.random_poses(1, SIZE)
+    fields = bu.synthetic.paf_fields(poses, SIZE)
+    heatmaps = fields.heatmaps.copy()
+    heatmaps[..., 4:18] *= 0.04
+    assert len(bu.PafDecoder(min_parts=5).decode(bu.PafFields(heatmaps, fields.pafs))) == 0
+    assert len(bu.PafDecoder(min_parts=4).decode(bu.PafFields(heatmaps, fields.pafs))) == 1
+
+
+def test_toes_and_heels_alone_are_nobody():
+    feet = [bu.BODY25.index(part) for part in bu.BODY25.parts if part.endswith(("toe", "heel"))]
+    keypoints = np.full((1, 25, 3), np.nan, np.float32)
+    keypoints[0, [14, 19, 20, 21], :2] = (100, 100), (130, 110), (145, 105), (90, 125)
+    fields = bu.synthetic.paf_fields(bu.Poses(keypoints, [1], bu.BODY25), SIZE)
+    assert len(feet) == 6
+    assert len(bu.PafDecoder(min_parts=2).decode(fields)) == 0
+    assert len(bu.PafDecoder(min_parts=1).decode(fields)) == 1
+
+
+def test_the_cap_keeps_the_strongest_peaks_wherever_they_are():
+    people = bu.synthetic.random_poses(4, SIZE)
+    fields = bu.synthetic.paf_fields(people, SIZE)
+    faint = bu.synthetic.paf_fields(moved(people[:1], down=0), SIZE).heatmaps[..., :18] > 0.01
+    heatmaps = np.where(faint, fields.heatmaps[..., :18] * 0.3, fields.heatmaps[..., :18])
+    poses = bu.PafDecoder(max_peaks=3, fill=False).decode(bu.PafFields(heatmaps, fields.pafs))
+    assert errors(truth(people[1:]), poses).max() < 0.5
+
+
+def test_a_plateau_is_one_peak():
+    heatmaps, pafs = np.zeros((20, 30, 3)), np.zeros((20, 30, 4))
+    skeleton = bu.Skeleton("line", ("a", "b", "c"), ((0, 1), (1, 2)))
+    for part, column in enumerate((5, 12, 20)):
+        heatmaps[9:12, column : column + 2 + part, part] = 0.8
+    pafs[..., 0] = pafs[..., 2] = 1
+    poses = bu.PafDecoder().decode(bu.PafFields(heatmaps, pafs, skeleton))
+    assert len(poses) == 1
+    np.testing.assert_allclose(poses.xy[0], [(8 * x + 3.5, 83.5) for x in (5.5, 13, 21.5)], atol=1e-3)
+
+
+def test_a_step_on_a_slope_is_no_peak():
+    heatmaps = np.zeros((5, 9, 2))
+    heatmaps[2, :, 0] = [0, 0.9, 0.5, 0.5, 0.3, 0, 0, 0, 0]
+    heatmaps[2, 7, 1] = 0.9
+    skeleton = bu.Skeleton("pair", ("a", "b"), ((0, 1),))
+    pafs = np.zeros((5, 9, 2))
+    pafs[..., 0] = 1
+    poses = bu.PafDecoder(min_parts=2).decode(bu.PafFields(heatmaps, pafs, skeleton))
+    assert len(poses) == 1
+    assert poses.xy[0, 0, 0] < 8 * 1.6 + 3.5
+
+
+def test_four_threads_agree_with_one(decoder):
+    scenes = [crowd(count, seed)[1] for seed, count in enumerate((1, 5, 12, 30))] * 4
+    expected = [decoder.decode(fields) for fields in scenes]
+    with ThreadPoolExecutor(4) as pool:
+        for one, other in zip(expected, pool.map(decoder.decode, scenes), strict=True):
+            assert_same(one, other)
+    for one, other in zip(expected, decoder.decode_batch(scenes, threads=3), strict=True):
+        assert_same(one, other)
+
+
+def test_inputs_are_never_written_to():
+    _, fields = crowd(3, quantized=True)
+    heatmaps, pafs = fields.heatmaps.dequantize(), fields.pafs.dequantize()
+    before = heatmaps.copy(), pafs.copy()
+    given = bu.PafFields(heatmaps, pafs)
+    assert given.heatmaps is heatmaps
+    first = bu.PafDecoder().decode(given)
+    np.testing.assert_array_equal(heatmaps, before[0])
+    np.testing.assert_array_equal(pafs, before[1])
+    heatmaps.flags.writeable = pafs.flags.writeable = False
+    assert_same(bu.PafDecoder().decode(bu.PafFields(heatmaps, pafs)), first)
+
+
+HOSTILE = {
+    "nan": np.nan,
+    "infinite": np.inf,
+    "minus infinite": -np.inf,
+    "enormous": 1e30,
+    "constant": 0.5,
+    "zero": 0.0,
+    "negative": -3.0,
+}
+
+
+@pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("grid", [(1, 1), (2, 3), (9, 7)], ids=str)
+def test_whatever_the_maps_hold_poses_are_numbers_in_the_picture(value, grid, decoder):
+    generator = np.random.default_rng(0)
+    heatmaps, pafs = generator.uniform(0, 1, (*grid, 18)), generator.uniform(-1, 1, (*grid, 38))
+    everywhere = np.full((*grid, 18), value), np.full((*grid, 38), value)
+    here_and_there = np.where(generator.random((*grid, 18)) < 0.3, value, heatmaps)
+    for maps in ((here_and_there, pafs), (heatmaps, everywhere[1]), everywhere):
+        if any(np.isnan(tensor).all() for tensor in maps):
+            with pytest.raises(bu.InputError, match="nothing but NaN"):
+                bu.PafFields(*maps)
+            continue
+        maps[1].flat[0] = 0.5
+        _check(decoder.decode(bu.PafFields(*maps)), grid)
+
+
+def _check(poses, grid):
+    height, width = grid
+    assert np.isfinite(poses.scores).all()
+    assert ((poses.scores >= 0) & (poses.scores <= 1)).all()
+    found = ~np.isnan(poses.xy[..., 0])
+    x, y = poses.xy[found].T
+    assert ((x >= -0.5) & (x <= 8 * width - 0.5) & (y >= -0.5) & (y <= 8 * height - 0.5)).all()
+    assert ((poses.keypoint_scores[found] >= 0) & (poses.keypoint_scores[found] <= 1)).all()
+    assert (poses.keypoint_scores[~found] == 0).all()
+
+
+@pytest.mark.parametrize("quantized", [False, True], ids=["float32", "uint8"])
+def test_noise_ends_in_time_and_stays_in_bounds(quantized, decoder):
+    generator = np.random.default_rng(1)
+    heatmaps, pafs = (generator.integers(0, 256, (24, 30, channels), dtype=np.uint8) for channels in (19, 38))
+    tensors = bu.Quantized(heatmaps, 1 / 255, 0), bu.Quantized(pafs, 1 / 127, 128)
+    if not quantized:
+        tensors = tuple(tensor.dequantize() for tensor in tensors)
+    _check(decoder.decode(bu.PafFields(*tensors)), (24, 30))
+
+
+@pytest.mark.parametrize("grid", [(0, 0), (0, 5), (5, 0)], ids=str)
+def test_maps_without_cells_hold_nobody(grid, decoder):
+    poses = decoder.decode(bu.PafFields(np.zeros((*grid, 19)), np.zeros((*grid, 38))))
+    assert poses.keypoints.shape == (0, 18, 3)
+    assert poses.filled.shape == (0, 18)
+
+
+def test_a_level_that_never_reaches_the_threshold_finds_nobody():
+    heatmaps = bu.Quantized(np.full((4, 4, 18), 255, np.uint8), 0.0001, 0)
+    assert len(bu.PafDecoder().decode(bu.PafFields(heatmaps, np.zeros((4, 4, 38))))) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"peak_threshold": 1.5}, r"peak_threshold must be a number in \[0, 1\], got 1.5"),
+        ({"fill_window": np.nan}, "fill_window must be a number of at least 0"),
+        ({"max_peaks": 0}, "max_peaks must be a whole number, at least 1"),
+        ({"max_samples": 3}, "max_samples must be at least min_samples, 5, got 3"),
+        ({"matching": "best"}, "matching must be one of global, greedy, hungarian, got 'best'"),
+        ({"ranking": None}, "ranking must be one of evidence, mean, tao"),
+        ({"half_score": 0}, "half_score must be above 0"),
+        ({"shift": (1, 2, 3)}, "shift must be one number or two"),
+        ({"shift": np.inf}, "shift must be finite"),
+    ],
+)
+def test_parameters_that_cannot_be_are_refused(changes, message):
+    with pytest.raises(bu.InputError, match=message):
+        bu.PafDecoder(**changes)
+
+
+def test_other_fields_are_refused_with_the_way_out():
+    with pytest.raises(bu.InputError, match="fields must be PafFields, got ndarray: build them with PafFields"):
+        bu.PafDecoder().decode(np.zeros((46, 54, 57)))

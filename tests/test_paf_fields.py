@@ -1,0 +1,175 @@
+"""Tensors of any layout are taken for what they plainly are, or refused with the way out."""
+
+import numpy as np
+import pytest
+from paf_scenes import SIZE, assert_same, crowd, errors, truth
+
+import bottomup as bu
+
+
+@pytest.fixture
+def scene():
+    _, fields = crowd(3)
+    return fields
+
+
+def same(fields, scene):
+    assert_same(bu.PafDecoder().decode(fields), bu.PafDecoder().decode(scene))
+
+
+def test_two_tensors_in_either_order(scene):
+    same(bu.PafFields(scene.pafs, scene.heatmaps), scene)
+
+
+def test_channels_first_and_batches_of_one(scene):
+    heatmaps, pafs = np.moveaxis(scene.heatmaps, 2, 0), np.moveaxis(scene.pafs, 2, 0)
+    same(bu.PafFields(heatmaps, pafs), scene)
+    same(bu.PafFields(pafs[None], heatmaps[None]), scene)
+    same(bu.PafFields(scene.heatmaps[None], scene.pafs[None]), scene)
+    same(bu.PafFields.from_concatenated(np.concatenate([heatmaps, pafs])[None]), scene)
+
+
+@pytest.mark.parametrize(
+    ("skeleton", "channels"), [(bu.OPENPOSE18, 57), (bu.BODYPOSE18, 57), (bu.BODY25, 78), (bu.MPI15, 44)]
+)
+def test_one_tensor_with_heatmaps_first(skeleton, channels):
+    poses = bu.Poses(
+        np.pad(bu.synthetic.random_poses(2).keypoints, ((0, 0), (0, 8), (0, 0)))[:, : len(skeleton.parts)],
+        [1, 1],
+        skeleton,
+    )
+    fields = bu.synthetic.paf_fields(poses, SIZE)
+    maps = np.concatenate([fields.heatmaps, fields.pafs], axis=2)
+    assert maps.shape[2] == channels
+    same(bu.PafFields.from_concatenated(maps, skeleton=skeleton), fields)
+    without_background = np.delete(maps, len(skeleton.parts), axis=2)
+    same(bu.PafFields.from_concatenated(without_background, skeleton=skeleton), fields)
+
+
+def test_one_tensor_is_not_copied(scene):
+    maps = np.concatenate([scene.heatmaps, scene.pafs], axis=2)
+    fields = bu.PafFields.from_concatenated(maps)
+    assert np.shares_memory(fields.tensors.heatmaps, maps)
+    assert np.shares_memory(fields.tensors.pafs, maps)
+
+
+def test_background_changes_nothing(scene):
+    same(bu.PafFields(scene.heatmaps[..., :18], scene.pafs), scene)
+
+
+def test_where_channels_do_not_decide_the_heatmaps_come_first():
+    skeleton = bu.Skeleton("two limbs", ("a", "b", "c"), ((0, 1), (1, 2)))
+    heatmaps, pafs = np.zeros((5, 6, 4)), np.ones((5, 6, 4))
+    assert bu.PafFields(heatmaps, pafs, skeleton).pafs.min() == 1
+
+
+def test_a_square_grid_of_as_many_cells_as_channels_is_channels_last():
+    fields = bu.PafFields(np.zeros((19, 38, 19)), np.zeros((19, 38, 38)))
+    assert fields.grid == (19, 38)
+
+
+def test_levels_are_decoded_as_the_numbers_they_stand_for():
+    _, fields = crowd(5, quantized=True)
+    floats = bu.PafFields(fields.heatmaps.dequantize(), fields.pafs.dequantize())
+    same(fields, floats)
+    mixed = bu.PafFields(fields.heatmaps, floats.pafs)
+    same(mixed, floats)
+
+
+def test_int8_and_concatenated_levels():
+    _, fields = crowd(4, quantized=True)
+    scale, zero = 1 / 120, 125
+    maps = np.concatenate([fields.heatmaps.dequantize(), fields.pafs.dequantize()], axis=2)
+    levels = np.clip(np.round(maps / scale) + zero, 0, 255)
+    unsigned = bu.Quantized(levels.astype(np.uint8), scale, zero)
+    signed = bu.Quantized((levels - 128).astype(np.int8), scale, zero - 128)
+    same(bu.PafFields.from_concatenated(signed), bu.PafFields.from_concatenated(unsigned))
+    assert bu.PafFields.from_concatenated(signed).tensors.heatmaps.dtype == np.uint8
+
+
+def test_every_fourth_cell_of_bodyposenets_pafs_is_the_field():
+    _expected, fields = crowd(6, size=(384, 288), paf_repeat=4)
+    assert (fields.heatmaps.shape, fields.pafs.shape) == ((36, 48, 19), (144, 192, 38))
+    assert fields.paf_repeat == 4
+    same(fields, bu.PafFields(fields.heatmaps, fields.pafs[::4, ::4]))
+
+
+def test_a_truly_finer_grid_is_read_at_its_own_places():
+    poses = bu.synthetic.random_poses(3, SIZE, 1)
+    coarse = bu.synthetic.paf_fields(poses, SIZE)
+    fine = bu.synthetic.paf_fields(poses, SIZE, 4)
+    fields = bu.PafFields(coarse.heatmaps, fine.pafs)
+    assert fields.paf_repeat == 1
+    assert errors(truth(poses), bu.PafDecoder().decode(fields)).mean() < 0.3
+
+
+def test_fields_labelled_at_a_cells_corner_are_read_half_a_cell_on():
+    poses = bu.synthetic.random_poses(10, (384, 288), 2)
+    labelled = bu.synthetic.paf_fields(poses, (384, 288), paf_shift=0.4375, paf_repeat=4)
+    assert errors(truth(poses), bu.PafDecoder().decode(labelled)).mean() < 0.3
+    unaware = bu.PafFields(labelled.heatmaps, labelled.pafs)
+    ranked = [bu.PafDecoder(ranking="mean").decode(fields).scores.sum() for fields in (labelled, unaware)]
+    assert ranked[0] > 1.01 * ranked[1]
+
+
+def test_views_and_other_floats_decode_alike(scene):
+    wide = np.repeat(scene.heatmaps, 2, axis=1)[:, ::2]
+    same(bu.PafFields(wide, np.asfortranarray(scene.pafs)), scene)
+    same(bu.PafFields(scene.heatmaps.astype(np.float64), scene.pafs.tolist()), scene)
+
+
+@pytest.mark.parametrize(
+    ("heatmaps", "pafs", "message"),
+    [
+        ((46, 54, 17), (46, 54, 38), "needs heatmaps of 18 channels .19 with background. and pafs of 38"),
+        ((46, 54, 19), (46, 54, 36), "needs heatmaps of 18 channels"),
+        ((46, 54, 19), (54, 46, 38), "grids of one picture"),
+        ((46, 54, 19), (38, 46, 54), r"both \(H, W, C\) or both \(C, H, W\)"),
+        ((0, 54, 19), (46, 54, 38), "grids of one picture"),
+        ((2, 46, 54, 19), (2, 46, 54, 38), r"got a batch of shape \(2, 46, 54, 19\): pass heatmaps\[0\]"),
+        ((46, 54), (46, 54, 38), r"heatmaps must have shape \(H, W, C\)"),
+    ],
+)
+def test_tensors_that_do_not_fit_are_refused(heatmaps, pafs, message):
+    with pytest.raises(bu.InputError, match=message):
+        bu.PafFields(np.zeros(heatmaps), np.zeros(pafs))
+
+
+def test_other_refusals():
+    with pytest.raises(bu.InputError, match=r"maps must have 57 channels"):
+        bu.PafFields.from_concatenated(np.zeros((46, 54, 60)))
+    with pytest.raises(bu.InputError, match="heatmaps is uint8, whose levels mean nothing alone"):
+        bu.PafFields(np.zeros((4, 4, 19), np.uint8), np.zeros((4, 4, 38)))
+    with pytest.raises(bu.InputError, match="output_stride must be above 0"):
+        bu.PafFields(np.zeros((4, 4, 19)), np.zeros((4, 4, 38)), output_stride=0)
+    with pytest.raises(bu.InputError, match="paf_shift must be at most a cell"):
+        bu.PafFields(np.zeros((4, 4, 19)), np.zeros((4, 4, 38)), paf_shift=3)
+    with pytest.raises(bu.InputError, match="has no edges"):
+        bu.PafFields(np.zeros((4, 4, 2)), np.zeros((4, 4, 2)), bu.Skeleton("dots", ("a", "b")))
+
+
+def test_paf_channels_that_do_not_fit_the_edges_are_refused():
+    with pytest.raises(bu.InputError, match="each of its 1 edges two channels of its own"):
+        bu.Skeleton("pair", ("a", "b"), ((0, 1),), paf_channels=((0, 0),))
+    with pytest.raises(bu.InputError, match="redundant_edges"):
+        bu.Skeleton("pair", ("a", "b"), ((0, 1),), redundant_edges=(1,))
+
+
+def test_openpose_and_bodyposenet_agree_on_the_channels_of_every_edge():
+    def by_edge(skeleton):
+        pairs = skeleton.paf_channels or [(2 * edge, 2 * edge + 1) for edge in range(len(skeleton.edges))]
+        return dict(zip(skeleton.edges, pairs, strict=True))
+
+    assert by_edge(bu.OPENPOSE18) == by_edge(bu.BODYPOSE18)
+
+
+def test_the_coco_view_drops_the_neck(scene):
+    poses = bu.PafDecoder().decode(scene)
+    view = poses.to_coco17()
+    assert view.skeleton is bu.COCO17
+    for part in ("nose", "left_wrist", "right_ankle"):
+        np.testing.assert_array_equal(
+            view.keypoints[:, bu.COCO17.index(part)], poses.keypoints[:, poses.skeleton.index(part)]
+        )
+    with pytest.raises(bu.InputError, match="has no part 'nose'"):
+        bu.Poses.empty(bu.MPI15).to_coco17()
