@@ -92,6 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--out", metavar="DIR", default="poses", help="folder of the drawn pictures (default: poses)")
     predict.add_argument("--json", metavar="FILE", help="where the poses go (default: DIR/poses.json)")
     _add_decoder_options(predict, default=None, default_help="the model file's own, else best")
+    predict.add_argument(
+        "--min-score", type=_score, metavar="S", default=0.2, help="leave poses below this score out (default: 0.2)"
+    )
     predict.add_argument("--threads", type=int, default=1, help="threads of the network (default: 1)")
     predict.add_argument(
         "--runtime", help="ai_edge_litert, tflite_runtime or tensorflow (default: the first installed)"
@@ -130,6 +133,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _score(text: str) -> float:
+    """Return a score that was given."""
+    score = float(text)
+    if not 0 <= score <= 1:
+        raise argparse.ArgumentTypeError(f"must be a score from 0 to 1, got {text}")
+    return score
+
+
 def _add_decoder_options(parser: argparse.ArgumentParser, default: str | None, default_help: str) -> None:
     parser.add_argument(
         "--decoder", choices=("best", "coral", "tfjs"), default=default, help=f"whose answers (default: {default_help})"
@@ -164,8 +175,9 @@ def _predict(asked: argparse.Namespace) -> int:
             progress.complain(complaint)
         for poses in estimator.batch(_read_images(paths, waiting, progress)):
             path, pixels = waiting.popleft()
+            poses = poses[poses.scores >= asked.min_score]
             drawn = _free_name(out, path, occupied)
-            _write(drawn, _encoded(draw_poses(pixels, poses), drawn.suffix))
+            _write(drawn, _encoded(draw_poses(pixels, poses, score_threshold=0), drawn.suffix))
             height, width = pixels.shape[:2]
             found = {"image": path, "width": width, "height": height, "drawn": str(drawn), "poses": poses_json(poses)}
             images.append(found)

@@ -22,7 +22,7 @@ def draw_poses(
     image: NDArray[np.uint8],
     poses: Poses,
     *,
-    score_threshold: float = 0.0,
+    score_threshold: float = 0.2,
     keypoint_threshold: float = 0.2,
     channel_order: Literal["bgr", "rgb"] = "bgr",
 ) -> NDArray[np.uint8]:
@@ -40,7 +40,7 @@ def draw_poses(
         People in pixels of `image`. Parts that are nan or infinite are left
         out, and so are the edges to them.
     score_threshold : float
-        Lowest score of a pose to draw. By default every pose is drawn.
+        Lowest score of a pose to draw. Our own decoders also return poses that are hardly ever right.
     keypoint_threshold : float
         Lowest score of a keypoint to draw. Default: that of Coral's examples.
     channel_order : {"bgr", "rgb"}
