@@ -56,8 +56,8 @@ def test_crossed_limbs_stay_whose_they_are(decoder):
     arms = [person.skeleton.index(part) for part in ("left_elbow", "left_wrist")]
     shoulders = poses.xy[:, person.skeleton.index("left_shoulder")]
     middle = shoulders.mean(axis=0)
-    poses.keypoints[0, arms, :2] = (*middle, -15, 25), (*middle, 25, 60)
-    poses.keypoints[1, arms, :2] = (*middle, 20, 20), (*middle, -20, 70)
+    poses.keypoints[0, arms, :2] = middle + [[-15, 25], [25, 60]]
+    poses.keypoints[1, arms, :2] = middle + [[20, 20], [-20, 70]]
     assert errors(truth(poses), decoder.decode(bu.synthetic.paf_fields(poses, SIZE))).mean() < 0.3
 
 
