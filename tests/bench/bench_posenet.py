@@ -27,7 +27,8 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     decoders = {"coral": P.coral(max_poses=30), "tfjs": P.tfjs(max_poses=30), "best": P(max_poses=30)}
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}; microseconds, median")
-    print("| input | elements | people | max | coral | tfjs | best | best / coral | NumPy coral / coral |\n" + "|---" * 9 + "|")
+    print("| input | elements | people | max | coral | tfjs | best | best / coral | NumPy coral / coral |")
+    print("|---" * 9 + "|")
     for size in SIZES:
         for quantized in (True, False):
             for count in COUNTS:
@@ -36,10 +37,11 @@ def main() -> None:
                 floor = median(np.max, levels, rounds)
                 coral, tfjs, best = (median(decoder.decode, scenes, rounds) for decoder in decoders.values())
                 plain = median(lambda fields: reference.decode(fields, decoders["coral"]), scenes[:2], 1)
-                print(
-                    f"| {size[0]}x{size[1]} | {'uint8' if quantized else 'float32'} | {count} | {floor:.0f} | {coral:.0f} "
-                    f"| {tfjs:.0f} | {best:.0f} | {best / coral:.1f} | {plain / coral:.0f} |"
+                scene_words = f"{size[0]}x{size[1]} | {'uint8' if quantized else 'float32'} | {count}"
+                times = (
+                    f"{floor:.0f} | {coral:.0f} | {tfjs:.0f} | {best:.0f} | {best / coral:.1f} | {plain / coral:.0f}"
                 )
+                print(f"| {scene_words} | {times} |")
 
 
 def scene(count: int, size: tuple[int, int], quantized: bool, seed: int) -> bu.PoseNetFields:
