@@ -16,6 +16,7 @@ ROWS = [
     ["opencv", "checks", "skeletons", "kernels"],
     ["geometry"],
     ["poses", "batch"],
+    ["merging"],
     ["posenet", "paf"],
     ["synthetic_paf", "tflite", "catalogue"],
     ["synthetic"],
