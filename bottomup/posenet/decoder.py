@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -94,36 +96,20 @@ class PoseNetDecoder:
         InputError
             If `fields` is not a PoseNetFields.
         """
-        from bottomup.posenet.kernels import decode_best
-
-        tensors = as_posenet_fields(fields).as_logits.tensors
-        height, width = fields.grid
-        peaks = find_roots(tensors, height, width, logit(self.score_threshold), self.local_maximum_radius, False)
+        fields = as_posenet_fields(fields).as_logits
+        peaks = find_roots(fields, logit(self.score_threshold), self.local_maximum_radius)
         count = len(peaks)
         if count == 0:
             return Poses.empty(COCO17)
         most = min(self.max_poses, count)
         stride = np.float32(fields.output_stride)
-        per_stride = np.float32(1) / stride
         radius, error = np.float32(self.nms_radius) / stride, np.float32(self.position_error) / stride
         keypoints, scores = np.empty((most, NUM_PARTS, 3), np.float32), np.empty(most, np.float32)
-        found = decode_best(
+        found = _kernel()(
             peaks,
             np.empty(count, np.float32),
             walks(),
-            tensors.heatmaps,
-            tensors.heatmap_scale,
-            tensors.heatmap_zero,
-            tensors.offsets,
-            tensors.offset_scale * per_stride,
-            tensors.offset_zero,
-            tensors.displacements,
-            tensors.fwd_scale * per_stride,
-            tensors.fwd_zero,
-            tensors.bwd_scale * per_stride,
-            tensors.bwd_zero,
-            height,
-            width,
+            *fields.in_cells,
             radius * radius,
             self.refinement_steps,
             self.vote_passes,
@@ -196,3 +182,11 @@ class PoseNetDecoder:
             nms_similarity,
             local_maximum_radius,
         )
+
+
+@cache
+def _kernel() -> Any:
+    """Return the loops; numba is imported here, on first use."""
+    from bottomup.posenet.kernels import decode_best
+
+    return decode_best

@@ -186,6 +186,15 @@ class PoseNetFields:
         )
 
     @cached_property
+    def in_cells(self) -> tuple[Any, ...]:
+        """What kernels of cells share: tensors with scale and zero, vectors in cells, height and width."""
+        t, per_stride = self.tensors, np.float32(1) / np.float32(self.output_stride)
+        heatmaps = (t.heatmaps, t.heatmap_scale, t.heatmap_zero)
+        offsets = (t.offsets, t.offset_scale * per_stride, t.offset_zero)
+        displacements = (t.displacements, t.fwd_scale * per_stride, t.fwd_zero, t.bwd_scale * per_stride, t.bwd_zero)
+        return (*heatmaps, *offsets, *displacements, *self.grid)
+
+    @cached_property
     def as_floats(self) -> "PoseNetFields":
         """These fields with every tensor dequantised."""
         parts = (self.heatmaps, self.offsets, self.displacements_fwd, self.displacements_bwd)

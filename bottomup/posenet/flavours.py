@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -65,36 +66,20 @@ class CoralDecoder:
         InputError
             If `fields` is not a PoseNetFields.
         """
-        from bottomup.posenet.flavour_kernels import decode_coral
-
-        tensors = as_posenet_fields(fields).as_logits.tensors
-        height, width = fields.grid
-        peaks = find_roots(tensors, height, width, _coral_logit(self.score_threshold), self.local_maximum_radius, False)
+        fields = as_posenet_fields(fields).as_logits
+        peaks = find_roots(fields, _coral_logit(self.score_threshold), self.local_maximum_radius)
         count = len(peaks)
         if count == 0:
             return Poses.empty(COCO17)
         most = min(self.max_poses, count)
         stride = np.float32(fields.output_stride)
-        per_stride = np.float32(1) / stride
         radius = np.float32(self.nms_radius) / stride
         keypoints, scores = np.empty((most, NUM_PARTS, 3), np.float32), np.empty(most, np.float32)
-        found = decode_coral(
+        found = _kernels().decode_coral(
             peaks,
             np.empty(count, np.float32),
             walks(),
-            tensors.heatmaps,
-            tensors.heatmap_scale,
-            tensors.heatmap_zero,
-            tensors.offsets,
-            tensors.offset_scale * per_stride,
-            tensors.offset_zero,
-            tensors.displacements,
-            tensors.fwd_scale * per_stride,
-            tensors.fwd_zero,
-            tensors.bwd_scale * per_stride,
-            tensors.bwd_zero,
-            height,
-            width,
+            *fields.in_cells,
             np.float32(self.score_threshold),
             radius * radius,
             self.refinement_steps,
@@ -167,43 +152,39 @@ class TfjsDecoder:
         InputError
             If `fields` is not a PoseNetFields.
         """
-        from bottomup.posenet.flavour_kernels import decode_tfjs, decode_tfjs_single
-
-        tensors = as_posenet_fields(fields).tensors
+        fields = as_posenet_fields(fields)
         height, width = fields.grid
-        if tensors.heatmaps.size == 0:
+        if height == 0 or width == 0:
             return Poses.empty(COCO17)
-        if fields.logits and _scores_tie(tensors):
-            tensors = fields.as_floats.tensors
-        heatmaps = (tensors.heatmaps, tensors.heatmap_scale, tensors.heatmap_zero)
-        offsets = (tensors.offsets, tensors.offset_scale, tensors.offset_zero)
-        stride = fields.output_stride
+        if fields.logits and _scores_tie(fields.tensors):
+            fields = fields.as_floats
+        t, stride = fields.tensors, fields.output_stride
+        maps = (t.heatmaps, t.heatmap_scale, t.heatmap_zero, t.offsets, t.offset_scale, t.offset_zero)
         if self.max_poses == 1:
             keypoints, scores = np.empty((1, NUM_PARTS, 3), np.float32), np.empty(1, np.float32)
             best = np.empty(NUM_PARTS, np.int64)
-            decode_tfjs_single(*heatmaps, *offsets, height, width, fields.logits, stride, best, keypoints, scores)
+            _kernels().decode_tfjs_single(*maps, height, width, fields.logits, stride, best, keypoints, scores)
             return Poses(keypoints, scores, COCO17)
         lowest = _tfjs_lowest(self.score_threshold, fields.logits)
-        peaks = find_roots(tensors, height, width, lowest, self.local_maximum_radius, fields.logits)
+        peaks = find_roots(fields, lowest, self.local_maximum_radius, compare_scores=fields.logits)
         count = len(peaks)
         most = min(self.max_poses, count)
         keypoints, scores = np.empty((most, NUM_PARTS, 3), np.float32), np.empty(most, np.float32)
-        found = decode_tfjs(
+        found = _kernels().decode_tfjs(
             peaks,
             np.empty(count, np.float64),
             walks(),
-            *heatmaps,
-            *offsets,
-            tensors.displacements,
-            tensors.fwd_scale,
-            tensors.fwd_zero,
-            tensors.bwd_scale,
-            tensors.bwd_zero,
+            *maps,
+            t.displacements,
+            t.fwd_scale,
+            t.fwd_zero,
+            t.bwd_scale,
+            t.bwd_zero,
             height,
             width,
             fields.logits,
-            float(self.score_threshold),
-            float(self.nms_radius) ** 2,
+            self.score_threshold,
+            self.nms_radius**2,
             self.refinement_steps,
             stride,
             np.empty((most, NUM_PARTS, 3), np.float64),
@@ -215,6 +196,14 @@ class TfjsDecoder:
     def decode_batch(self, fields: Iterable[PoseNetFields], *, threads: int = 1) -> list[Poses]:
         """Return `decode` of every item, in order, on that many threads."""
         return map_on_threads(self.decode, fields, threads)
+
+
+@cache
+def _kernels() -> Any:
+    """Return the loops; numba is imported here, on first use."""
+    from bottomup.posenet import flavour_kernels
+
+    return flavour_kernels
 
 
 @lru_cache(maxsize=256)

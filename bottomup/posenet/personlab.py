@@ -81,26 +81,29 @@ class PersonLabDecoder:
         """
         from bottomup.posenet.personlab_kernels import cast_votes, decode_personlab
 
-        tensors = as_posenet_fields(fields).as_logits.tensors
+        fields = as_posenet_fields(fields).as_logits
         height, width = fields.grid
         if height == 0 or width == 0:
             return Poses.empty(COCO17)
-        stride = np.float32(fields.output_stride)
-        per_stride = np.float32(1) / stride
-        fineness = np.float32(max(fields.output_stride / self.hough_step, 1.0))
+        stride = fields.output_stride
+        fineness = np.float32(max(stride / self.hough_step, 1.0))
         fine_height, fine_width = (int((size - 1) * float(fineness)) + 1 for size in (height, width))
         hough = np.zeros(fine_height * fine_width * NUM_PARTS, np.float32)
-        heatmaps = (tensors.heatmaps, tensors.heatmap_scale, tensors.heatmap_zero)
-        offsets = (tensors.offsets, tensors.offset_scale * per_stride, tensors.offset_zero)
-        vote_weight = np.float32(fields.output_stride**2 / (np.pi * self.hough_radius**2))
-        lowest_vote = np.float32(logit(self.min_vote_score))
         cast_votes(
-            *heatmaps, *offsets, height, width, lowest_vote, vote_weight, fineness, fine_height, fine_width, hough
+            *fields.in_cells[:6],
+            height,
+            width,
+            np.float32(logit(self.min_vote_score)),
+            np.float32(stride**2 / (np.pi * self.hough_radius**2)),
+            fineness,
+            fine_height,
+            fine_width,
+            hough,
         )
         peaks = find_peaks(hough, fine_height, fine_width, self.score_threshold, self.local_maximum_radius)
         count = len(peaks)
         most = min(self.max_poses, count)
-        radius = np.float32(self.nms_radius) / stride
+        radius = np.float32(self.nms_radius) / np.float32(stride)
         keypoints, scores = np.empty((most, NUM_PARTS, 3), np.float32), np.empty(most, np.float32)
         found = decode_personlab(
             peaks,
@@ -110,21 +113,13 @@ class PersonLabDecoder:
             fineness,
             fine_height,
             fine_width,
-            *heatmaps,
-            *offsets,
-            tensors.displacements,
-            tensors.fwd_scale * per_stride,
-            tensors.fwd_zero,
-            tensors.bwd_scale * per_stride,
-            tensors.bwd_zero,
-            height,
-            width,
+            *fields.in_cells,
             radius * radius,
             self.refinement_steps,
-            np.float32(self.hough_radius) / stride,
+            np.float32(self.hough_radius) / np.float32(stride),
             squared_kappas(),
             np.float32(self.nms_similarity),
-            stride,
+            np.float32(stride),
             np.empty((most, NUM_PARTS, 3), np.float32),
             np.empty(most, np.float32),
             np.empty(most, np.int64),

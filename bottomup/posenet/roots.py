@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import fields as fields_of
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bottomup.checks import as_number
 from bottomup.errors import InputError
-from bottomup.posenet.fields import EDGES, NUM_EDGES, NUM_PARTS, PoseNetFields, Tensors
+from bottomup.posenet.fields import EDGES, NUM_EDGES, NUM_PARTS, PoseNetFields
 from bottomup.skeletons import COCO17
 
 _PEAKS_TO_START_WITH = 1024
@@ -45,27 +45,32 @@ def as_posenet_fields(fields: Any) -> PoseNetFields:
     return fields
 
 
-def find_roots(
-    tensors: Tensors, height: int, width: int, lowest: float, radius: int, compare_scores: bool
-) -> NDArray[np.int64]:
+def find_roots(fields: PoseNetFields, lowest: float, radius: int, compare_scores: bool = False) -> NDArray[np.int64]:
     """Return the flat indices of heatmap peaks whose real value reaches `lowest`."""
-    if tensors.heatmaps.dtype != np.uint8:
+    tensors, (height, width) = fields.tensors, fields.grid
+    if tensors.heatmaps.dtype == np.float32:
         return find_peaks(tensors.heatmaps, height, width, lowest, radius, compare_scores)
-    from bottomup.kernels.peaks import find_peaks_u8
-
     level = _lowest_level(tensors.heatmap_scale, tensors.heatmap_zero, lowest)
-    grid = (height, width, NUM_PARTS, level, min(radius, max(height, width)))
-    return _grow(lambda peaks: find_peaks_u8(tensors.heatmaps, tensors.words, *grid, peaks))
+    find = partial(
+        _kernels().find_peaks_u8,
+        tensors.heatmaps,
+        tensors.words,
+        height,
+        width,
+        NUM_PARTS,
+        level,
+        min(radius, height + width),
+    )
+    return _grow(find)
 
 
 def find_peaks(
     values: NDArray[np.float32], height: int, width: int, lowest: float, radius: int, compare_scores: bool = False
 ) -> NDArray[np.int64]:
     """Return the flat indices of the peaks of 17 float maps that reach `lowest`."""
-    from bottomup.kernels.peaks import find_peaks_f32
-
-    grid = (height, width, NUM_PARTS, np.float32(lowest), min(radius, max(height, width)))
-    return _grow(lambda peaks: find_peaks_f32(values, *grid, compare_scores, peaks))
+    find = _kernels().find_peaks_f32
+    radius = min(radius, height + width)
+    return _grow(partial(find, values, height, width, NUM_PARTS, np.float32(lowest), radius, compare_scores))
 
 
 def _grow(find: Callable[[NDArray[np.int64]], int]) -> NDArray[np.int64]:
@@ -76,6 +81,14 @@ def _grow(find: Callable[[NDArray[np.int64]], int]) -> NDArray[np.int64]:
         peaks = np.empty(count, np.int64)
         find(peaks)
     return peaks[:count]
+
+
+@cache
+def _kernels() -> Any:
+    """Return the loops; numba is imported here, on first use."""
+    from bottomup.kernels import peaks
+
+    return peaks
 
 
 @lru_cache(maxsize=256)
