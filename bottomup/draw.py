@@ -125,7 +125,9 @@ def _draw_pose(
     outline = max(1, round(0.5 * thickness)) if extent > 40 else 0  # it would bury smaller people
 
     lines = []
-    for parent, child in skeleton.edges:
+    for edge, (parent, child) in enumerate(skeleton.edges):
+        if edge in skeleton.redundant_edges:  # OpenPose's from shoulder to ear: no bones
+            continue
         ends = _cut(positions[parent], positions[child], width, height) if found[parent] and found[child] else None
         if ends is not None:
             one_side = {sides[parent], sides[child]} - {_MIDDLE}

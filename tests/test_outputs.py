@@ -90,7 +90,7 @@ def test_a_grid_as_wide_as_there_are_channels_is_still_channels_last():
     assert read_outputs(outputs, (257, 257)).grid == (17, 17)
 
 
-@pytest.mark.parametrize("outputs", [{}, {"Openpose/concat_stage7": np.zeros((1, 46, 54, 57))}, {"x": np.zeros(3)}])
+@pytest.mark.parametrize("outputs", [{}, {"Openpose/concat_stage7": np.zeros((1, 46, 54, 58))}, {"x": np.zeros(3)}])
 def test_unknown_outputs_are_named_with_their_shapes(outputs):
     with pytest.raises(ModelError, match="not a PoseNet-family model: outputs") as refusal:
         read_outputs(outputs, INPUT_SIZE)

@@ -287,7 +287,7 @@ class PafDecoder:
             return _nobody(skeleton)
         most = min(self.max_peaks, (height * width + 1) // 2 + 1)
         counts, cells = np.empty(num_parts, np.int64), np.empty((num_parts, most), np.int64)
-        places = np.empty((3, num_parts, most), np.float64)
+        places = np.empty((3, num_parts, most), np.float64)  # rows, columns, scores
         find_peaks(
             tensors.heatmaps,
             height,
@@ -325,6 +325,7 @@ class PafDecoder:
                 fields.tensors.edges,
                 counts,
                 *places,
+                *np.empty((2, *places.shape[1:]), np.float64),
                 self.min_samples,
                 self.max_samples,
                 self.limb_threshold,

@@ -54,7 +54,7 @@ def fill_people(
     sort_best_first(totals, num_people, order)
     for rank in range(num_people):
         person = order[rank]
-        if sums[person, NUM_PEAKS] > 0.0:
+        if 0.0 < sums[person, NUM_PEAKS] < members.shape[1]:
             while fill_person(
                 heat, field, to_field, rules, peaks, (planes, is_made), edges, people, person, window, min_window, best
             ):
@@ -125,14 +125,16 @@ def look_along(edge, heat, field, to_field, rules, peaks, planes, edges, people,
         is_made[part] = 1
     height = heat[3]
     width = heat[4]
+    pafs, row_step, column_step, scale, zero, field_height, field_width = field
+    units = (row_step, column_step, scale, zero)
     ratio_y, ratio_x, offset_y, offset_x = to_field
     counts, cells, owner = peaks
     best_worths, best_cells, best_scores = best
     row = joints[person, known, 0]
     column = joints[person, known, 1]
     # The line runs from the known joint; an edge that ends there is read against its direction.
-    top = clamp(row * ratio_y + offset_y, field[5] - 1)
-    left = clamp(column * ratio_x + offset_x, field[6] - 1)
+    top = clamp(row * ratio_y + offset_y, field_height - 1)
+    left = clamp(column * ratio_x + offset_x, field_width - 1)
     sign = 1.0 if knows_parent else -1.0
     bound = bound_of(best_worths[part], factor, lowest)
     for near_row in range(max(math.ceil(row - reach), 0), min(int(row + reach), height - 1) + 1):
@@ -142,9 +144,11 @@ def look_along(edge, heat, field, to_field, rules, peaks, planes, edges, people,
             score = all_scores[part, near_row, near_column]
             if not score >= bound:
                 continue
-            bottom = clamp(near_row * ratio_y + offset_y, field[5] - 1)
-            right = clamp(near_column * ratio_x + offset_x, field[6] - 1)
-            mean = mean_along(field, edges[edge, 2], edges[edge, 3], sign, top, left, bottom, right, samples, hit_ratio)
+            bottom = clamp(near_row * ratio_y + offset_y, field_height - 1)
+            right = clamp(near_column * ratio_x + offset_x, field_width - 1)
+            mean = mean_along(
+                pafs, units, edges[edge, 2], edges[edge, 3], sign, top, left, bottom, right, samples, hit_ratio
+            )
             worth = score * factor * mean
             if not worth > best_worths[part]:
                 continue
@@ -187,12 +191,12 @@ def make_plane(heat, part, scores):
 
 
 @kernel
-def mean_along(field, x_channel, y_channel, sign, top, left, bottom, right, samples, hit_ratio):
+def mean_along(pafs, units, x_channel, y_channel, sign, top, left, bottom, right, samples, hit_ratio):
     """Return the mean of a field's component along a line, where it is above 0, at the nearest cells.
 
     0 where fewer samples than `hit_ratio` of all are above 0, or the line has no length.
     """
-    pafs, row_step, column_step, scale, zero, _, _ = field
+    row_step, column_step, scale, zero = units
     down = bottom - top
     across = right - left
     length = math.sqrt(down * down + across * across)

@@ -3,6 +3,9 @@
 Two frames, both in cells with fractions. Peaks are at (row, column) on the
 heatmaps' grid; fields are read on their own, where a place is
 row * ratio_y + offset_y, column * ratio_x + offset_x.
+
+Arrays are arguments of their own: to take one out of a tuple counts a
+reference, and that costs as much as a sample.
 """
 
 import math
@@ -15,14 +18,20 @@ from bottomup.kernels.jit import kernel
 @kernel
 def find_limbs(
     pafs, row_step, column_step, scale, zero, height, width, ratio_y, ratio_x, offset_y, offset_x, edges, counts, rows,
-    columns, scores, min_samples, max_samples, threshold, hit_ratio, hits_only, usual_length, min_score, touching,
-    touching_score, peak_weight, limb_edges, limb_parents, limb_children, limb_scores, limb_ranks,
+    columns, scores, field_rows, field_columns, min_samples, max_samples, threshold, hit_ratio, hits_only, usual_length,
+    min_score, touching, touching_score, peak_weight, limb_edges, limb_parents, limb_children, limb_scores, limb_ranks,
 ):  # fmt: skip
     """List the limbs that the fields support among all pairs of peaks; return how many: arrays hold as many as fit.
 
     `limb_scores` is what the field says; `limb_ranks` adds what the peaks say, and is what limbs are sorted by.
+    Workspaces: `field_rows` and `field_columns` (N, K).
     """
-    field = (pafs, row_step, column_step, scale, zero, height, width)
+    units = (row_step, column_step, scale, zero, height, width)
+    rules = (min_samples, max_samples, threshold, hit_ratio, hits_only)
+    for part in range(rows.shape[0]):
+        for peak in range(counts[part]):
+            field_rows[part, peak] = clamp(rows[part, peak] * ratio_y + offset_y, height - 1)
+            field_columns[part, peak] = clamp(columns[part, peak] * ratio_x + offset_x, width - 1)
     count = 0
     for edge in range(edges.shape[0]):
         parent_part = edges[edge, 0]
@@ -32,31 +41,51 @@ def find_limbs(
         for parent in range(counts[parent_part]):
             parent_row = rows[parent_part, parent]
             parent_column = columns[parent_part, parent]
-            top = parent_row * ratio_y + offset_y
-            left = parent_column * ratio_x + offset_x
+            top = field_rows[parent_part, parent]
+            left = field_columns[parent_part, parent]
             for child in range(counts[child_part]):
-                child_row = rows[child_part, child]
-                child_column = columns[child_part, child]
-                down = (child_row - parent_row) * ratio_y
-                right = (child_column - parent_column) * ratio_x
-                apart = math.sqrt((child_row - parent_row) ** 2 + (child_column - parent_column) ** 2)
-                score = 0.0
-                if two_of_three_agree(field, x_channel, y_channel, top, left, down, right, threshold):
-                    total, hits, samples = integrate(
-                        field,
+                # The line between the peaks lies inside the field; its direction is not bent by the field's border.
+                down = field_rows[child_part, child] - top
+                right = field_columns[child_part, child] - left
+                along_down = (rows[child_part, child] - parent_row) * ratio_y
+                along_right = (columns[child_part, child] - parent_column) * ratio_x
+                least = threshold * math.sqrt(along_down * along_down + along_right * along_right)
+                # Few wrong pairs have two quarter points whose nearest cells agree; most have neither of the first two.
+                at_half = (
+                    dot(
+                        pafs, units, x_channel, y_channel, top + 0.5 * down, left + 0.5 * right, along_down, along_right
+                    )
+                    > least
+                )
+                at_quarter = (
+                    dot(
+                        pafs,
+                        units,
                         x_channel,
                         y_channel,
-                        top,
-                        left,
-                        down,
-                        right,
-                        min_samples,
-                        max_samples,
-                        threshold,
-                        hit_ratio,
+                        top + 0.25 * down,
+                        left + 0.25 * right,
+                        along_down,
+                        along_right,
                     )
-                    if hits > 0:
-                        score = total / (hits if hits_only else samples) + min(usual_length / apart - 1.0, 0.0)
+                    > least
+                )
+                if not (at_half | at_quarter) and touching == 0.0:
+                    continue
+                votes = at_half + at_quarter
+                if votes == 1:
+                    row = top + 0.75 * down
+                    column = left + 0.75 * right
+                    votes += dot(pafs, units, x_channel, y_channel, row, column, along_down, along_right) > least
+                score = 0.0
+                apart = math.sqrt(
+                    (rows[child_part, child] - parent_row) ** 2 + (columns[child_part, child] - parent_column) ** 2
+                )
+                if votes == 2:
+                    line = (top, left, down, right, along_down, along_right)
+                    score = mean_of_hits(pafs, units, x_channel, y_channel, line, rules)
+                    if score > 0.0:
+                        score += min(usual_length / apart - 1.0, 0.0)
                 if not score > min_score:
                     if not apart < touching:
                         continue
@@ -72,58 +101,53 @@ def find_limbs(
 
 
 @kernel
-def two_of_three_agree(field, x_channel, y_channel, top, left, down, right, threshold):
-    """Tell whether the nearest cells to two of the three quarter points lie along the limb: few wrong pairs pass."""
-    pafs, row_step, column_step, scale, zero, height, width = field
-    least = threshold * math.sqrt(down * down + right * right)
-    votes = 0
-    for place in range(3):
-        part_way = 0.5 if place == 0 else (0.25 if place == 1 else 0.75)
-        row = int(clamp(top + part_way * down, height - 1) + 0.5)
-        column = int(clamp(left + part_way * right, width - 1) + 0.5)
-        start = row * row_step + column * column_step
-        x = np.float64((np.float32(pafs[start + x_channel]) - zero) * scale)
-        y = np.float64((np.float32(pafs[start + y_channel]) - zero) * scale)
-        if x * right + y * down > least:
-            votes += 1
-        if votes == 2 or votes < place:
-            return votes == 2
-    return False
+def dot(pafs, units, x_channel, y_channel, row, column, along_down, along_right):
+    """Return the product of a direction and the vector in the cell nearest to a place."""
+    row_step, column_step, scale, zero, _, _ = units
+    start = int(row + 0.5) * row_step + int(column + 0.5) * column_step
+    return (
+        real(pafs, scale, zero, start + x_channel) * along_right
+        + real(pafs, scale, zero, start + y_channel) * along_down
+    )
 
 
 @kernel
-def integrate(field, x_channel, y_channel, top, left, down, right, min_samples, max_samples, threshold, hit_ratio):
-    """Sample a field along a limb; return the sum of its hits, how many hit and of how many samples.
+def mean_of_hits(pafs, units, x_channel, y_channel, line, rules):
+    """Sample a field along a limb, bilinear; return the sum of its hits by the number of samples, or of hits.
 
     A sample is the field's component along the limb, at most 1, and hits where it exceeds `threshold`. Where fewer than
-    `hit_ratio` of all hit, or the limb has no length, the sum and the hits are 0.
+    `hit_ratio` of all hit, or the limb has no length, the mean is 0.
     """
-    length = math.sqrt(down * down + right * right)
-    samples = min(max(int(length + 0.5), min_samples), max_samples)
+    min_samples, max_samples, threshold, hit_ratio, hits_only = rules
+    top, left, down, right, along_down, along_right = line
+    length = math.sqrt(along_down * along_down + along_right * along_right)
     if not length > 0.0:
-        return 0.0, 0, samples
-    x = right / length
-    y = down / length
+        return 0.0
+    samples = min(max(int(length + 0.5), min_samples), max_samples)
+    x = along_right / length
+    y = along_down / length
     misses_left = samples - math.ceil(hit_ratio * samples - 1e-9)
     total = 0.0
     hits = 0
     for index in range(samples):
         part_way = index / (samples - 1)
-        value = sample_along(field, x_channel, y_channel, top + part_way * down, left + part_way * right, x, y)
+        value = sample_along(pafs, units, x_channel, y_channel, top + part_way * down, left + part_way * right, x, y)
         if value > threshold:
             total += value if value < 1.0 else 1.0
             hits += 1
         elif misses_left == 0:
-            return 0.0, 0, samples
+            return 0.0
         else:
             misses_left -= 1
-    return total, hits, samples
+    if hits == 0:
+        return 0.0
+    return total / (hits if hits_only else samples)
 
 
 @kernel
-def sample_along(field, x_channel, y_channel, row, column, x, y):
+def sample_along(pafs, units, x_channel, y_channel, row, column, x, y):
     """Return the component along (x, y) of the vector between four cells, bilinear."""
-    pafs, row_step, column_step, scale, zero, height, width = field
+    row_step, column_step, scale, zero, height, width = units
     row = clamp(row, height - 1)
     column = clamp(column, width - 1)
     first_row = int(row)

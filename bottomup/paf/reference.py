@@ -193,23 +193,24 @@ def limb_score(
     field: Field, edge: int, start: tuple[float, float], end: tuple[float, float], decoder: PafDecoder
 ) -> float:
     """Return the mean of a field's component along a line, 0 where too little of it points so."""
-    vectors, (top, left) = field.vectors[:, :, edge], field.at(start)
-    down, right = (end[0] - start[0]) * field.ratio[0], (end[1] - start[1]) * field.ratio[1]
-    length = math.sqrt(down * down + right * right)
+    vectors = field.vectors[:, :, edge]
+    (top, left), (bottom, right) = (clamped(field.at(place), vectors.shape) for place in (start, end))
+    along = ((end[0] - start[0]) * field.ratio[0], (end[1] - start[1]) * field.ratio[1])
+    length = math.sqrt(along[0] * along[0] + along[1] * along[1])
     if not length > 0:
         return 0.0
     votes = 0  # of the nearest cells to three points: cheap, and most wrong pairs get no two
     for part_way in (0.5, 0.25, 0.75):
-        x, y = nearest(vectors, top + part_way * down, left + part_way * right)
-        votes += x * right + y * down > decoder.limb_threshold * length
+        x, y = nearest(vectors, top + part_way * (bottom - top), left + part_way * (right - left))
+        votes += x * along[1] + y * along[0] > decoder.limb_threshold * length
     if votes < 2:
         return 0.0
     samples = min(max(int(length + 0.5), decoder.min_samples), decoder.max_samples)
     total, hits = 0.0, 0
     for index in range(samples):
         part_way = index / (samples - 1)
-        x, y = bilinear(vectors, top + part_way * down, left + part_way * right)
-        value = x * (right / length) + y * (down / length)
+        x, y = bilinear(vectors, top + part_way * (bottom - top), left + part_way * (right - left))
+        value = x * (along[1] / length) + y * (along[0] / length)
         if value > decoder.limb_threshold:
             total += min(value, 1.0)
             hits += 1

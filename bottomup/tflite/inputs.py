@@ -49,6 +49,11 @@ class InputRule:
 INPUT_RULES = {
     "signed": InputRule(),  # [-1, 1]: PoseNet on MobileNet, and most networks
     "mean": InputRule("rgb", 1.0, (-123.15, -115.90, -103.06)),  # PoseNet on ResNet, tfjs `resnet.ts`
+    "pixels": InputRule("bgr", 1.0, (0.0, 0.0, 0.0)),  # tf-pose and its kin, float input: as OpenCV reads
+    "bodyposenet": InputRule("rgb", 1 / 256, (-0.5, -0.5, -0.5)),
+    "imagenet": InputRule(  # trt_pose: [0, 1] less ImageNet's mean, by its deviation
+        "rgb", (1 / 58.395, 1 / 57.12, 1 / 57.375), (-123.675 / 58.395, -116.28 / 57.12, -103.53 / 57.375)
+    ),
 }
 
 

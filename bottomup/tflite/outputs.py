@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 from bottomup.checks import FieldLike, Quantized, as_number
 from bottomup.errors import InputError, ModelError
 from bottomup.geometry import ImageSize, cell_to_input
+from bottomup.paf.fields import PafFields
 from bottomup.posenet.fields import NUM_EDGES, NUM_PARTS, PoseNetFields
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
+from bottomup.tflite.outputs_paf import paf_fields, paf_names
 
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
-Family: TypeAlias = Literal["poses", "posenet"]
+Family: TypeAlias = Literal["poses", "posenet", "paf"]
 
 
 class PoseNetNames(NamedTuple):
@@ -32,7 +34,7 @@ class PoseNetNames(NamedTuple):
 
 def read_outputs(
     outputs: Mapping[str, FieldLike], input_size: tuple[int, int], *, logits: bool | None = None
-) -> PoseNetFields | Poses:
+) -> PoseNetFields | PafFields | Poses:
     """Turn the outputs of any known network into fields, or into poses where it decoded them itself.
 
     Tensors are told apart by their number of channels, and by their names
@@ -44,6 +46,9 @@ def read_outputs(
         One image's outputs, by tensor name. PoseNet: heatmaps (17 channels),
         short offsets (34), mid offsets (64) or forward and backward
         displacements (32 each), perhaps long offsets (34) and segments (1).
+        Part affinity fields: heatmaps (19, or 18 without background) and PAFs
+        (38) of OpenPose's 18 parts, 18 and 42 of trt_pose, 26 and 52 of
+        BODY25, 16 and 28 of MPI15; or both in one tensor (57, 78, 44).
         Decoded: poses (1, M, 17, 2), y first, keypoint scores (1, M, 17),
         pose scores (1, M) and their count, as `PosenetDecoderOp` gives them.
     input_size : (int, int)
@@ -53,7 +58,7 @@ def read_outputs(
 
     Returns
     -------
-    PoseNetFields or Poses
+    PoseNetFields, PafFields or Poses
         In pixels of the network's input.
 
     Raises
@@ -76,6 +81,9 @@ def read_outputs(
     shapes = {name: values.shape for name, values in arrays.items()}
     if family_of(shapes) == "poses":
         return _decoded_poses(arrays)
+    of_paf = paf_names(shapes) if _channel_axis(shapes) is None else None
+    if of_paf is not None:
+        return paf_fields(arrays, of_paf, as_size(input_size))
     return _posenet_fields(arrays, shapes, as_size(input_size), logits)
 
 
@@ -96,9 +104,12 @@ def family_of(shapes: Shapes) -> Family:
         return "poses"
     if _channel_axis(shapes) is not None:
         return "posenet"
+    if paf_names(shapes) is not None:
+        return "paf"
     raise ModelError(
         f"not a PoseNet-family model: outputs {_listed(shapes)}; expected heatmaps of {NUM_PARTS} channels, "
-        f"short offsets of {2 * NUM_PARTS} and mid offsets of {4 * NUM_EDGES} (or {2 * NUM_EDGES} + {2 * NUM_EDGES})"
+        f"short offsets of {2 * NUM_PARTS} and mid offsets of {4 * NUM_EDGES} (or {2 * NUM_EDGES} + {2 * NUM_EDGES}); "
+        "or heatmaps and part affinity fields of 19 and 38 channels, 18 and 42, 26 and 52, or 16 and 28"
     )
 
 
