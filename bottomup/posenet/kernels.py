@@ -85,31 +85,36 @@ def vote(
     """
     centre_row = int(row + _HALF)
     centre_column = int(column + _HALF)
+    first_row = max(centre_row - 2, 0)
+    first_column = max(centre_column - 2, 0)
+    last_column = min(centre_column + 2, width - 1)
     total = _ZERO
     total_row = _ZERO
     total_column = _ZERO
-    squared_reach = vote_radius * vote_radius
-    for near_row in range(max(centre_row - 2, 0), min(centre_row + 3, height)):
-        for near_column in range(max(centre_column - 2, 0), min(centre_column + 3, width)):
-            cell = near_row * width + near_column
+    per_reach = _ONE / (vote_radius * vote_radius)
+    for near_row in range(first_row, min(centre_row + 3, height)):
+        cell = near_row * width + first_column
+        for near_column in range(first_column, last_column + 1):
             logit = (np.float32(heatmaps[cell * _PARTS + part]) - heatmap_zero) * heatmap_scale
             if logit >= lowest_vote:
                 vector = 2 * _PARTS * cell + part
-                voted_row = np.float32(near_row) + (np.float32(offsets[vector]) - offset_zero) * offset_scale
-                vector += _PARTS
-                voted_column = np.float32(near_column) + (np.float32(offsets[vector]) - offset_zero) * offset_scale
+                down = (np.float32(offsets[vector]) - offset_zero) * offset_scale
+                right = (np.float32(offsets[vector + _PARTS]) - offset_zero) * offset_scale
+                voted_row = np.float32(near_row) + down
+                voted_column = np.float32(near_column) + right
                 down = voted_row - row
                 right = voted_column - column
-                closeness = _ONE - (down * down + right * right) / squared_reach
+                closeness = _ONE - (down * down + right * right) * per_reach
                 if closeness > _ZERO:
                     weight = sigmoid(logit) * closeness * closeness
                     total += weight
                     total_row += weight * voted_row
                     total_column += weight * voted_column
+            cell += 1
     if total > _ZERO:
         row = clamp(total_row / total, np.float32(height - 1))
         column = clamp(total_column / total, np.float32(width - 1))
-    return row, column, total / (_DISK * squared_reach)
+    return row, column, total * per_reach / _DISK
 
 
 @kernel

@@ -69,7 +69,7 @@ def vote(position: Array, logits: Array, offsets: Array, decoder: PoseNetDecoder
 
     A cell of score p pointing to v weighs p * max(0, 1 - |v - position|^2 / b^2)^2, b being the vote radius.
     """
-    squared_reach = f32(decoder.vote_radius) * f32(decoder.vote_radius)
+    per_reach = f32(1) / (f32(decoder.vote_radius) * f32(decoder.vote_radius))
     centre_row, centre_column = int(position[0] + f32(0.5)), int(position[1] + f32(0.5))
     total, weighted = f32(0), np.zeros(2, f32)
     for row in range(max(centre_row - 2, 0), min(centre_row + 3, logits.shape[0])):
@@ -77,12 +77,12 @@ def vote(position: Array, logits: Array, offsets: Array, decoder: PoseNetDecoder
             if logits[row, column] >= f32(logit(decoder.min_vote_score)):
                 voted = np.array([row, column], f32) + offsets[row, column]
                 down, right = voted - position
-                closeness = f32(1) - (down * down + right * right) / squared_reach
+                closeness = f32(1) - (down * down + right * right) * per_reach
                 if closeness > 0:
                     weight = sigmoid(logits[row, column]) * closeness * closeness
                     total += weight
                     weighted += weight * voted
-    density = total / (f32(np.pi / 3) * squared_reach)
+    density = total * per_reach / f32(np.pi / 3)
     return (follow(weighted / total, np.zeros(2, f32), logits) if total > 0 else position), density
 
 
