@@ -458,7 +458,7 @@ def test_an_input_of_another_type_is_refused():
 
 @pytest.mark.parametrize("scaling", ["greyscale", None, ["signed"]])
 def test_an_unknown_scaling_is_refused(scaling):
-    with pytest.raises(InputError, match="scaling must be one of signed, mean, .* or an InputRule"):
+    with pytest.raises(InputError, match=r"scaling must be one of signed, mean, .* or an InputRule"):
         as_input_rule(scaling)
 
 
