@@ -248,6 +248,10 @@ def vary(image: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np
     curves = np.clip((grey[:, None] ** gamma - 0.5) * gains + 0.5 + shifts + generator.normal(0, 0.08), 0, 1)
     varied = cv2.LUT(image, np.round(curves * 255).astype(np.uint8)[None])
     chance = generator.uniform(size=5)
+    if chance[4] < 0.4:  # views of small photos are enlarged and soft, photos that a user has are not
+        soft = cv2.GaussianBlur(varied, (0, 0), generator.uniform(0.8, 1.6))
+        amount = generator.uniform(0.4, 2)
+        varied = cv2.addWeighted(varied, 1 + amount, soft, -amount, 0)
     if chance[0] < 0.12:
         varied = cv2.cvtColor(cv2.cvtColor(varied, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
     if chance[1] < 0.15:

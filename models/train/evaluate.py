@@ -18,11 +18,11 @@ from bottomup.paf.decoder import PafDecoder
 from bottomup.paf.fields import PafFields
 from bottomup.posenet.decoder import PoseNetDecoder
 from bottomup.posenet.fields import PoseNetFields
-from models.train.network import TinyNetwork
+from models.train.network import NUM_PARTS_AND_BACKGROUND, TinyNetwork
 from models.train.scenes import Scene, render_scene
 from models.train.targets import PAF_STRIDE, STRIDE
 
-INPUT_SIZE = ImageSize(481, 353)
+INPUT_SIZE = ImageSize(641, 481)
 #: Seeds of scenes that no training sees begin here.
 FRESH = 1_000_000
 
@@ -79,11 +79,13 @@ def network_fields(
     with torch.inference_mode():
         outputs = network((pixels.to(device).float() / 127.5 - 1).contiguous(memory_format=torch.channels_last))
     arrays = {name: np.ascontiguousarray(values[0].permute(1, 2, 0).cpu().numpy()) for name, values in outputs.items()}
-    return *fields_of(arrays), placement
+    maps = arrays.pop("openpose")
+    parts = {"confidence_maps": maps[..., :NUM_PARTS_AND_BACKGROUND], "pafs": maps[..., NUM_PARTS_AND_BACKGROUND:]}
+    return *fields_of(arrays | parts), placement
 
 
 def fields_of(arrays: dict[str, Any]) -> tuple[PoseNetFields, PafFields]:
-    """Return the fields of both families from (H, W, C) outputs by name."""
+    """Return the fields of both families from (H, W, C) outputs by name, as the exported files call them."""
     posenet = PoseNetFields.from_mid_offsets(
         arrays["heatmaps"],
         arrays["short_offsets"],
@@ -92,8 +94,7 @@ def fields_of(arrays: dict[str, Any]) -> tuple[PoseNetFields, PafFields]:
         long_offsets=arrays["long_offsets"],
         segments=arrays["segments"],
     )
-    maps = PafFields.from_concatenated(arrays["openpose"], output_stride=PAF_STRIDE)
-    return posenet, maps
+    return posenet, PafFields(arrays["confidence_maps"], arrays["pafs"], output_stride=PAF_STRIDE)
 
 
 def measure(run: Any, examples: Iterable[Example]) -> dict[str, float]:

@@ -23,9 +23,9 @@ class Stage(NamedTuple):
 #: Scenes teach what a body is, quickly; larger windows come when the rest is settled.
 CURRICULUM = (
     Stage(0.08, 161, 9),
-    Stage(0.35, 193, 5),
-    Stage(0.7, 225, 5),
-    Stage(1.0, 257, 5),
+    Stage(0.3, 177, 5),
+    Stage(0.65, 193, 5),
+    Stage(1.0, 225, 5),
 )
 BATCH = 16
 

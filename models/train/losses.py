@@ -9,11 +9,11 @@ from models.train.targets import STRIDE
 #: What each term weighs.
 WEIGHTS = {
     "heatmaps": 8.0,
-    "offsets": 1.2,
-    "displacements": 0.8,
+    "offsets": 3.0,
+    "displacements": 1.4,
     "segments": 0.6,
     "long": 0.15,
-    "parts": 30.0,
+    "parts": 45.0,
     "fields": 25.0,
 }
 _POSITIVE = 2.0  # a cell inside a disk weighs this much, others 1

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from models.train.data import PhotoViews, SceneViews
@@ -30,7 +30,7 @@ class Training:
         self.folder, self.seconds, self.seed = folder, minutes * 60, seed
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.network = TinyNetwork().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(MEMORY), use_buffers=True)
+        self.average = AveragedModel(self.network, multi_avg_fn=_average, use_buffers=True)
         decayed = [values for values in self.network.parameters() if values.ndim == 4 and values.shape[1] > 1]
         rest = [values for values in self.network.parameters() if not (values.ndim == 4 and values.shape[1] > 1)]
         groups = [{"params": decayed, "weight_decay": DECAY}, {"params": rest, "weight_decay": 0.0}]
@@ -126,3 +126,13 @@ class Training:
         line = {"step": self.step, "images": self.step * BATCH, "minutes": round(self.spent / 60, 2), **figures}
         with (self.folder / "log.jsonl").open("a") as log:
             log.write(json.dumps(line) + "\n")
+
+
+def _average(averages: list[Tensor], values: list[Tensor], count: Tensor | int) -> None:
+    """Move averages towards values, slowly, but not before there is something to remember."""
+    memory = min(MEMORY, (int(count) + 1) / (int(count) + 10))
+    for average, value in zip(averages, values, strict=True):
+        if average.is_floating_point():
+            average.lerp_(value, 1 - memory)
+        else:
+            average.copy_(value)
