@@ -546,8 +546,14 @@ def _field_arguments(fields: PafFields) -> tuple[Any, ...]:
 def _lowest(tensors: Tensors, threshold: float) -> Any:
     """Return the first level or number above a threshold, None if no level is."""
     if tensors.heatmaps.dtype != np.uint8:
-        return np.nextafter(np.float32(threshold), np.float32(np.inf))
+        return _next_number(threshold)
     return _lowest_level(tensors.heatmap_scale, tensors.heatmap_zero, threshold)
+
+
+@lru_cache(maxsize=256)
+def _next_number(threshold: float) -> np.float32:
+    number: np.float32 = np.nextafter(np.float32(threshold), np.float32(np.inf))
+    return number
 
 
 @lru_cache(maxsize=256)
