@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bottomup import posenet as posenet
     from bottomup import skeletons as skeletons
     from bottomup import synthetic as synthetic
+    from bottomup.augmentation import Augmentation as Augmentation
     from bottomup.checks import Quantized as Quantized
     from bottomup.draw import draw_poses as draw_poses
     from bottomup.errors import BottomupError as BottomupError
@@ -44,6 +45,7 @@ __version__ = "0.1.0"
 _HOME = {
     "BODY25": "skeletons",
     "BODYPOSE18": "skeletons",
+    "Augmentation": "augmentation",
     "BottomupError": "errors",
     "COCO17": "skeletons",
     "ImageSize": "geometry",

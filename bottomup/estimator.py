@@ -5,16 +5,18 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bottomup import catalogue
+from bottomup.augmentation import Augmentation, Fields, average_with_mirrored
 from bottomup.catalogue import Card
 from bottomup.checks import Field
 from bottomup.errors import InputError, ModelError
 from bottomup.geometry import ImageSize, Letterbox, Placement, Resize, Stretch, lay_out
+from bottomup.merging import merge_poses
 from bottomup.opencv import read_image
 from bottomup.paf.fields import PafFields
 from bottomup.posenet.fields import PoseNetFields
@@ -33,6 +35,10 @@ AHEAD = 2
 TF_POSE_SHIFT = -0.16
 
 
+#: A network's outputs of one input, and perhaps of its mirror image.
+Looks: TypeAlias = list[dict[str, Field]]
+
+
 class Decoder(Protocol):
     """Whatever turns fields into poses."""
 
@@ -41,10 +47,10 @@ class Decoder(Protocol):
 
 
 class Prepared(NamedTuple):
-    """An image as the network takes it."""
+    """An image as the networks take it."""
 
-    tensor: NDArray[Any]  #: (1, H, W, 3)
-    placement: Placement
+    tensors: list[NDArray[Any]]  #: (1, H, W, 3) of each network
+    placements: list[Placement]
     image_size: ImageSize
 
 
@@ -73,6 +79,10 @@ class PoseEstimator:
         Names the parts.
     card : Card, optional
         What the catalogue says of the model, or of its kind.
+    augmentation : Augmentation, optional
+        More looks at each image: mirrored, and at other sizes.
+    more_networks : tuple of Network
+        The same model at the augmentation's other sizes.
 
     Examples
     --------
@@ -90,6 +100,8 @@ class PoseEstimator:
     output_stride: float | None
     skeleton: Skeleton
     card: Card | None = None
+    augmentation: Augmentation | None = None
+    more_networks: tuple[Network, ...] = ()
 
     @property
     def input_size(self) -> ImageSize:
@@ -117,12 +129,14 @@ class PoseEstimator:
             If it is no such image; the message says how to make it one.
         """
         prepared = self._prepare(image, checked_order(channel_order))
-        return self._finish(self.network.run(prepared.tensor), prepared)
+        return self._finish(self._run(prepared), prepared)
 
     def fields(
         self, image: str | Path | NDArray[np.uint8], *, channel_order: ChannelOrder = "bgr"
     ) -> PoseNetFields | PafFields:
         """Return the network's raw outputs in canonical form, before decoding.
+
+        With an augmentation: of its first size, averaged if it flips.
 
         Raises
         ------
@@ -130,7 +144,7 @@ class PoseEstimator:
             If the model decodes by itself and has none.
         """
         prepared = self._prepare(image, checked_order(channel_order))
-        read = read_outputs(self.network.run(prepared.tensor), self.input_size)
+        read = self._read(self._look(self.network, prepared.tensors[0]), self.network)
         if isinstance(read, Poses):
             raise ModelError(f"{self.path} decodes by itself and gives no fields: call the estimator for its poses")
         return read
@@ -191,7 +205,7 @@ class PoseEstimator:
             prepared = read.result()
             if prepared is None:
                 return None
-            return decoder.submit(self._finish, self.network.run(prepared.tensor), prepared)
+            return decoder.submit(self._finish, self._run(prepared), prepared)
         except Exception as error:  # it waits its turn behind the images that went well
             failed: Future[Poses] = Future()
             failed.set_exception(error)
@@ -203,17 +217,48 @@ class PoseEstimator:
             pixels, channel_order = read_image(image), "bgr"
         else:
             pixels = _checked_image(image)
-        laid_out, placement = lay_out(pixels, self.resize, self.input_size)
-        tensor = input_tensor(laid_out, channel_order, self.scaling, self.network.input)
-        return Prepared(tensor, placement, ImageSize(pixels.shape[1], pixels.shape[0]))
+        prepared = Prepared([], [], ImageSize(pixels.shape[1], pixels.shape[0]))
+        for network in self._networks:
+            laid_out, placement = lay_out(pixels, self.resize, network.input_size)
+            prepared.tensors.append(input_tensor(laid_out, channel_order, self.scaling, network.input))
+            prepared.placements.append(placement)
+        return prepared
 
-    def _finish(self, outputs: dict[str, Field], prepared: Prepared) -> Poses:
-        """Turn the network's outputs into poses in the image."""
-        read = read_outputs(outputs, self.input_size)
-        if not isinstance(read, Poses):
-            assert self.decoder is not None
-            read = self.decoder.decode(read)
-        return read.to_image(prepared.placement, prepared.image_size)
+    @property
+    def _networks(self) -> tuple[Network, ...]:
+        return (self.network, *self.more_networks)
+
+    def _run(self, prepared: Prepared) -> list[Looks]:
+        """Return what every network gives."""
+        return [self._look(network, tensor) for network, tensor in zip(self._networks, prepared.tensors, strict=True)]
+
+    def _look(self, network: Network, tensor: NDArray[Any]) -> Looks:
+        """Return a network's outputs of an input, and of its mirror image if that is asked for."""
+        looks = [network.run(tensor)]
+        if self.augmentation is not None and self.augmentation.flip:
+            looks.append(network.run(np.ascontiguousarray(tensor[:, :, ::-1])))
+        return looks
+
+    def _read(self, looks: Looks, network: Network) -> Fields | Poses:
+        """Return a network's outputs as fields or poses."""
+        size = network.input_size
+        read, *mirrored = (read_outputs(outputs, size) for outputs in looks)
+        for other in mirrored:
+            assert not isinstance(read, Poses)
+            assert not isinstance(other, Poses)
+            read = average_with_mirrored(read, other, size.width)
+        return read
+
+    def _finish(self, every: list[Looks], prepared: Prepared) -> Poses:
+        """Turn the networks' outputs into poses in the image."""
+        found = []
+        for looks, network, placement in zip(every, self._networks, prepared.placements, strict=True):
+            read = self._read(looks, network)
+            if not isinstance(read, Poses):
+                assert self.decoder is not None
+                read = self.decoder.decode(read)
+            found.append(read.to_image(placement, prepared.image_size))
+        return found[0] if len(found) == 1 else merge_poses(found, max_poses=max(20, *map(len, found)))
 
 
 def load(
@@ -226,6 +271,7 @@ def load(
     resize: Resize | None = None,
     input_size: tuple[int, int] | None = None,
     scaling: str | InputRule | None = None,
+    augmentation: Augmentation | None = None,
     reference_kernels: bool = False,
 ) -> PoseEstimator:
     """Make an estimator of a model.
@@ -261,6 +307,10 @@ def load(
         mean as tfjs's ResNet, BGR pixels as tf-pose, RGB / 256 - 0.5 as
         BodyPoseNet, ImageNet's mean and deviation as trt_pose. Default: what
         the catalogue says of such models, else "signed".
+    augmentation : Augmentation, optional
+        More looks at each image: `Augmentation(flip=True)` also runs the
+        mirrored image and averages the maps, `Augmentation(scales=(1, 1.5))`
+        also runs at other sizes, where the file allows it, and merges the poses.
     reference_kernels : bool
         Run TFLite's plain kernels, 10 to 15 times slower, whose outputs are
         the same on every machine and runtime. The fast ones round otherwise.
@@ -290,24 +340,33 @@ def load(
     path, card = catalogue.find(model)
     if delegate is None and card is not None:
         delegate = card.delegate
-    network = Network(
-        path, runtime=runtime, threads=threads, delegate=delegate, reference_kernels=bool(reference_kernels)
-    )
+    if augmentation is not None and not isinstance(augmentation, Augmentation):
+        raise InputError(f"augmentation must be an Augmentation, as Augmentation(flip=True), got {augmentation!r}")
+    settings: dict[str, Any] = {"runtime": runtime, "threads": threads, "delegate": delegate}
+    network = Network(path, **settings, reference_kernels=bool(reference_kernels))
     card = card or catalogue.recognise(path, network.input.dtype.name, network.input_size, _shapes(network))
     rule = rule or _input_rule(card)
     if family_of(_shapes(network)) == "poses":
-        if decoder is not None:
-            raise InputError(f"{path} decodes by itself: leave decoder out")
+        if decoder is not None or augmentation is not None:
+            raise InputError(f"{path} decodes by itself: leave decoder and augmentation out")
         return PoseEstimator(path, network, None, resize, rule, None, COCO17, card)
     of_paf = paf_names(_shapes(network)) if family_of(_shapes(network)) == "paf" else None
     stride = _stride_of(network, of_paf)
-    if input_size is not None:
-        wanted = _legal_size(input_size, stride, network.input_size, 0 if of_paf else 1)
-        if wanted != network.input_size:
-            network.resize_input(wanted)
+    own, rest = network.input_size, 0 if of_paf else 1
+    size = own if input_size is None else _legal_size(input_size, stride, own, rest)
+    scales = (1.0,) if augmentation is None else augmentation.scales
+    networks = [network]
+    while len(networks) < len(scales):
+        networks.append(Network(path, **settings, reference_kernels=bool(reference_kernels)))
+    for each, scale in zip(networks, scales, strict=True):
+        wanted = _legal_size((round(size.width * scale), round(size.height * scale)), stride, size, rest)
+        if wanted != own:
+            each.resize_input(wanted)
     skeleton = of_paf.skeleton if of_paf else COCO17
     decoder = decoder or _default_decoder(network.graph.decoder_options, of_paf)
-    return PoseEstimator(path, network, decoder, resize, rule, stride, skeleton, card)
+    return PoseEstimator(
+        path, network, decoder, resize, rule, stride, skeleton, card, augmentation, tuple(networks[1:])
+    )
 
 
 def _input_rule(card: Card | None) -> InputRule:

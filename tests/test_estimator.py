@@ -367,7 +367,7 @@ def test_a_network_that_decodes_takes_no_decoder(model, monkeypatch):
     network.outputs, network.graph = infos, SimpleNamespace(path=model, decoder_options=None)
     monkeypatch.setattr("bottomup.estimator.Network", lambda *_, **__: network)
     assert bu.load(model).decoder is None
-    with pytest.raises(bu.InputError, match="decodes by itself: leave decoder out"):
+    with pytest.raises(bu.InputError, match="decodes by itself: leave decoder and augmentation out"):
         bu.load(model, decoder=CORAL)
 
 
@@ -421,3 +421,38 @@ def test_a_model_for_the_edge_tpu_is_refused_with_the_way_out(shared):
 def test_a_decoder_without_network_is_refused_with_the_way_out(shared):
     with pytest.raises(bu.ModelError, match="is a decoder without a network"):
         bu.load(shared / "models/coral/posenet_mobilenet_v1_075_481_641_decoder.tflite")
+
+
+# --- more looks at an image
+
+
+def test_flipping_makes_an_image_and_its_mirror_image_alike(shared):
+    path = shared / "models" / "coral" / "posenet_mobilenet_v1_075_353_481_quant_decoder.tflite"
+    estimator = bu.load(path, augmentation=bu.Augmentation(flip=True), resize=bu.Stretch())
+    image = cv2.resize(cv2.imread(str(shared / "models" / "coral" / "test_couple.jpg")), estimator.input_size)
+    poses = estimator(image)
+    seen = estimator(np.ascontiguousarray(image[:, ::-1])).mirrored(swap_sides=True)
+    assert len(poses) == len(seen) == 2
+    errors = np.abs(seen.xy - poses.xy)  # few differ: tied roots may be taken in another order
+    assert np.median(errors) < 1e-3
+    assert errors.max() < 3
+
+
+@pytest.mark.parametrize("scales", [(1.0,), (1.0, 1.5), (0.5, 2.0)])
+def test_a_person_seen_at_several_sizes_is_one_person(model, scales):
+    estimator = bu.load(model, augmentation=bu.Augmentation(flip=True, scales=scales))
+    poses = estimator(red_square(64, 48))
+    assert len(poses) == 1
+    np.testing.assert_allclose(poses.xy[0], np.tile([64, 48], (17, 1)), atol=1.5)
+    [streamed] = estimator.batch([red_square(64, 48)])
+    np.testing.assert_array_equal(streamed.keypoints, poses.keypoints)
+
+
+def test_sizes_are_rounded_to_what_the_network_takes(model):
+    estimator = bu.load(model, augmentation=bu.Augmentation(flip=False, scales=(1.0, 1.5)))
+    assert [network.input_size for network in (estimator.network, *estimator.more_networks)] == [(129, 97), (193, 145)]
+
+
+def test_anything_but_an_augmentation_is_refused(model):
+    with pytest.raises(bu.InputError, match="augmentation must be an Augmentation"):
+        bu.load(model, augmentation="flip")

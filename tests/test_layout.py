@@ -18,7 +18,7 @@ ROWS = [
     ["poses", "batch"],
     ["merging"],
     ["posenet", "paf"],
-    ["synthetic_paf", "tflite", "catalogue"],
+    ["synthetic_paf", "tflite", "catalogue", "augmentation"],
     ["synthetic"],
     ["estimator"],
     ["draw", "export"],
