@@ -41,6 +41,7 @@ def read_photos(folder: Path, annotations: Path) -> list[Photo]:
         found = people[image["id"]]
         keypoints = np.array([person["keypoints"] for person in found], np.float32).reshape(-1, 17, 3)
         keypoints[..., :2] = (keypoints[..., :2] + 0.5) * scale - 0.5
+        keypoints *= keypoints[..., 2:] > 0
         boxes = np.array([person["bbox"] for person in found], np.float32).reshape(-1, 4) * scale
         photos.append(Photo(path, keypoints, boxes, np.array([person["iscrowd"] for person in found], bool)))
     return photos

@@ -52,7 +52,7 @@ class Training:
             stage = next(stage for stage in CURRICULUM if self.progress < stage.until)
             started = time.monotonic()
             for images, targets in batches(scenes, photos, stage, [self.seed, self.step]):
-                for name, value in self._advance(images, targets).items():
+                for name, value in self.advance(images, targets).items():
                     sums[name] = sums.get(name, 0.0) + value
                 if self.step % LOG_EVERY == 0:
                     means = {name: round(value / LOG_EVERY, 4) for name, value in sums.items()}
@@ -102,7 +102,7 @@ class Training:
             self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.spent = state["step"], state["spent"]
 
-    def _advance(self, images: Tensor, targets: dict[str, Tensor]) -> dict[str, float]:
+    def advance(self, images: Tensor, targets: dict[str, Tensor]) -> dict[str, float]:
         """Take one step and return the terms of the loss."""
         for group in self.optimizer.param_groups:
             warm = min((self.step + 1) / WARM_UP, 1)
