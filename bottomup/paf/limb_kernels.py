@@ -72,7 +72,7 @@ def find_limbs(
                 )
                 if not (at_half | at_quarter) and touching == 0.0:
                     continue
-                votes = at_half + at_quarter
+                votes = int(at_half) + int(at_quarter)
                 if votes == 1:
                     row = top + 0.75 * down
                     column = left + 0.75 * right
