@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +83,8 @@ class PoseEstimator:
         More looks at each image: mirrored, and at other sizes.
     more_networks : tuple of Network
         The same model at the augmentation's other sizes.
+    fits_input : bool
+        Whether the input is cut to each image's aspect.
 
     Examples
     --------
@@ -102,6 +104,7 @@ class PoseEstimator:
     card: Card | None = None
     augmentation: Augmentation | None = None
     more_networks: tuple[Network, ...] = ()
+    fits_input: bool = False
 
     @property
     def input_size(self) -> ImageSize:
@@ -144,7 +147,7 @@ class PoseEstimator:
             If the model decodes by itself and has none.
         """
         prepared = self._prepare(image, checked_order(channel_order))
-        read = self._read(self._look(self.network, prepared.tensors[0]), self.network)
+        read = self._read(self._look(self.network, prepared.tensors[0]), prepared.tensors[0])
         if isinstance(read, Poses):
             raise ModelError(f"{self.path} decodes by itself and gives no fields: call the estimator for its poses")
         return read
@@ -219,10 +222,20 @@ class PoseEstimator:
             pixels = _checked_image(image)
         prepared = Prepared([], [], ImageSize(pixels.shape[1], pixels.shape[0]))
         for network in self._networks:
-            laid_out, placement = lay_out(pixels, self.resize, network.input_size)
+            size = self._fitted(network.input_size, prepared.image_size) if self.fits_input else network.input_size
+            laid_out, placement = lay_out(pixels, self.resize, size)
             prepared.tensors.append(input_tensor(laid_out, channel_order, self.scaling, network.input))
             prepared.placements.append(placement)
         return prepared
+
+    def _fitted(self, own: ImageSize, image_size: ImageSize) -> ImageSize:
+        """Return the part of an input that an image needs, in whole strides."""
+        stride = int(self.output_stride or 1)
+        needed = Letterbox().place(image_size, own).resized
+        sides = zip(needed, own, strict=True)
+        return ImageSize(
+            *(min(-(-(side - most % stride) // stride) * stride + most % stride, most) for side, most in sides)
+        )
 
     @property
     def _networks(self) -> tuple[Network, ...]:
@@ -239,9 +252,9 @@ class PoseEstimator:
             looks.append(network.run(np.ascontiguousarray(tensor[:, :, ::-1])))
         return looks
 
-    def _read(self, looks: Looks, network: Network) -> Fields | Poses:
-        """Return a network's outputs as fields or poses."""
-        size = network.input_size
+    def _read(self, looks: Looks, tensor: NDArray[Any]) -> Fields | Poses:
+        """Return a network's outputs of an input as fields or poses."""
+        size = ImageSize(tensor.shape[2], tensor.shape[1])
         read, *mirrored = (read_outputs(outputs, size) for outputs in looks)
         for other in mirrored:
             assert not isinstance(read, Poses)
@@ -252,8 +265,8 @@ class PoseEstimator:
     def _finish(self, every: list[Looks], prepared: Prepared) -> Poses:
         """Turn the networks' outputs into poses in the image."""
         found = []
-        for looks, network, placement in zip(every, self._networks, prepared.placements, strict=True):
-            read = self._read(looks, network)
+        for looks, tensor, placement in zip(every, prepared.tensors, prepared.placements, strict=True):
+            read = self._read(looks, tensor)
             if not isinstance(read, Poses):
                 assert self.decoder is not None
                 read = self.decoder.decode(read)
@@ -269,7 +282,7 @@ def load(
     runtime: str | None = None,
     delegate: Any = None,
     resize: Resize | None = None,
-    input_size: tuple[int, int] | None = None,
+    input_size: tuple[int, int] | Literal["auto"] | None = None,
     scaling: str | InputRule | None = None,
     augmentation: Augmentation | None = None,
     reference_kernels: bool = False,
@@ -296,10 +309,11 @@ def load(
     resize : Letterbox or Stretch, optional
         How images come into the network's input; default `Letterbox()`, which keeps their aspect.
         It is what BodyPoseNet calls `pad_image_input`.
-    input_size : (int, int), optional
+    input_size : (int, int) or "auto", optional
         Width and height of the network's input, where it is not bound to its
         own. Rounded to whole strides, plus 1 of PoseNets, as tfjs does.
-        Default: the file's own; 641 x 481 where that is left open.
+        Default: the file's own; 641 x 481 where that is left open. "auto" cuts
+        that to each image's aspect: the same people, no time spent on padding.
         BodyPoseNet's `adjust_network_input` is the file's height with a width
         of the images' aspect, its `high_resolution` the images' own size.
     scaling : {"signed", "mean", "pixels", "bodyposenet", "imagenet"} or InputRule, optional
@@ -353,19 +367,24 @@ def load(
     of_paf = paf_names(_shapes(network)) if family_of(_shapes(network)) == "paf" else None
     stride = _stride_of(network, of_paf)
     own, rest = network.input_size, 0 if of_paf else 1
-    size = own if input_size is None else _legal_size(input_size, stride, own, rest)
+    fits_input = isinstance(input_size, str)
+    if fits_input and input_size != "auto":
+        raise InputError(f'input_size must be (width, height) or "auto", got {input_size!r}')
+    size = own if input_size is None or isinstance(input_size, str) else _legal_size(input_size, stride, own, rest)
     scales = (1.0,) if augmentation is None else augmentation.scales
     networks = [network]
     while len(networks) < len(scales):
         networks.append(Network(path, **settings, reference_kernels=bool(reference_kernels)))
     for each, scale in zip(networks, scales, strict=True):
         wanted = _legal_size((round(size.width * scale), round(size.height * scale)), stride, size, rest)
-        if wanted != own:
+        if fits_input:  # also shows whether the file allows it
+            each.resize_input(ImageSize(wanted.width + stride, wanted.height))
+        if wanted != each.input_size:
             each.resize_input(wanted)
     skeleton = of_paf.skeleton if of_paf else COCO17
     decoder = decoder or _default_decoder(network.graph.decoder_options, of_paf)
     return PoseEstimator(
-        path, network, decoder, resize, rule, stride, skeleton, card, augmentation, tuple(networks[1:])
+        path, network, decoder, resize, rule, stride, skeleton, card, augmentation, tuple(networks[1:]), fits_input
     )
 
 

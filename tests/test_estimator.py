@@ -456,3 +456,29 @@ def test_sizes_are_rounded_to_what_the_network_takes(model):
 def test_anything_but_an_augmentation_is_refused(model):
     with pytest.raises(bu.InputError, match="augmentation must be an Augmentation"):
         bu.load(model, augmentation="flip")
+
+
+# --- an input of the image's aspect
+
+
+def test_an_automatic_size_spends_nothing_on_padding(model):
+    estimator = bu.load(model, input_size="auto")
+    for size in [(64, 64), (129, 97), (300, 50), (40, 400)]:
+        fields = estimator.fields(np.zeros((size[1], size[0], 3), np.uint8))
+        rows, columns = fields.grid
+        resized = bu.Letterbox().place(bu.ImageSize(*size), estimator.input_size).resized
+        assert 0 <= columns * 16 - resized.width < 32
+        assert 0 <= rows * 16 - resized.height < 32
+        assert columns <= 9
+        assert rows <= 7
+
+
+def test_people_are_where_they_are_at_an_automatic_size(model):
+    poses = bu.load(model, input_size="auto")(red_square(30, 48, size=(60, 97)))
+    assert len(poses) == 1
+    np.testing.assert_allclose(poses.xy[0], np.tile([30, 48], (17, 1)), atol=3)
+
+
+def test_an_unknown_word_for_the_size_is_refused(model):
+    with pytest.raises(bu.InputError, match=r'input_size must be \(width, height\) or "auto", got'):
+        bu.load(model, input_size="large")

@@ -114,6 +114,7 @@ class Network:
             self.resize_input(OPEN_INPUT_SIZE)
         else:
             self._allocate("cannot be run")
+            self._look_up()
 
     @property
     def input_size(self) -> ImageSize:
@@ -130,14 +131,14 @@ class Network:
             If the network is bound to its size.
         """
         with self._lock:
-            try:
-                self._interpreter.resize_tensor_input(self._input_index, [1, size.height, size.width, 3])
-            except Exception as error:
-                raise ModelError(f"{self.graph.path} takes no input of {size}: {_one_line(error)}") from error
-        self._allocate(f"cannot be run at input_size=({size.width}, {size.height}), leave input_size out")
+            self._resize((1, size.height, size.width, 3))
+            self._look_up()
 
     def run(self, image: NDArray[Any]) -> dict[str, Field]:
         """Return the outputs, {name: float array or Quantized}, of one input tensor.
+
+        A tensor of another height or width than `input_size` is run at its
+        own, if the network is not bound to its size.
 
         Raises
         ------
@@ -145,6 +146,8 @@ class Network:
             If the runtime fails.
         """
         with self._lock:
+            if image.shape != self._shape:
+                self._resize(image.shape)
             try:
                 self._interpreter.set_tensor(self._input_index, image)
                 self._interpreter.invoke()
@@ -164,15 +167,28 @@ class Network:
             raise ModelError(f"{self.graph.path} must take one image, (1, height, width, 3), but takes {shapes}")
         return int(details[0]["index"])
 
+    def _resize(self, shape: tuple[int, ...]) -> None:
+        """Have the interpreter take inputs of that shape."""
+        _, height, width, _ = shape
+        try:
+            self._interpreter.resize_tensor_input(self._input_index, list(shape))
+        except Exception as error:
+            raise ModelError(f"{self.graph.path} takes no input of {width} x {height}: {_one_line(error)}") from error
+        self._allocate(f"cannot be run at input_size=({width}, {height}), leave input_size out")
+        self._shape = shape
+
     def _allocate(self, trouble: str) -> None:
-        """Allocate all tensors and look what they are."""
-        with self._lock:
-            try:
-                self._interpreter.allocate_tensors()
-            except Exception as error:
-                raise ModelError(f"{self.graph.path} {trouble}: {_one_line(error)}") from error
-            self.input = _tensor_info("input", self._interpreter.get_input_details()[0])
-            details = self._interpreter.get_output_details()
+        """Allocate all tensors."""
+        try:
+            self._interpreter.allocate_tensors()
+        except Exception as error:
+            raise ModelError(f"{self.graph.path} {trouble}: {_one_line(error)}") from error
+
+    def _look_up(self) -> None:
+        """Look what the inputs and outputs are."""
+        self.input = _tensor_info("input", self._interpreter.get_input_details()[0])
+        self._shape = self.input.shape
+        details = self._interpreter.get_output_details()
         names = self.graph.output_names
         self.outputs = tuple(_tensor_info(name, detail) for name, detail in zip(names, details, strict=True))
         self._output_indices = [int(detail["index"]) for detail in details]
