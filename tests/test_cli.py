@@ -12,6 +12,7 @@ from tiny_posenet import TinyPoseNet
 
 import bottomup as bu
 from bottomup import cli
+from bottomup.cli.options import choose_decoder
 from bottomup.posenet.decoder import PoseNetDecoder
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
@@ -388,14 +389,14 @@ def test_a_model_of_the_catalogue_is_fetched(run, monkeypatch):
 
 
 def test_without_a_source_the_demo_scene_is_taken(run, monkeypatch):
-    monkeypatch.setattr(cli, "_DEMO", save_image("package/demo.jpg"))
+    monkeypatch.setattr("bottomup.cli.predict.DEMO", save_image("package/demo.jpg"))
     status, _, complaints = run("predict")
     assert (status, complaints) == (0, "")
     assert [image["drawn"] for image in predicted()["images"]] == [str(Path("poses/demo.jpg"))]
 
 
 def test_a_demo_scene_that_is_missing_is_one_line(run, monkeypatch):
-    monkeypatch.setattr(cli, "_DEMO", Path("nowhere.jpg"))
+    monkeypatch.setattr("bottomup.cli.predict.DEMO", Path("nowhere.jpg"))
     status, _, complaints = run("predict")
     assert status == 2
     assert "name an image" in one_line(complaints)
@@ -476,19 +477,54 @@ def test_arguments_reach_the_model(run, monkeypatch):
 
     save_image("a.jpg")
     monkeypatch.setattr("bottomup.estimator.load", load)
-    run("predict", "a.jpg", "--model", "m", "--threads", 3, "--runtime", "r", "--delegate", "d", "--decoder", "tfjs")
-    assert asked == {
-        "model": "m", "threads": 3, "runtime": "r", "delegate": "d", "decoder": PoseNetDecoder.tfjs()
-    }  # fmt: skip
-    run("predict", "a.jpg", "--model", "m", "--decoder", "coral", "--max-poses", 3, "--score-threshold", 0.4)
-    assert asked["decoder"] == PoseNetDecoder.coral(max_poses=3, score_threshold=0.4)
+    run("predict", "a.jpg", "--model", "m", "--threads", 3, "--runtime", "r", "--delegate", "d")
+    assert asked == {"model": "m", "threads": 3, "runtime": "r", "delegate": "d"}
+
+
+POSENET, PAF = PoseNetDecoder.coral(max_poses=7), bu.PafDecoder(shift=-0.2)
+
+
+@pytest.mark.parametrize(
+    ("own", "options", "expected"),
+    [
+        (POSENET, [], POSENET),
+        (
+            POSENET,
+            ["--max-poses", "3", "--score-threshold", "0.4"],
+            PoseNetDecoder.coral(max_poses=3, score_threshold=0.4),
+        ),
+        (POSENET, ["--decoder", "best"], PoseNetDecoder()),
+        (POSENET, ["--decoder", "tfjs", "--max-poses", "3"], PoseNetDecoder.tfjs(max_poses=3)),
+        (PAF, ["--score-threshold", "0.1"], bu.PafDecoder(shift=-0.2, peak_threshold=0.1)),
+        (PAF, ["--decoder", "best"], bu.PafDecoder(shift=-0.2)),
+        (PAF, ["--decoder", "openpose"], bu.PafDecoder.openpose(shift=-0.2)),
+    ],
+)
+def test_a_decoder_is_chosen_for_the_models_family(own, options, expected):
+    asked = cli._parser().parse_args(["predict", "a.jpg", *options])
+    assert choose_decoder(own, asked) == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "options", "message"),
+    [
+        (PAF, ["--decoder", "coral"], "--decoder coral cannot read the outputs of part affinity fields: choose best"),
+        (POSENET, ["--decoder", "openpose"], "--decoder openpose cannot read the outputs of a PoseNet"),
+        (PAF, ["--max-poses", "3"], "--max-poses is for PoseNets"),
+        (None, ["--decoder", "best"], "decodes by itself"),
+    ],
+)
+def test_a_decoder_of_another_family_is_refused(own, options, message):
+    asked = cli._parser().parse_args(["predict", "a.jpg", *options])
+    with pytest.raises(bu.InputError, match=message):
+        choose_decoder(own, asked)
 
 
 def test_settings_change_the_models_own_decoder(monkeypatch):
     estimator = bu.PoseEstimator(Path("m"), None, PoseNetDecoder.coral(), None, None, 16, COCO17)
     monkeypatch.setattr("bottomup.estimator.load", lambda *_, **__: estimator)
     asked = cli._parser().parse_args(["predict", "a.jpg", "--model", "m", "--max-poses", "3"])
-    assert cli._load(asked).decoder == PoseNetDecoder.coral(max_poses=3)
+    assert choose_decoder(PoseNetDecoder.coral(), asked) == PoseNetDecoder.coral(max_poses=3)
 
 
 def test_a_model_that_decodes_by_itself_takes_no_settings(run):

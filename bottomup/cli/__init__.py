@@ -1,0 +1,129 @@
+"""The command line: `bottomup predict`, `decode`, `models`, `warmup`.
+
+Exit status 0, or 2 with one line on standard error that says what was wrong.
+Heavy imports stand inside the commands, so that help is quick.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import bottomup
+from bottomup.cli.console import complain, forget_output
+from bottomup.cli.decode import decode_tensors
+from bottomup.cli.models import list_models, pull_model, show_model
+from bottomup.cli.options import STRIDES, add_decoder_options
+from bottomup.cli.predict import predict_images
+from bottomup.cli.warmup import warm_up
+from bottomup.errors import BottomupError
+
+_FAILED, _INTERRUPTED = 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    parser = _parser()
+    try:
+        asked = parser.parse_args(arguments)
+        if asked.command is None:
+            parser.print_help()
+            return _FAILED
+        status: int = asked.command(asked)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:  # whoever reads our output has seen enough
+        forget_output()
+        return _FAILED
+    except (BottomupError, OSError, MemoryError) as error:
+        complain(error)
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        complain(f"a defect, please report it (python -X dev shows where): {type(error).__name__}: {error}")
+    forget_output()
+    return _FAILED
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that complains in one line, as everything else here does."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(_FAILED, f"bottomup: {message} (see {self.prog} --help)\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="bottomup", description="Find people and their keypoints in images.")
+    parser.add_argument("--version", action="version", version=f"bottomup {bottomup.__version__}")
+    parser.set_defaults(command=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    predicting = commands.add_parser("predict", help="images to poses", description="Find the people in images.")
+    predicting.add_argument(
+        "sources",
+        nargs="*",
+        metavar="SOURCE",
+        help="image, folder of images, or quoted glob pattern (default: the demo scene that ships with bottomup)",
+    )
+    predicting.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="a name that bottomup models lists, or a .tflite file (default: the model that ships with bottomup)",
+    )
+    predicting.add_argument(
+        "--out", metavar="DIR", default="poses", help="folder of the drawn pictures (default: poses)"
+    )
+    predicting.add_argument("--json", metavar="FILE", help="where the poses go (default: DIR/poses.json)")
+    add_decoder_options(predicting, default_help="the model file's own, else best")
+    predicting.add_argument(
+        "--min-score", type=_score, metavar="S", default=0.2, help="leave poses below this score out (default: 0.2)"
+    )
+    predicting.add_argument("--threads", type=int, default=1, help="threads of the network (default: 1)")
+    predicting.add_argument(
+        "--runtime", help="ai_edge_litert, tflite_runtime or tensorflow (default: the first installed)"
+    )
+    predicting.add_argument("--delegate", metavar="LIBRARY", help="as libedgetpu.so.1, for a model compiled for it")
+    predicting.set_defaults(command=predict_images)
+
+    decoding = commands.add_parser("decode", help="raw tensors to poses", description="Decode a network's raw outputs.")
+    decoding.add_argument(
+        "raw",
+        metavar="RAW.npz",
+        help="named tensors of one image; 8-bit ones with NAME_scale and NAME_zero_point beside them",
+    )
+    decoding.add_argument("--json", metavar="FILE", help="where the poses go (default: standard output)")
+    decoding.add_argument(
+        "--stride",
+        type=int,
+        choices=STRIDES,
+        help="input pixels per cell (default: the file's stride, else 16, of part affinity fields 8)",
+    )
+    add_decoder_options(decoding, default_help="best")
+    decoding.set_defaults(command=decode_tensors)
+
+    models = commands.add_parser("models", help="the models that exist", description="Models by name, and their files.")
+    models.set_defaults(command=list_models)
+    of_models = models.add_subparsers(title="commands", metavar="COMMAND")
+    of_models.add_parser("list", help="all of them (default)").set_defaults(command=list_models)
+    show = of_models.add_parser("show", help="all that is known of one")
+    show.add_argument("model", metavar="MODEL")
+    show.set_defaults(command=show_model)
+    pull = of_models.add_parser("pull", help="fetch its file, unless it is there already")
+    pull.add_argument("model", metavar="MODEL")
+    pull.set_defaults(command=pull_model)
+
+    warming = commands.add_parser(
+        "warmup", help="compile ahead of time", description="Compile the decoders once, so that later runs need not."
+    )
+    warming.set_defaults(command=warm_up)
+    return parser
+
+
+def _score(text: str) -> float:
+    """Return a score that was given."""
+    score = float(text)
+    if not 0 <= score <= 1:
+        raise argparse.ArgumentTypeError(f"must be a score from 0 to 1, got {text}")
+    return score

@@ -1,0 +1,82 @@
+"""What the commands share: lines to a person, files for others."""
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bottomup.errors import InputError
+
+
+def say(line: str) -> None:
+    """Print a line, also on terminals that lack its letters."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(line.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def complain(problem: object) -> None:
+    """Print one line on standard error."""
+    if isinstance(problem, OSError) and problem.strerror:
+        problem = f"{problem.strerror}: {problem.filename}" if problem.filename else problem.strerror
+    elif isinstance(problem, MemoryError):
+        problem = f"out of memory {problem}"
+    print("bottomup:", " ".join(str(problem).split()), file=sys.stderr)
+
+
+def forget_output() -> None:
+    """Drop what standard output cannot take, lest Python try again at exit and complain itself."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def without_chatter() -> Iterator[None]:
+    """Keep from standard error the lines of mere information that TFLite's C++ writes there."""
+    with tempfile.TemporaryFile() as kept:
+        standard_error = os.dup(2)
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(standard_error, 2)
+            os.close(standard_error)
+            kept.seek(0)
+            for line in kept:
+                if not line.startswith(b"INFO:"):
+                    os.write(2, line)
+
+
+def identity(path: str | Path) -> str:
+    """Return what two paths of one file have in common, also where capitals do not matter."""
+    return os.path.realpath(path).casefold()
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, if it is not there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"folder {str(folder)!r} cannot be made: {error.strerror or error}") from error
+
+
+def write(path: str | Path, content: bytes) -> None:
+    """Write a file."""
+    try:
+        Path(path).write_bytes(content)
+    except OSError as error:
+        raise InputError(f"{str(path)!r} cannot be written: {error.strerror or error}") from error
+
+
+def write_json(path: str | Path | None, document: dict[str, Any]) -> None:
+    """Write strict JSON, to standard output where there is no path."""
+    text = json.dumps(document, allow_nan=False) + "\n"
+    if path is None:
+        sys.stdout.write(text)
+    else:
+        write(path, text.encode())

@@ -1,0 +1,112 @@
+"""`bottomup models`: the catalogue."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bottomup.cli.console import say
+
+if TYPE_CHECKING:
+    from bottomup.catalogue import Card
+
+
+_FOR_PHOTOGRAPHS = "coral-posenet-481x641"  # what stands beside the figures of the model that ships
+
+
+def list_models(asked: argparse.Namespace) -> int:
+    """List the catalogue, a model a line."""
+    from bottomup import catalogue
+
+    rows = [("NAME", "AP", "INPUT", "FILE")]
+    for card in map(catalogue.get, catalogue.names()):
+        ap = _fraction(card.measured[0].ap) if card.measured else ""
+        rows.append((card.name, ap, _size(card), _whereabouts(card)))
+    for row in _aligned(rows):
+        say(row)
+    say("AP is COCO keypoint AP, measured as bottomup models show NAME says.")
+    return 0
+
+
+def show_model(asked: argparse.Namespace) -> int:
+    """Show a model's card."""
+    from bottomup import catalogue
+
+    card = catalogue.get(asked.model)
+    stride = " or ".join(map(str, card.output_strides))
+    mean, divisor = (
+        "/".join(f"{value:g}" for value in dict.fromkeys(values)) for values in (card.input.mean, card.input.divisor)
+    )
+    rows = [
+        ("family", f"{card.family}, skeleton {card.skeleton}, output stride {stride}"),
+        ("input", f"{_size(card)}, {card.input.dtype or 'any type'}, {card.input.channel_order}, "
+                  f"(pixel - {mean}) / {divisor}"),
+    ]  # fmt: skip
+    rows += [(f"- {output.role}", f"{output.channels} channels, {output.pattern}") for output in card.outputs]
+    if card.decoder:
+        rows.append(("decoder", ", ".join(f"{key} {value}" for key, value in card.decoder.items())))
+    rows += [("measured", _measured(card, number)) for number in range(len(card.measured))]
+    if card.file and not card.file.address:
+        photographs = catalogue.get(_FOR_PHOTOGRAPHS)
+        rows.append((_FOR_PHOTOGRAPHS, _measured(photographs, 0)))
+    if card.delegate:
+        rows.append(("delegate", card.delegate))
+    rows += [("licence", card.licence or "that of your file"), ("file", _whereabouts(card))]
+    if card.file:
+        rows += [("- name", card.file.name), ("- SHA-256", card.file.sha256), ("- address", card.file.address)]
+        rows.append(("- path", str(card.path)))
+    rows.append(("note", card.note))
+    say(f"{card.name}: {card.title}")
+    for row in _aligned([row for row in rows if row[1]]):
+        say(row)
+    return 0
+
+
+def pull_model(asked: argparse.Namespace) -> int:
+    """Fetch a model's file and tell where it is."""
+    say(str(fetch(asked.model)))
+    return 0
+
+
+def fetch(name: str) -> Path:
+    """Fetch a model's file, with a bar on a terminal."""
+    from tqdm import tqdm
+
+    from bottomup import catalogue
+
+    file = catalogue.get(name).file
+    size = file.size if file else 0
+    with tqdm(total=size, unit="B", unit_scale=True, desc=name, disable=not sys.stderr.isatty(), delay=0.5) as bar:
+        return catalogue.fetch(name, progress=lambda there, _: bar.update(there - bar.n))
+
+
+def _size(card: "Card") -> str:
+    return "{}x{}".format(*card.input.size) if card.input.size else "any size"
+
+
+def _whereabouts(card: "Card") -> str:
+    """Say where a model's file is."""
+    if card.file is None or card.path is None:
+        return "yours to bring"
+    if card.path.is_file():
+        return "in the cache" if card.file.address else "in the package"
+    return f"{card.file.size / 1e6:.1f} MB to fetch" if card.file.address else "missing"
+
+
+def _measured(card: "Card", number: int) -> str:
+    """Say how well a model does."""
+    measured = card.measured[number]
+    ap50 = "" if measured.ap50 is None else f", AP50 {_fraction(measured.ap50)}"
+    return f"AP {_fraction(measured.ap)}{ap50}: {measured.decoder}, {measured.images}"
+
+
+def _fraction(value: float) -> str:
+    """Write a number between 0 and 1 as the tables of this field do."""
+    return f"{value:.3f}".removeprefix("0")
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Put what stands below one another there."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
