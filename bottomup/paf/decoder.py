@@ -102,14 +102,15 @@ class PafDecoder:
     ranking : {"evidence", "mean", "tao"}
         A person's score. "evidence": the sum of peak and limb scores, by the
         root of their number, times e / (e + half_size) where e is the person's
-        extent, then s / (s + half_score). "mean": the sum, by the number of all
+        extent; then 1 / (1 + (half_score / s)^3), the probability of being right. "mean": the sum, by the number of all
         parts and edges (OpenPose). "tao": 1 - 1 / sum (TAO Toolkit).
     half_size : float
         Extent, in cells, at which size halves a person's score: keypoint
         errors are about the same for all, so that small people are less exact.
     half_score : float
-        The evidence that a score of 0.5 stands for; changes no order. At 0.7,
-        0.5 is the threshold of highest F1: precision .87 on 240 photos of COCO val2017.
+        The evidence of which half of the people are right, OKS above 0.5;
+        changes no order. 0.9 and the power of 3 are fitted on photos of COCO:
+        the calibration error of two networks was .03 to .09.
     max_overlap : float
         A person is dropped as a fragment whose peaks are on average nearer
         than this, as OKS, to the joints of a better one. 1 drops nobody.
@@ -157,7 +158,7 @@ class PafDecoder:
     min_mean_score: float = 0.0
     ranking: Ranking = "evidence"
     half_size: float = 6.0
-    half_score: float = 0.7
+    half_score: float = 0.9
     max_overlap: float = 0.5
     shift: float | tuple[float, float] = 0.0
 
@@ -496,7 +497,7 @@ def _check(decoder: PafDecoder) -> None:
             raise InputError(f"{name} must be a number {_range(low, high)}, got {value}")
         object.__setattr__(decoder, name, value)
     if decoder.half_score == 0:
-        raise InputError("half_score must be above 0: scores are s / (s + half_score)")
+        raise InputError("half_score must be above 0: it is the evidence that stands for a score of 0.5")
     choices: dict[str, tuple[str, ...]] = {
         "limb_score": ("samples", "hits"),
         "matching": _MATCHINGS,

@@ -179,7 +179,8 @@ def rank_people(
             extent = max(height, width)
             score = evidence / math.sqrt(sums[person, NUM_PEAKS] + sums[person, NUM_LIMBS])
             score *= extent / (extent + half_size) if extent > 0.0 else 0.0
-            totals[person] = score / (score + half_score) if score > 0.0 else 0.0
+            ratio = half_score / score if score > 0.0 else np.inf
+            totals[person] = 1.0 / (1.0 + ratio * ratio * ratio)
         elif rule == 1:
             totals[person] = min(evidence / (num_parts + num_edges), 1.0)
         else:

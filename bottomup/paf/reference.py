@@ -420,7 +420,8 @@ def person_score(
     size = max(extent(joints_of(observed, peaks).values()))
     score = evidence / math.sqrt(len(person.peaks) + person.num_limbs)
     score *= size / (size + decoder.half_size) if size > 0 else 0.0
-    return score / (score + decoder.half_score) if score > 0 else 0.0
+    ratio = decoder.half_score / score if score > 0 else np.inf
+    return 1 / (1 + ratio * ratio * ratio)
 
 
 def is_fragment(
