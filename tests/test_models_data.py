@@ -82,6 +82,7 @@ def test_a_mirrored_window_mirrors_the_targets(tmp_path):
 
 def test_a_training_goes_on_where_it_was_stopped(tmp_path):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    torch.set_num_threads(1)
     from models.train.loader import Batches, Stage
     from models.train.train import Training
 

@@ -25,7 +25,7 @@ CURRICULUM = (
     Stage(0.08, 161, 9),
     Stage(0.3, 177, 5),
     Stage(0.65, 193, 5),
-    Stage(1.0, 225, 5),
+    Stage(1.0, 225, 8),
 )
 BATCH = 16
 
