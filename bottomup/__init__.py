@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from bottomup.errors import MissingRuntimeError as MissingRuntimeError
     from bottomup.errors import ModelError as ModelError
     from bottomup.estimator import PoseEstimator as PoseEstimator
-    from bottomup.estimator import load as load
     from bottomup.geometry import ImageSize as ImageSize
     from bottomup.geometry import Letterbox as Letterbox
     from bottomup.geometry import Stretch as Stretch
+    from bottomup.loading import load as load
     from bottomup.paf.decoder import PafDecoder as PafDecoder
     from bottomup.paf.fields import PafFields as PafFields
     from bottomup.posenet.decoder import PoseNetDecoder as PoseNetDecoder
@@ -66,7 +66,7 @@ _HOME = {
     "TRTPOSE18": "skeletons",
     "catalogue": "catalogue",
     "draw_poses": "draw",
-    "load": "estimator",
+    "load": "loading",
     "PoseEstimator": "estimator",
     "paf": "paf",
     "posenet": "posenet",

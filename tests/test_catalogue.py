@@ -208,7 +208,7 @@ def test_a_model_of_no_card_is_signed(tmp_path):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_every_kind_gives_a_rule_for_its_images(name):
-    from bottomup.estimator import _input_rule
+    from bottomup.loading import _input_rule
 
     rule = _input_rule(catalogue.get(name))
     black, white = (np.array(rule.shift) + level * np.array(rule.scale) for level in (0, 255))

@@ -38,7 +38,7 @@ class FakeEstimator:
 def run(capsys, tmp_path, monkeypatch):
     """Run the command line in an empty folder with a fake model; gives status, output and complaints."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("bottomup.estimator.load", lambda *_, **__: FakeEstimator())
+    monkeypatch.setattr("bottomup.loading.load", lambda *_, **__: FakeEstimator())
 
     def run(*arguments):
         try:
@@ -376,7 +376,7 @@ def test_without_any_image_it_is_one_line(run, sources):
 
 def test_without_a_model_the_one_that_ships_is_taken(run, monkeypatch):
     asked = []
-    monkeypatch.setattr("bottomup.estimator.load", lambda model, **_: asked.append(model) or FakeEstimator())
+    monkeypatch.setattr("bottomup.loading.load", lambda model, **_: asked.append(model) or FakeEstimator())
     run("predict", save_image("a.jpg"))
     assert asked == [None]
 
@@ -446,13 +446,13 @@ def test_trouble_is_a_status_and_at_most_one_line(run, monkeypatch, trouble, exp
         raise trouble
 
     save_image("a.jpg")
-    monkeypatch.setattr("bottomup.estimator.load", load)
+    monkeypatch.setattr("bottomup.loading.load", load)
     assert run("predict", "a.jpg", "--model", "m") == expected
 
 
 def test_a_defect_is_one_line_that_asks_for_a_report(run, monkeypatch):
     save_image("a.jpg")
-    monkeypatch.setattr("bottomup.estimator.load", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("bottomup.loading.load", lambda *_, **__: 1 / 0)
     assert "please report it" in one_line(run("predict", "a.jpg", "--model", "m")[2])
 
 
@@ -462,7 +462,7 @@ def test_the_runtimes_chatter_is_dropped_but_not_its_warnings(monkeypatch, capfd
         return FakeEstimator()
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("bottomup.estimator.load", load)
+    monkeypatch.setattr("bottomup.loading.load", load)
     save_image("a.jpg")
     assert cli.main(["predict", "a.jpg", "--model", "m"]) == 0
     assert capfd.readouterr().err == "WARNING: it is slow.\n"
@@ -476,7 +476,7 @@ def test_arguments_reach_the_model(run, monkeypatch):
         return FakeEstimator()
 
     save_image("a.jpg")
-    monkeypatch.setattr("bottomup.estimator.load", load)
+    monkeypatch.setattr("bottomup.loading.load", load)
     run("predict", "a.jpg", "--model", "m", "--threads", 3, "--runtime", "r", "--delegate", "d")
     assert asked == {"model": "m", "threads": 3, "runtime": "r", "delegate": "d"}
 
@@ -522,7 +522,7 @@ def test_a_decoder_of_another_family_is_refused(own, options, message):
 
 def test_settings_change_the_models_own_decoder(monkeypatch):
     estimator = bu.PoseEstimator(Path("m"), None, PoseNetDecoder.coral(), None, None, 16, COCO17)
-    monkeypatch.setattr("bottomup.estimator.load", lambda *_, **__: estimator)
+    monkeypatch.setattr("bottomup.loading.load", lambda *_, **__: estimator)
     asked = cli._parser().parse_args(["predict", "a.jpg", "--model", "m", "--max-poses", "3"])
     assert choose_decoder(PoseNetDecoder.coral(), asked) == PoseNetDecoder.coral(max_poses=3)
 

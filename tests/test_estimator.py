@@ -365,7 +365,7 @@ def test_a_network_that_decodes_takes_no_decoder(model, monkeypatch):
     infos = tuple(TensorInfo(name, shape, np.dtype(np.float32), 0, 0) for name, shape in outputs.items())
     network = DecodingNetwork()
     network.outputs, network.graph = infos, SimpleNamespace(path=model, decoder_options=None)
-    monkeypatch.setattr("bottomup.estimator.Network", lambda *_, **__: network)
+    monkeypatch.setattr("bottomup.loading.Network", lambda *_, **__: network)
     assert bu.load(model).decoder is None
     with pytest.raises(bu.InputError, match="decodes by itself: leave decoder and augmentation out"):
         bu.load(model, decoder=CORAL)

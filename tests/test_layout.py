@@ -21,6 +21,7 @@ ROWS = [
     ["synthetic_paf", "tflite", "catalogue", "augmentation"],
     ["synthetic"],
     ["estimator"],
+    ["loading"],
     ["draw", "export"],
     ["cli"],
     ["__main__"],

@@ -5,7 +5,7 @@ import pytest
 from paf_scenes import assert_same, crowd
 
 import bottomup as bu
-from bottomup.estimator import TF_POSE_SHIFT
+from bottomup.loading import TF_POSE_SHIFT
 from bottomup.tflite.outputs_paf import paf_names
 
 SIZE = (432, 368)

@@ -112,7 +112,7 @@ def _read_images(
 def _load(asked: argparse.Namespace) -> "PoseEstimator":
     """Load the model, with the decoder that was asked for or its own, and that one's settings."""
     from bottomup import catalogue
-    from bottomup.estimator import load
+    from bottomup.loading import load
 
     if asked.model in catalogue.names() and not os.path.isfile(asked.model):
         fetch(asked.model)  # with a bar, which would not be seen below
