@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +79,8 @@ class PoseEstimator:
         The same model at the augmentation's other sizes.
     fits_input : bool
         Whether the input is cut to each image's aspect.
+    family : {"posenet", "paf"}, optional
+        What is read of a network that gives both.
 
     Examples
     --------
@@ -99,6 +101,7 @@ class PoseEstimator:
     augmentation: Augmentation | None = None
     more_networks: tuple[Network, ...] = ()
     fits_input: bool = False
+    family: Literal["posenet", "paf"] | None = None
 
     @property
     def input_size(self) -> ImageSize:
@@ -249,7 +252,7 @@ class PoseEstimator:
     def _read(self, looks: Looks, tensor: NDArray[Any]) -> Fields | Poses:
         """Return a network's outputs of an input as fields or poses."""
         size = ImageSize(tensor.shape[2], tensor.shape[1])
-        read, *mirrored = (read_outputs(outputs, size) for outputs in looks)
+        read, *mirrored = (read_outputs(outputs, size, family=self.family) for outputs in looks)
         for other in mirrored:
             assert not isinstance(read, Poses)
             assert not isinstance(other, Poses)

@@ -9,6 +9,7 @@ from bottomup.catalogue import Card
 from bottomup.errors import InputError, ModelError
 from bottomup.estimator import Decoder, PoseEstimator
 from bottomup.geometry import ImageSize, Letterbox, Resize, Stretch
+from bottomup.paf.decoder import PafDecoder
 from bottomup.skeletons import COCO17
 from bottomup.tflite.graph import DecoderOptions
 from bottomup.tflite.inputs import INPUT_RULES, InputRule, as_input_rule
@@ -111,9 +112,10 @@ def load(
         if decoder is not None or augmentation is not None:
             raise InputError(f"{path} decodes by itself: leave decoder and augmentation out")
         return PoseEstimator(path, network, None, resize, rule, None, COCO17, card)
-    of_paf = paf_names(_shapes(network)) if family_of(_shapes(network)) == "paf" else None
-    stride = _stride_of(network, of_paf)
-    own, rest = network.input_size, 0 if of_paf else 1
+    is_paf = family_of(_shapes(network)) == "paf"
+    of_paf = paf_names(_shapes(network)) if is_paf or isinstance(decoder, PafDecoder) else None
+    stride = _stride_of(network, of_paf if is_paf else None)
+    own, rest = network.input_size, 0 if is_paf else 1
     fits_input = isinstance(input_size, str)
     if fits_input and input_size != "auto":
         raise InputError(f'input_size must be (width, height) or "auto", got {input_size!r}')
@@ -130,8 +132,10 @@ def load(
             each.resize_input(wanted)
     skeleton = of_paf.skeleton if of_paf else COCO17
     decoder = decoder or _default_decoder(network.graph.decoder_options, of_paf)
+    family: Literal["paf"] | None = "paf" if of_paf else None
+    more = tuple(networks[1:])
     return PoseEstimator(
-        path, network, decoder, resize, rule, stride, skeleton, card, augmentation, tuple(networks[1:]), fits_input
+        path, network, decoder, resize, rule, stride, skeleton, card, augmentation, more, fits_input, family
     )
 
 
@@ -162,7 +166,6 @@ def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
 
 def _default_decoder(options: DecoderOptions | None, of_paf: PafNames | None) -> Decoder:
     """Return our best decoder, or Coral's with the settings of the file that had one."""
-    from bottomup.paf.decoder import PafDecoder
     from bottomup.posenet.decoder import PoseNetDecoder
 
     if of_paf is not None:

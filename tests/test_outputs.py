@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bottomup import InputError, ModelError, PoseNetFields, Poses, Quantized, read_outputs
+from bottomup import InputError, ModelError, PafFields, PoseNetFields, Poses, Quantized, read_outputs
 from bottomup.tflite.outputs import family_of, output_stride, posenet_names
 
 INPUT_SIZE = (65, 49)  # 4 x 5 cells of 16 pixels
@@ -230,3 +230,14 @@ def test_fields_hold_quantised_tensors_as_they_came():
     fields = read_outputs(levels, INPUT_SIZE)
     assert isinstance(fields, PoseNetFields)
     np.testing.assert_allclose(fields.offsets.dequantize(), -0.9, atol=1e-6)
+
+
+def test_of_a_network_that_gives_both_families_the_caller_says_which():
+    channels = {"heatmaps": 17, "short_offsets": 34, "mid_offsets": 64, "confidence_maps": 19, "pafs": 38}
+    maps = {name: np.zeros((31, 41, count), np.float32) for name, count in channels.items() if count not in (19, 38)}
+    maps |= {name: np.zeros((61, 81, count), np.float32) for name, count in channels.items() if count in (19, 38)}
+    assert isinstance(read_outputs(maps, (641, 481)), PoseNetFields)
+    fields = read_outputs(maps, (641, 481), family="paf")
+    assert isinstance(fields, PafFields)
+    assert fields.grid == (61, 81)
+    assert fields.output_stride == 8

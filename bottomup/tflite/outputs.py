@@ -33,7 +33,11 @@ class PoseNetNames(NamedTuple):
 
 
 def read_outputs(
-    outputs: Mapping[str, FieldLike], input_size: tuple[int, int], *, logits: bool | None = None
+    outputs: Mapping[str, FieldLike],
+    input_size: tuple[int, int],
+    *,
+    logits: bool | None = None,
+    family: Literal["posenet", "paf"] | None = None,
 ) -> PoseNetFields | PafFields | Poses:
     """Turn the outputs of any known network into fields, or into poses where it decoded them itself.
 
@@ -55,6 +59,8 @@ def read_outputs(
         Width and height of the network's input, in pixels.
     logits : bool, optional
         Whether heatmaps are logits. Default: unless they stay within [0, 1].
+    family : {"posenet", "paf"}, optional
+        What to read of a network that gives both. Default: PoseNet's.
 
     Returns
     -------
@@ -79,9 +85,10 @@ def read_outputs(
         raise InputError(f"outputs must be a dict of tensor names to arrays, got {type(outputs).__name__}")
     arrays = {name: values if isinstance(values, Quantized) else np.asarray(values) for name, values in outputs.items()}
     shapes = {name: values.shape for name, values in arrays.items()}
-    if family_of(shapes) == "poses":
+    own = family_of(shapes)
+    if own == "poses":
         return _decoded_poses(arrays)
-    of_paf = paf_names(shapes) if _channel_axis(shapes) is None else None
+    of_paf = paf_names(shapes) if "paf" in (own, family) else None
     if of_paf is not None:
         return paf_fields(arrays, of_paf, as_size(input_size))
     return _posenet_fields(arrays, shapes, as_size(input_size), logits)
