@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 pytest.importorskip("ai_edge_litert", reason="the writer needs ai-edge-litert")
 
 from models.train.data import Window  # noqa: E402
-from models.train.evaluate import scene_example  # noqa: E402
+from models.train.examples import scene_example  # noqa: E402
 from models.train.export import written  # noqa: E402
 from models.train.losses import losses  # noqa: E402
 from models.train.network import TinyNetwork  # noqa: E402

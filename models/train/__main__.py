@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from models.train.data import PhotoViews, SceneViews, render_views
-from models.train.evaluate import photo_examples
+from models.train.examples import photo_examples
 from models.train.photos import build_views, read_photos
 from models.train.train import Training
 

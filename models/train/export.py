@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from bottomup.geometry import ImageSize, Letterbox, lay_out
 from models.tflite_writer import TfliteWriter, fold_batch_norm
-from models.train.evaluate import FRESH, INPUT_SIZE
+from models.train.evaluate import INPUT_SIZE
+from models.train.examples import FRESH
 from models.train.network import FINE_BLOCK, HEADS, NUM_PARTS_AND_BACKGROUND, Block, Convolution, TinyNetwork
 from models.train.scenes import render_scene
 

@@ -24,7 +24,7 @@ class Stage(NamedTuple):
 CURRICULUM = (
     Stage(0.08, 161, 9),
     Stage(0.3, 177, 5),
-    Stage(0.65, 193, 5),
+    Stage(0.65, 193, 8),
     Stage(1.0, 225, 8),
 )
 BATCH = 16

@@ -1,4 +1,4 @@
-"""Measure an exported file: AP of both heads and IoU of the person mask.
+"""Measure an exported file: AP of both heads, the person mask, and whose each cell is.
 
     python -m models.train.report MODEL.tflite --scenes 200
     python -m models.train.report MODEL.tflite --dev DIR --dev-annotations FILE
@@ -12,29 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bottomup.geometry import ImageSize, Letterbox, Placement, lay_out
-from bottomup.paf.fields import PafFields
-from bottomup.posenet.fields import PoseNetFields
-from bottomup.tflite.inputs import INPUT_RULES, input_tensor
-from bottomup.tflite.runtime import Network
-from models.train.evaluate import INPUT_SIZE, fields_of, measure, photo_examples, scene_examples
-
-
-class Runner:
-    """An exported file as `measure` wants it: image in, fields and placement out."""
-
-    def __init__(self, path: Path, input_size: ImageSize) -> None:
-        self._network, self._size = Network(path), input_size
-        self._network.resize_input(input_size)
-
-    def __call__(self, image: NDArray[np.uint8]) -> tuple[PoseNetFields, PafFields, Placement]:
-        """Run the network on an image laid into its input."""
-        laid_out, placement = lay_out(image, Letterbox(), self._size)
-        arrays = self._network.run(input_tensor(laid_out, "bgr", INPUT_RULES["signed"], self._network.input))
-        return *fields_of(arrays), placement
+from bottomup.geometry import ImageSize
+from models.train.evaluate import INPUT_SIZE, measure
+from models.train.examples import photo_examples, scene_examples
+from models.train.runners import Runner
 
 
 def main() -> None:

@@ -12,10 +12,12 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from models.train.data import PhotoViews, SceneViews
-from models.train.evaluate import Example, measure, network_fields
+from models.train.evaluate import measure
+from models.train.examples import Example
 from models.train.loader import BATCH, CURRICULUM, batches
 from models.train.losses import losses
 from models.train.network import TinyNetwork
+from models.train.runners import network_fields
 
 RATE, DECAY, MEMORY = 2e-3, 0.02, 0.998
 WARM_UP = 300  #: steps

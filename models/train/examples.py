@@ -1,0 +1,56 @@
+"""What a network is measured on: photos, and scenes that no training saw."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.train.scenes import Scene, render_scene
+
+#: Seeds of scenes that no training sees begin here.
+FRESH = 1_000_000
+
+
+class Example(NamedTuple):
+    """A picture, COCO annotations of it, and the (M, H, W) masks of its people where they are known."""
+
+    image: NDArray[np.uint8]
+    annotations: list[dict[str, Any]]
+    masks: NDArray[np.bool_] | None
+
+
+def photo_examples(folder: Path, annotations: Path) -> list[Example]:
+    """Read photos with COCO annotations."""
+    labels = json.loads(annotations.read_text())
+    people: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in labels["images"]}
+    for person in labels["annotations"]:
+        people[person["image_id"]].append(person)
+    return [
+        Example(cv2.imread(str(folder / image["file_name"])), people[image["id"]], None) for image in labels["images"]
+    ]
+
+
+def scene_examples(count: int, first: int = FRESH) -> list[Example]:
+    """Render scenes and annotate them as COCO does."""
+    return [scene_example(render_scene(seed)) for seed in range(first, first + count)]
+
+
+def scene_example(scene: Scene) -> Example:
+    """Annotate a scene as COCO does."""
+    people = []
+    for keypoints, mask in zip(scene.keypoints, scene.masks, strict=True):
+        left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
+        people.append(
+            {
+                "category_id": 1,
+                "bbox": [left, top, width, height],
+                "area": float(mask.sum()),
+                "iscrowd": 0,
+                "num_keypoints": int((keypoints[:, 2] > 0).sum()),
+                "keypoints": [float(value) for value in keypoints.ravel()],
+            }
+        )
+    return Example(scene.image, people, scene.masks)
