@@ -7,11 +7,15 @@ from numpy.typing import NDArray
 
 from bottomup.checks import Field, Quantized
 from bottomup.errors import InputError
-from bottomup.posenet.fields import EDGES, PoseNetFields
+from bottomup.posenet.fields import BODY_PARTS, EDGES, PoseNetFields
 from bottomup.skeletons import COCO17
 
 _PARTS = list(COCO17.mirror)
 _EDGES = [EDGES.index((_PARTS[parent], _PARTS[child])) for parent, child in EDGES]
+_SIDES = {"left": "right", "right": "left"}
+_BODY_PARTS = [
+    BODY_PARTS.index(_SIDES.get(part[: part.index("_")], "torso") + part[part.index("_") :]) for part in BODY_PARTS
+]
 
 
 def mirror_fields(fields: PoseNetFields, input_width: int) -> PoseNetFields:
@@ -35,8 +39,11 @@ def mirror_fields(fields: PoseNetFields, input_width: int) -> PoseNetFields:
         _turned(fields.displacements_bwd, _EDGES),
         fields.output_stride,
         fields.logits,
-        None if fields.long_offsets is None else _turned(fields.long_offsets, _PARTS),
+        None if fields.long_offsets is None else _turned(fields.long_offsets, _PARTS, beyond_grid),
         None if fields.segments is None else np.ascontiguousarray(_real(fields.segments)[:, ::-1]),
+        None
+        if fields.part_heatmaps is None
+        else np.ascontiguousarray(_real(fields.part_heatmaps)[:, ::-1, _BODY_PARTS]),
     )
 
 
@@ -57,8 +64,14 @@ def average_fields(one: PoseNetFields, other: PoseNetFields) -> PoseNetFields:
         _mean(one.displacements_bwd, other.displacements_bwd),
         one.output_stride,
         one.logits,
-        None if one.long_offsets is None or other.long_offsets is None else _mean(one.long_offsets, other.long_offsets),
-        None if one.segments is None or other.segments is None else _mean(one.segments, other.segments),
+        *(
+            None if own is None or others is None else _mean(own, others)
+            for own, others in (
+                (one.long_offsets, other.long_offsets),
+                (one.segments, other.segments),
+                (one.part_heatmaps, other.part_heatmaps),
+            )
+        ),
     )
 
 

@@ -17,6 +17,14 @@ EDGES = (
     (11, 13), (13, 15), (0, 6), (6, 8), (8, 10), (6, 12), (12, 14), (14, 16),
 )  # fmt: skip
 NUM_EDGES = len(EDGES)
+#: The 24 body parts of BodyPix's part heatmaps, in channel order (tfjs `part_channels.ts`).
+BODY_PARTS = (
+    "left_face", "right_face", "left_upper_arm_front", "left_upper_arm_back", "right_upper_arm_front",
+    "right_upper_arm_back", "left_lower_arm_front", "left_lower_arm_back", "right_lower_arm_front",
+    "right_lower_arm_back", "left_hand", "right_hand", "torso_front", "torso_back", "left_upper_leg_front",
+    "left_upper_leg_back", "right_upper_leg_front", "right_upper_leg_back", "left_lower_leg_front",
+    "left_lower_leg_back", "right_lower_leg_front", "right_lower_leg_back", "left_feet", "right_feet",
+)  # fmt: skip
 
 
 class Tensors(NamedTuple):
@@ -62,6 +70,8 @@ class PoseNetFields:
         Vectors from a person's pixel to each of their parts, input pixels.
     segments : (H, W, 1) field, optional
         Person logits.
+    part_heatmaps : (H, W, 24) field, optional
+        Logits of `BODY_PARTS`.
 
     References
     ----------
@@ -76,6 +86,7 @@ class PoseNetFields:
     logits: bool = True
     long_offsets: Field | None = None
     segments: Field | None = None
+    part_heatmaps: Field | None = None
     _mid_offsets: Field | None = field(default=None, repr=False)  # both displacements in one tensor, if they came so
 
     @classmethod
@@ -90,6 +101,7 @@ class PoseNetFields:
         logits: bool = True,
         long_offsets: FieldLike | None = None,
         segments: FieldLike | None = None,
+        part_heatmaps: FieldLike | None = None,
     ) -> "PoseNetFields":
         """Take the four tensors of tfjs models and frozen graphs.
 
@@ -103,8 +115,8 @@ class PoseNetFields:
         logits : bool
             True where no sigmoid was applied to `heatmaps`, as in every model
             file; False for scores in [0, 1], as in tfjs after its sigmoid.
-        long_offsets, segments : array or Quantized, optional
-            34 channels and 1 channel, of models that give them.
+        long_offsets, segments, part_heatmaps : array or Quantized, optional
+            34 channels, 1 and 24, of models that give them.
 
         Raises
         ------
@@ -118,9 +130,8 @@ class PoseNetFields:
             "displacements_fwd": (displacements_fwd, 2 * NUM_EDGES),
             "displacements_bwd": (displacements_bwd, 2 * NUM_EDGES),
         }
-        return cls(
-            **_checked(tensors, long_offsets, segments), output_stride=_stride(output_stride), logits=bool(logits)
-        )
+        fields = _checked(tensors, long_offsets, segments, part_heatmaps)
+        return cls(**fields, output_stride=_stride(output_stride), logits=bool(logits))
 
     @classmethod
     def from_mid_offsets(
@@ -133,6 +144,7 @@ class PoseNetFields:
         logits: bool = True,
         long_offsets: FieldLike | None = None,
         segments: FieldLike | None = None,
+        part_heatmaps: FieldLike | None = None,
     ) -> "PoseNetFields":
         """Take the three tensors of TFLite and Coral models.
 
@@ -144,7 +156,7 @@ class PoseNetFields:
             "short_offsets": (short_offsets, 2 * NUM_PARTS),
             "mid_offsets": (mid_offsets, 4 * NUM_EDGES),
         }
-        fields = _checked(tensors, long_offsets, segments)
+        fields = _checked(tensors, long_offsets, segments, part_heatmaps)
         mid = fields["_mid_offsets"] = fields.pop("mid_offsets")
         fields["offsets"] = fields.pop("short_offsets")
         fields["displacements_fwd"] = _channels(mid, slice(0, 2 * NUM_EDGES))
@@ -199,7 +211,7 @@ class PoseNetFields:
         """These fields with every tensor dequantised."""
         parts = (self.heatmaps, self.offsets, self.displacements_fwd, self.displacements_bwd)
         heat, short, fwd, bwd = (part.dequantize() if isinstance(part, Quantized) else part for part in parts)
-        return PoseNetFields(heat, short, fwd, bwd, self.output_stride, self.logits, self.long_offsets, self.segments)
+        return self._with_tensors(heat, short, fwd, bwd, self.logits)
 
     @cached_property
     def as_logits(self) -> "PoseNetFields":
@@ -209,18 +221,27 @@ class PoseNetFields:
         scores = self.heatmaps.dequantize() if isinstance(self.heatmaps, Quantized) else self.heatmaps
         inside = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
         logits = np.log(inside / (1 - inside)).astype(np.float32)
-        rest = (self.offsets, self.displacements_fwd, self.displacements_bwd, self.output_stride)
-        return PoseNetFields(logits, *rest, True, self.long_offsets, self.segments)
+        return self._with_tensors(logits, self.offsets, self.displacements_fwd, self.displacements_bwd, True)
+
+    def _with_tensors(self, heatmaps: Field, offsets: Field, fwd: Field, bwd: Field, logits: bool) -> "PoseNetFields":
+        """Return these fields with other tensors for poses, the same for masks."""
+        of_masks = (self.long_offsets, self.segments, self.part_heatmaps)
+        return PoseNetFields(heatmaps, offsets, fwd, bwd, self.output_stride, logits, *of_masks)
 
 
 def _checked(
-    tensors: dict[str, tuple[FieldLike, int]], long_offsets: FieldLike | None, segments: FieldLike | None
+    tensors: dict[str, tuple[FieldLike, int]],
+    long_offsets: FieldLike | None,
+    segments: FieldLike | None,
+    part_heatmaps: FieldLike | None,
 ) -> dict[str, Field]:
     """Check all tensors of one image together."""
     if long_offsets is not None:
         tensors["long_offsets"] = (long_offsets, 2 * NUM_PARTS)
     if segments is not None:
         tensors["segments"] = (segments, 1)
+    if part_heatmaps is not None:
+        tensors["part_heatmaps"] = (part_heatmaps, len(BODY_PARTS))
     return dict(zip(tensors, as_fields(**tensors), strict=True))
 
 

@@ -10,7 +10,7 @@ from bottomup.checks import FieldLike, Quantized, as_number
 from bottomup.errors import InputError, ModelError
 from bottomup.geometry import ImageSize, cell_to_input
 from bottomup.paf.fields import PafFields
-from bottomup.posenet.fields import NUM_EDGES, NUM_PARTS, PoseNetFields
+from bottomup.posenet.fields import BODY_PARTS, NUM_EDGES, NUM_PARTS, PoseNetFields
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 from bottomup.tflite.outputs_paf import paf_fields, paf_names
@@ -29,6 +29,7 @@ class PoseNetNames(NamedTuple):
     displacements_bwd: str | None
     long_offsets: str | None
     segments: str | None
+    part_heatmaps: str | None
     grid: tuple[int, int]  #: H and W, in cells
 
 
@@ -49,7 +50,7 @@ def read_outputs(
     outputs : dict of str to array or Quantized
         One image's outputs, by tensor name. PoseNet: heatmaps (17 channels),
         short offsets (34), mid offsets (64) or forward and backward
-        displacements (32 each), perhaps long offsets (34) and segments (1).
+        displacements (32 each), perhaps long offsets (34), segments (1) and part heatmaps (24).
         Part affinity fields: heatmaps (19, or 18 without background) and PAFs
         (38) of OpenPose's 18 parts, 18 and 42 of trt_pose, 26 and 52 of
         BODY25, 16 and 28 of MPI15; or both in one tensor (57, 78, 44).
@@ -163,8 +164,9 @@ def posenet_names(shapes: Shapes) -> PoseNetNames:
     fwd, bwd = (None, None) if mid else _fwd_and_bwd(of_channels[2 * NUM_EDGES], shapes)
     segments = _preferring(of_channels.get(1, []), "segment")
     rows, columns = shapes[heatmaps][-3:-1] if axis == -1 else shapes[heatmaps][-2:]
-    segment = segments[0] if len(segments) == 1 else None
-    return PoseNetNames(heatmaps, short, mid, fwd, bwd, long, segment, (rows, columns))
+    body_parts = _preferring(of_channels.get(len(BODY_PARTS), []), "part")
+    segment, body_part = (names[0] if len(names) == 1 else None for names in (segments, body_parts))
+    return PoseNetNames(heatmaps, short, mid, fwd, bwd, long, segment, body_part, (rows, columns))
 
 
 def _channel_axis(shapes: Shapes) -> int | None:
@@ -231,6 +233,7 @@ def _posenet_fields(
         "logits": not _within_0_and_1(heatmaps) if logits is None else logits,
         "long_offsets": arrays[names.long_offsets] if names.long_offsets else None,
         "segments": arrays[names.segments] if names.segments else None,
+        "part_heatmaps": arrays[names.part_heatmaps] if names.part_heatmaps else None,
     }
     if names.mid_offsets:
         return PoseNetFields.from_mid_offsets(heatmaps, offsets, arrays[names.mid_offsets], **rest)
