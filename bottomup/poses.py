@@ -1,6 +1,6 @@
 """Poses: what every decoder returns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,9 @@ class Poses:
         Keypoints that the decoder guessed for a person it had found otherwise,
         where no peak was; less often right than the others. None where the
         decoder guesses none. `without_filled` drops them.
+    ids : (M,) int32, optional
+        Who is who from frame to frame, as `tracking.Tracker` tells; None of a
+        single image.
 
     Raises
     ------
@@ -50,6 +53,7 @@ class Poses:
     skeleton: Skeleton
     image_size: ImageSize | None = None
     filled: NDArray[np.bool_] | None = None
+    ids: NDArray[np.int32] | None = None
 
     def __post_init__(self) -> None:
         keypoints, scores = _as_float32(self.keypoints, "keypoints"), _as_float32(self.scores, "scores")
@@ -68,6 +72,11 @@ class Poses:
             if filled.shape != expected[:2]:
                 raise InputError(f"filled must have shape (M, N) = {expected[:2]}, got {filled.shape}")
             object.__setattr__(self, "filled", filled)
+        if self.ids is not None:
+            ids = np.asarray(self.ids)
+            if ids.shape != scores.shape or (ids.dtype.kind not in "iu" and ids.size):
+                raise InputError(f"ids must be {len(scores)} whole numbers, one a pose, got {ids.dtype} {ids.shape}")
+            object.__setattr__(self, "ids", ids.astype(np.int32, copy=False))
 
     @classmethod
     def empty(cls, skeleton: Skeleton, image_size: ImageSize | None = None) -> "Poses":
@@ -91,7 +100,8 @@ class Poses:
         """Select poses by number, slice, index array or mask: `poses[poses.scores > 0.4]`; always Poses."""
         chosen: Any = [index] if isinstance(index, (int, np.integer)) else index
         filled = None if self.filled is None else self.filled[chosen]
-        return Poses(self.keypoints[chosen], self.scores[chosen], self.skeleton, self.image_size, filled)
+        ids = None if self.ids is None else self.ids[chosen]
+        return replace(self, keypoints=self.keypoints[chosen], scores=self.scores[chosen], filled=filled, ids=ids)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.keypoints, dtype) if copy else np.asarray(self.keypoints, dtype)
@@ -100,7 +110,7 @@ class Poses:
         """Return these poses, found in the network's input, in pixels of the image that was placed there."""
         keypoints = self.keypoints.copy()
         keypoints[..., :2] = input_to_image(self.xy, placement)
-        return Poses(keypoints, self.scores, self.skeleton, image_size, self.filled)
+        return replace(self, keypoints=keypoints, image_size=image_size)
 
     def mirrored(self, *, width: int | None = None, swap_sides: bool = False) -> "Poses":
         """Return the poses as seen in the horizontally mirrored image: x becomes width - 1 - x.
@@ -127,7 +137,7 @@ class Poses:
         poses = self._of_parts(list(self.skeleton.mirror), self.skeleton) if swap_sides else self
         keypoints = poses.keypoints.copy()
         keypoints[..., 0] = width - 1 - keypoints[..., 0]
-        return Poses(keypoints, self.scores, self.skeleton, self.image_size, poses.filled)
+        return replace(poses, keypoints=keypoints)
 
     def without_filled(self) -> "Poses":
         """Return these poses with the keypoints that were only guessed marked as not found."""
@@ -135,7 +145,7 @@ class Poses:
             return self
         keypoints = self.keypoints.copy()
         keypoints[self.filled] = np.nan, np.nan, 0
-        return Poses(keypoints, self.scores, self.skeleton, self.image_size)
+        return replace(self, keypoints=keypoints, filled=None)
 
     def to_coco17(self) -> "Poses":
         """Return COCO's 17 parts of these poses, in COCO's order, as its evaluation asks.
@@ -149,13 +159,13 @@ class Poses:
             If a part is missing.
         """
         if self.skeleton.parts == COCO17.parts:
-            return Poses(self.keypoints, self.scores, COCO17, self.image_size, self.filled)
+            return replace(self, skeleton=COCO17)
         return self._of_parts([self.skeleton.index(part) for part in COCO17.parts], COCO17)
 
     def _of_parts(self, parts: list[int], skeleton: Skeleton) -> "Poses":
         """Return some parts of the poses, as those of another skeleton."""
         filled = None if self.filled is None else self.filled[:, parts]
-        return Poses(self.keypoints[:, parts], self.scores, skeleton, self.image_size, filled)
+        return replace(self, keypoints=self.keypoints[:, parts], skeleton=skeleton, filled=filled)
 
 
 def _as_float32(values: Any, name: str) -> NDArray[np.float32]:

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -180,3 +182,20 @@ def test_coco_poses_are_their_own_coco_view():
 def test_poses_without_cocos_parts_have_no_coco_view():
     with pytest.raises(InputError, match="skeleton 'arms' has no part 'nose'"):
         three_people().to_coco17()
+
+
+def test_ids_follow_whatever_is_done_to_the_poses():
+    poses = dataclasses.replace(three_people(ImageSize(100, 80)), ids=[7, 8, 9])
+    assert poses.ids.dtype == np.int32
+    assert poses[[2, 0]].ids.tolist() == [9, 7]
+    assert poses[poses.scores > 0.4].ids.tolist() == [7, 8]
+    assert poses.mirrored(swap_sides=True).ids.tolist() == poses.without_filled().ids.tolist() == [7, 8, 9]
+    tracked = Poses(np.zeros((1, 17, 3)), [1], COCO17, ids=[3])
+    assert tracked.to_coco17().ids.tolist() == [3]
+    assert three_people()[0].ids is None
+
+
+@pytest.mark.parametrize("ids", [[1, 2], [[1], [2], [3]], [0.5, 1.5, 2.5], ["a", "b", "c"]])
+def test_ids_are_one_whole_number_a_pose(ids):
+    with pytest.raises(InputError, match="ids must be 3 whole numbers, one a pose"):
+        dataclasses.replace(three_people(), ids=ids)
