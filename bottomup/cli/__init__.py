@@ -12,6 +12,7 @@ from typing import NoReturn
 import bottomup
 from bottomup.cli.console import complain, forget_output
 from bottomup.cli.decode import decode_tensors
+from bottomup.cli.loading import add_model_options
 from bottomup.cli.models import list_models, pull_model, show_model
 from bottomup.cli.options import STRIDES, add_decoder_options
 from bottomup.cli.predict import predict_images
@@ -68,23 +69,13 @@ def _parser() -> argparse.ArgumentParser:
         help="image, folder of images, or quoted glob pattern (default: the demo scene that ships with bottomup)",
     )
     predicting.add_argument(
-        "--model",
-        metavar="MODEL",
-        help="a name that bottomup models lists, or a .tflite file (default: the model that ships with bottomup)",
-    )
-    predicting.add_argument(
         "--out", metavar="DIR", default="poses", help="folder of the drawn pictures (default: poses)"
     )
     predicting.add_argument("--json", metavar="FILE", help="where the poses go (default: DIR/poses.json)")
-    add_decoder_options(predicting, default_help="the model file's own, else best")
+    add_model_options(predicting)
     predicting.add_argument(
         "--min-score", type=_score, metavar="S", default=0.2, help="leave poses below this score out (default: 0.2)"
     )
-    predicting.add_argument("--threads", type=int, default=1, help="threads of the network (default: 1)")
-    predicting.add_argument(
-        "--runtime", help="ai_edge_litert, tflite_runtime or tensorflow (default: the first installed)"
-    )
-    predicting.add_argument("--delegate", metavar="LIBRARY", help="as libedgetpu.so.1, for a model compiled for it")
     predicting.set_defaults(command=predict_images)
 
     decoding = commands.add_parser("decode", help="raw tensors to poses", description="Decode a network's raw outputs.")

@@ -11,6 +11,8 @@ from typing import Any
 
 from bottomup.errors import InputError
 
+_HANDFUL = 5  # images, from which on a terminal sees a progress bar
+
 
 def say(line: str) -> None:
     """Print a line, also on terminals that lack its letters."""
@@ -50,6 +52,32 @@ def without_chatter() -> Iterator[None]:
             for line in kept:
                 if not line.startswith(b"INFO:"):
                     os.write(2, line)
+
+
+class Progress:
+    """A bar on a terminal if there are many images, and complaints that leave it whole."""
+
+    def __init__(self, total: int) -> None:
+        from tqdm import tqdm
+
+        self._bar: Any = tqdm(total=total, unit="image", disable=total <= _HANDFUL or not sys.stderr.isatty())
+        self.complaints = 0
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def advance(self) -> None:
+        """Count one more image."""
+        self._bar.update()
+
+    def complain(self, complaint: object) -> None:
+        """Print a complaint, and count it."""
+        self.complaints += 1
+        with self._bar.external_write_mode(file=sys.stderr):
+            complain(complaint)
 
 
 def identity(path: str | Path) -> str:

@@ -1,33 +1,27 @@
 """`bottomup predict`: images to poses."""
 
 import argparse
-import dataclasses
 import glob
 import itertools
 import os
-import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import bottomup
-from bottomup.cli.console import complain, identity, make_folder, say, without_chatter, write, write_json
-from bottomup.cli.models import fetch
-from bottomup.cli.options import choose_decoder
+from bottomup.cli.console import Progress, identity, make_folder, say, write, write_json
+from bottomup.cli.loading import load_estimator
 from bottomup.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from bottomup.estimator import PoseEstimator
-
 
 DEMO = Path(bottomup.__file__).parent / "demo.jpg"  # what predict shows its skill on unless given something better
 _IMAGE_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}  # which OpenCV reads and writes
 _FAILED = 2
-_HANDFUL = 5  # images, from which on a terminal sees a progress bar
 
 
 def predict_images(asked: argparse.Namespace) -> int:
@@ -47,11 +41,11 @@ def predict_images(asked: argparse.Namespace) -> int:
     from bottomup.draw import draw_poses
     from bottomup.export import poses_json, skeleton_json
 
-    estimator = _load(asked)
+    estimator = load_estimator(asked)
     make_folder(out)
     images: list[dict[str, Any]] = []
     waiting: deque[tuple[str, NDArray[np.uint8]]] = deque()
-    with _Progress(len(paths)) as progress:
+    with Progress(len(paths)) as progress:
         for complaint in complaints:
             progress.complain(complaint)
         for poses in estimator.batch(_read_images(paths, waiting, progress)):
@@ -68,32 +62,8 @@ def predict_images(asked: argparse.Namespace) -> int:
     return _FAILED if progress.complaints else 0
 
 
-class _Progress:
-    """A bar on a terminal if there are many images, and complaints that leave it whole."""
-
-    def __init__(self, total: int) -> None:
-        from tqdm import tqdm
-
-        self._bar: Any = tqdm(total=total, unit="image", disable=total <= _HANDFUL or not sys.stderr.isatty())
-        self.complaints = 0
-
-    def __enter__(self) -> "_Progress":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-    def advance(self) -> None:
-        self._bar.update()
-
-    def complain(self, complaint: object) -> None:
-        self.complaints += 1
-        with self._bar.external_write_mode(file=sys.stderr):
-            complain(complaint)
-
-
 def _read_images(
-    paths: Sequence[str], waiting: "deque[tuple[str, NDArray[np.uint8]]]", progress: _Progress
+    paths: Sequence[str], waiting: "deque[tuple[str, NDArray[np.uint8]]]", progress: Progress
 ) -> Iterator["NDArray[np.uint8]"]:
     """Yield the images that can be read, each of which waits with its path, and complain about the others."""
     from bottomup.opencv import read_image
@@ -107,21 +77,6 @@ def _read_images(
         else:
             waiting.append((path, pixels))
             yield pixels
-
-
-def _load(asked: argparse.Namespace) -> "PoseEstimator":
-    """Load the model, with the decoder that was asked for or its own, and that one's settings."""
-    from bottomup import catalogue
-    from bottomup.loading import load
-
-    if asked.model in catalogue.names() and not os.path.isfile(asked.model):
-        fetch(asked.model)  # with a bar, which would not be seen below
-    options = {"threads": asked.threads, "runtime": asked.runtime, "delegate": asked.delegate}
-    with without_chatter():
-        estimator = load(asked.model, **options)
-    if asked.decoder is None and asked.max_poses is None and asked.score_threshold is None:
-        return estimator
-    return dataclasses.replace(estimator, decoder=choose_decoder(estimator.decoder, asked))
 
 
 def _find_images(sources: Sequence[str]) -> tuple[list[str], list[str]]:
