@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 
-from bottomup.export import poses_json, skeleton_json
+from bottomup.export import json_line, poses_json, skeleton_json
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17, Skeleton
 
@@ -35,3 +35,21 @@ def test_a_skeleton_tells_its_parts_and_edges():
     assert told["parts"][0] == "nose"
     assert [5, 6] in told["edges"]
     assert json.loads(json.dumps(told)) == told
+
+
+def test_ids_are_told_where_there_are_some():
+    keypoints = np.zeros((2, 2, 3))
+    assert [pose["id"] for pose in poses_json(Poses(keypoints, [0.5, 0.4], ARM, ids=[4, 2]))] == [4, 2]
+    assert all("id" not in pose for pose in poses_json(Poses(keypoints, [0.5, 0.4], ARM)))
+
+
+def test_a_json_line_is_one_line_that_says_whose_poses_it_has():
+    line = json_line(Poses([[(1, 2, 0.5), (np.nan, np.nan, 0)]], [0.25], ARM, ids=[3]), video="a\nb.mp4", frame=0)
+    assert line.count("\n") == 1
+    assert line.endswith("\n")
+    assert json.loads(line) == {
+        "video": "a\nb.mp4",
+        "frame": 0,
+        "skeleton": "arm",
+        "poses": [{"id": 3, "score": 0.25, "keypoints": [[1.0, 2.0, 0.5], None]}],
+    }

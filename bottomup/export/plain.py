@@ -1,5 +1,6 @@
-"""Poses as plain Python values, ready for `json.dumps` and other people's formats."""
+"""Poses as plain Python values, ready for `json.dumps`."""
 
+import json
 import math
 from typing import Any
 
@@ -14,7 +15,7 @@ def poses_json(poses: Poses) -> list[dict[str, Any]]:
 
     Numbers are rounded to 3 decimals. There is neither NaN nor infinity in
     them, so that the JSON is strict and any parser reads it. The skeleton says
-    which keypoint is what: `skeleton_json`.
+    which keypoint is what: `skeleton_json`. Where poses have ids, "id" is the first entry.
 
     Examples
     --------
@@ -22,10 +23,33 @@ def poses_json(poses: Poses) -> list[dict[str, Any]]:
     >>> poses_json(Poses([[(1.5, 2.0, 0.9), (math.nan, math.nan, 0)]], [0.45], arm))
     [{'score': 0.45, 'keypoints': [[1.5, 2.0, 0.9], None]}]
     """
-    return [
+    told: list[dict[str, Any]] = [
         {"score": _rounded(score), "keypoints": [_keypoint(keypoint) for keypoint in keypoints]}
         for score, keypoints in zip(poses.scores.tolist(), poses.keypoints.tolist(), strict=True)
     ]
+    if poses.ids is None:
+        return told
+    return [{"id": number, **pose} for number, pose in zip(poses.ids.tolist(), told, strict=True)]
+
+
+def json_line(poses: Poses, **about: Any) -> str:
+    r"""Return one image's poses as a line of JSON Lines, which ends the line: for files that grow frame by frame.
+
+    Parameters
+    ----------
+    poses : Poses
+        The people in one image or frame; `poses_json` says what is told of each.
+    **about
+        What else the line says, before the poses: `frame=7, time=0.28`.
+
+    Examples
+    --------
+    >>> from bottomup.skeletons import COCO17
+    >>> json_line(Poses.empty(COCO17), frame=7, time=0.28)
+    '{"frame": 7, "time": 0.28, "skeleton": "coco_17", "poses": []}\n'
+    """
+    told = {**about, "skeleton": poses.skeleton.name, "poses": poses_json(poses)}
+    return json.dumps(told, allow_nan=False) + "\n"
 
 
 def skeleton_json(skeleton: Skeleton) -> dict[str, Any]:

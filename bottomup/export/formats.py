@@ -1,0 +1,106 @@
+"""Poses in the file formats of COCO and of OpenPose."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bottomup.poses import Poses
+from bottomup.skeletons import BODY25, COCO17, MPI15, OPENPOSE18
+
+_DECIMALS = 3  # a thousandth of a pixel, or of a score
+_EMPTY_LISTS = (
+    "face_keypoints_2d",
+    "hand_left_keypoints_2d",
+    "hand_right_keypoints_2d",
+    "pose_keypoints_3d",
+    "face_keypoints_3d",
+    "hand_left_keypoints_3d",
+    "hand_right_keypoints_3d",
+)
+
+
+def coco_results(poses: Poses, image_id: int, *, category_id: int = 1) -> list[dict[str, Any]]:
+    """Return one COCO keypoint result a pose, as pycocotools and faster-coco-eval load them.
+
+    Collect those of many images in one list and `json.dump` it. A part that
+    was not found is 0, 0, 0. Ids become "track_id", as in PoseTrack's files.
+
+    Parameters
+    ----------
+    poses : Poses
+        Of any skeleton with COCO's 17 parts, in pixels of the image.
+    image_id : int
+        The image's id in the annotation file.
+    category_id : int
+        Of people: COCO's, by default.
+
+    Raises
+    ------
+    InputError
+        If one of COCO's parts is missing.
+
+    Examples
+    --------
+    >>> (result,) = coco_results(Poses(np.ones((1, 17, 3)), [0.5], COCO17), image_id=7)
+    >>> result["image_id"], result["category_id"], result["score"], len(result["keypoints"])
+    (7, 1, 0.5, 51)
+    """
+    poses = poses.to_coco17()
+    results = [
+        {"image_id": _plain(image_id), "category_id": _plain(category_id), "keypoints": keypoints, "score": score}
+        for keypoints, score in zip(_flat(poses.keypoints), np.nan_to_num(poses.scores).tolist(), strict=True)
+    ]
+    if poses.ids is None:
+        return results
+    return [{**result, "track_id": number} for result, number in zip(results, poses.ids.tolist(), strict=True)]
+
+
+def openpose_json(poses: Poses) -> dict[str, Any]:
+    """Return what OpenPose 1.3 writes of one image or frame; `json.dump` it into a file of its own.
+
+    Whoever reads such files tells OpenPose's models apart by the number of
+    parts, so poses of its own 25, 18 or 15 parts stay as they are, and poses
+    that have COCO's 17 become its 18, in its order: where the network gives
+    no neck it is the middle of the shoulders, and as sure as the less sure of
+    them. Parts of other skeletons keep their order. A part that was not found
+    is 0, 0, 0; `person_id` is the pose's id, or -1.
+
+    Examples
+    --------
+    >>> told = openpose_json(Poses(np.ones((1, 17, 3)), [0.5], COCO17))
+    >>> told["version"], told["people"][0]["person_id"], len(told["people"][0]["pose_keypoints_2d"])
+    (1.3, [-1], 54)
+    """
+    numbers = [-1] * len(poses) if poses.ids is None else poses.ids.tolist()
+    people = [
+        {"person_id": [number], "pose_keypoints_2d": keypoints, **{name: [] for name in _EMPTY_LISTS}}
+        for number, keypoints in zip(numbers, _flat(_as_openpose(poses)), strict=True)
+    ]
+    return {"version": 1.3, "people": people}
+
+
+def _as_openpose(poses: Poses) -> NDArray[np.float32]:
+    """Return (M, N, 3) keypoints in OpenPose's order of 18, if they have those parts and are not its own already."""
+    parts = poses.skeleton.parts
+    if parts in (BODY25.parts, MPI15.parts) or not set(COCO17.parts) <= set(parts):
+        return poses.keypoints
+    if "neck" in parts:
+        return poses.keypoints[:, [parts.index(part) for part in OPENPOSE18.parts]]
+    shoulders = poses.keypoints[:, [parts.index("left_shoulder"), parts.index("right_shoulder")]]
+    neck = np.concatenate([shoulders[..., :2].mean(axis=1), shoulders[..., 2:].min(axis=1)], axis=1)
+    keypoints = np.concatenate([poses.keypoints, neck[:, None]], axis=1)
+    with_neck = (*parts, "neck")
+    return keypoints[:, [with_neck.index(part) for part in OPENPOSE18.parts]]
+
+
+def _flat(keypoints: NDArray[np.float32]) -> list[list[float]]:
+    """Return the 3N numbers of each pose, zeros where a part is nowhere."""
+    is_somewhere = np.isfinite(keypoints).all(axis=2, keepdims=True)
+    numbers = np.where(is_somewhere, keypoints, 0).reshape(len(keypoints), 3 * keypoints.shape[1])
+    return [[round(number, _DECIMALS) for number in row] for row in numbers.tolist()]
+
+
+def _plain(number: Any) -> Any:
+    """Return a NumPy number as Python's, which JSON takes."""
+    return number.item() if isinstance(number, np.generic) else number
