@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bottomup import catalogue as catalogue
+    from bottomup import evaluate as evaluate
+    from bottomup import export as export
     from bottomup import paf as paf
     from bottomup import posenet as posenet
     from bottomup import skeletons as skeletons
@@ -66,6 +68,8 @@ _HOME = {
     "TRTPOSE18": "skeletons",
     "catalogue": "catalogue",
     "draw_poses": "draw",
+    "evaluate": "evaluate",
+    "export": "export",
     "load": "loading",
     "PoseEstimator": "estimator",
     "paf": "paf",

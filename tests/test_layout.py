@@ -23,6 +23,7 @@ ROWS = [
     ["estimator"],
     ["loading"],
     ["draw", "export"],
+    ["evaluate"],
     ["cli"],
     ["__main__"],
 ]

@@ -1,4 +1,4 @@
-"""The command line: `bottomup predict`, `decode`, `models`, `warmup`.
+"""The command line: `bottomup predict`, `decode`, `eval`, `models`, `warmup`.
 
 Exit status 0, or 2 with one line on standard error that says what was wrong.
 Heavy imports stand inside the commands, so that help is quick.
@@ -12,6 +12,7 @@ from typing import NoReturn
 import bottomup
 from bottomup.cli.console import complain, forget_output
 from bottomup.cli.decode import decode_tensors
+from bottomup.cli.eval import evaluate_model
 from bottomup.cli.loading import add_model_options
 from bottomup.cli.models import list_models, pull_model, show_model
 from bottomup.cli.options import STRIDES, add_decoder_options
@@ -104,6 +105,26 @@ def _parser() -> argparse.ArgumentParser:
     pull = of_models.add_parser("pull", help="fetch its file, unless it is there already")
     pull.add_argument("model", metavar="MODEL")
     pull.set_defaults(command=pull_model)
+
+    evaluating = commands.add_parser(
+        "eval", help="COCO keypoint accuracy", description="Measure a model on images with labelled people."
+    )
+    evaluating.add_argument("--images", required=True, metavar="DIR", help="folder of the annotations' images")
+    evaluating.add_argument(
+        "--annotations", required=True, metavar="FILE.json", help="COCO keypoints, as person_keypoints_val2017.json"
+    )
+    evaluating.add_argument(
+        "--out", metavar="DIR", default="evaluation", help="folder of results, plot and pictures (default: evaluation)"
+    )
+    add_model_options(evaluating)
+    evaluating.add_argument(
+        "--min-score",
+        type=_score,
+        metavar="S",
+        default=0.2,
+        help="lowest score of poses in the table of errors and in the pictures; AP counts all (default: 0.2)",
+    )
+    evaluating.set_defaults(command=evaluate_model)
 
     warming = commands.add_parser(
         "warmup", help="compile ahead of time", description="Compile the decoders once, so that later runs need not."

@@ -101,7 +101,7 @@ def write(path: str | Path, content: bytes) -> None:
         raise InputError(f"{str(path)!r} cannot be written: {error.strerror or error}") from error
 
 
-def write_json(path: str | Path | None, document: dict[str, Any]) -> None:
+def write_json(path: str | Path | None, document: dict[str, Any] | list[Any]) -> None:
     """Write strict JSON, to standard output where there is no path."""
     text = json.dumps(document, allow_nan=False) + "\n"
     if path is None:

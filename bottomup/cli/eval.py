@@ -1,0 +1,150 @@
+"""`bottomup eval`: COCO keypoint accuracy of a model and its decoder."""
+
+import argparse
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bottomup.cli.console import Progress, make_folder, say, write, write_json
+from bottomup.cli.loading import load_estimator
+from bottomup.errors import BottomupError, InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from bottomup.estimator import PoseEstimator
+    from bottomup.evaluate import ImageMatches, KeypointAP, PartErrors
+
+_FAILED = 2
+_HEADINGS = ("AP", "AP50", "AP75", "APm", "APl", "AR", "AR50", "AR75", "ARm", "ARl")
+
+
+def evaluate_model(asked: argparse.Namespace) -> int:
+    """Run a model on labelled images and measure its poses: tables to the terminal, pictures and JSON into a folder."""
+    from bottomup import evaluate
+    from bottomup.evaluate.documents import read_truth
+    from bottomup.evaluate.precision import import_faster_coco_eval
+    from bottomup.evaluate.report import import_matplotlib
+
+    import_faster_coco_eval(), import_matplotlib()  # what is missing is said before the network runs
+    truth, out = read_truth(asked.annotations), Path(asked.out)
+    paths = _find_images(truth.images, Path(asked.images))
+    present = {number: path for number, path in paths.items() if path.is_file()}
+    if not present:
+        raise InputError(
+            f"none of the {len(paths)} images of {asked.annotations} is in {asked.images}, "
+            f"as {next(iter(paths.values()))}: name their folder with --images"
+        )
+    estimator = load_estimator(asked)
+    make_folder(out)
+    with Progress(len(present)) as progress:
+        if len(present) < len(paths):
+            first = next(path for path in paths.values() if not path.is_file())
+            progress.complain(
+                f"{len(paths) - len(present)} of {len(paths)} images are not in {asked.images}, as {first.name}: "
+                "measured on the others"
+            )
+        results, measured = _estimate(estimator, present, truth.category, progress)
+    if not measured:
+        raise InputError(f"none of the {len(present)} images in {asked.images} can be read")
+    figures = evaluate.keypoint_ap(results, truth, image_ids=measured)
+    matches = evaluate.match_people(results, truth, min_score=asked.min_score, image_ids=measured)
+    errors = evaluate.part_errors(matches)
+    _print_figures(figures)
+    _print_errors(errors, matches, asked.min_score)
+    _write(out, results, figures, errors, matches, asked.images)
+    return _FAILED if progress.complaints else 0
+
+
+def _find_images(images: Any, folder: Path) -> dict[int, Path]:
+    """Return where each image of the annotations should be."""
+    if not folder.is_dir():
+        raise InputError(f"--images {folder} is no folder: name the one that holds the annotations' images")
+    names = {number: image.get("file_name") for number, image in images.items()}
+    nameless = [number for number, name in names.items() if not isinstance(name, str)]
+    if nameless:
+        raise InputError(f"image {nameless[0]} of the annotations has no 'file_name': it cannot be found")
+    return {number: folder / str(name) for number, name in names.items()}
+
+
+def _estimate(
+    estimator: "PoseEstimator", paths: dict[int, Path], category: int, progress: Progress
+) -> tuple[list[dict[str, Any]], list[int]]:
+    """Return COCO's results of the images, and the ids of those that could be read."""
+    from bottomup.export import coco_results
+
+    measured: list[int] = []
+    results: list[dict[str, Any]] = []
+    for rank, poses in enumerate(estimator.batch(_read_images(paths, measured, progress))):
+        results += coco_results(poses, image_id=measured[rank], category_id=category)
+        progress.advance()
+    return results, measured
+
+
+def _read_images(paths: dict[int, Path], measured: list[int], progress: Progress) -> Iterator["NDArray[np.uint8]"]:
+    """Yield the images that can be read and note their ids; complain about the others."""
+    from bottomup.opencv import read_image
+
+    for number, path in paths.items():
+        try:
+            pixels = read_image(path)
+        except BottomupError as error:
+            progress.complain(error)
+            progress.advance()
+        else:
+            measured.append(number)
+            yield pixels
+
+
+def _print_figures(figures: "KeypointAP") -> None:
+    """Print COCO's ten figures."""
+    say(f"{figures.num_people} people in {figures.num_images} images")
+    say("".join(f"{heading:>7}" for heading in _HEADINGS))
+    say("".join(f"{_figure(value):>7}" for value in figures.figures().values()))
+
+
+def _print_errors(errors: "list[PartErrors]", matches: "list[ImageMatches]", min_score: float) -> None:
+    """Print what is wrong with each part."""
+    found, false = sum(len(match.pairs) for match in matches), sum(len(match.false) for match in matches)
+    people = sum(not person.ignored for match in matches for person in match.people)
+    say(f"\nposes of score {min_score:g} and above: {found} of {people} people found, {false} poses of nobody")
+    say(f"{'part':<16}{'labelled':>9}{'error':>7}" + "".join(f"{name:>11}" for name in errors[0]._fields[3:]))
+    for part in errors:
+        shares = "".join(f"{_figure(share):>11}" for share in part[3:])
+        say(f"{part.part:<16}{part.labelled:>9}{_figure(part.median_error):>7}{shares}")
+
+
+def _figure(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
+
+
+def _write(
+    out: Path,
+    results: list[dict[str, Any]],
+    figures: "KeypointAP",
+    errors: "list[PartErrors]",
+    matches: "list[ImageMatches]",
+    images: str,
+) -> None:
+    """Write results, figures, the plot and the contact sheet."""
+    from bottomup.evaluate import contact_sheet, plot_precision_recall, worst_images
+    from bottomup.opencv import import_cv2
+
+    written = ["results.json", "figures.json", "precision-recall.png"]
+    write_json(out / "results.json", results)
+    parts = [{name: _or_none(value) for name, value in part._asdict().items()} for part in errors]
+    measured = {name: _or_none(value) for name, value in figures.figures().items()}
+    counts = {"num_images": figures.num_images, "num_people": figures.num_people}
+    write_json(out / "figures.json", {**measured, **counts, "parts": parts})
+    plot_precision_recall(figures, out / "precision-recall.png")
+    worst = worst_images(matches)
+    if worst:
+        written.append("worst.jpg")
+        write(out / "worst.jpg", bytes(import_cv2().imencode(".jpg", contact_sheet(worst, images))[1]))
+    say(f"\n{out}: {', '.join(written)}")
+
+
+def _or_none(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value

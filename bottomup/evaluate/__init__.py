@@ -1,0 +1,20 @@
+"""Measuring poses against people who were labelled by hand, as COCO does, and seeing where they go wrong."""
+
+from bottomup.evaluate.matching import ImageMatches, Person, match_people, similarity
+from bottomup.evaluate.parts import PartErrors, part_errors
+from bottomup.evaluate.precision import KeypointAP, keypoint_ap
+from bottomup.evaluate.report import contact_sheet, plot_precision_recall, worst_images
+
+__all__ = [
+    "ImageMatches",
+    "KeypointAP",
+    "PartErrors",
+    "Person",
+    "contact_sheet",
+    "keypoint_ap",
+    "match_people",
+    "part_errors",
+    "plot_precision_recall",
+    "similarity",
+    "worst_images",
+]

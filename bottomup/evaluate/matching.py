@@ -1,0 +1,134 @@
+"""Which pose is which person."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bottomup.evaluate.documents import Annotations, Results, Truth, read_results, read_truth
+from bottomup.skeletons import COCO17
+
+_MOST_POSES = 20  # an image, as COCO's evaluation
+_SPREADS = 2 * (2 * np.array(COCO17.sigmas)) ** 2  # of OKS, per square pixel of a person
+
+
+class Person(NamedTuple):
+    """A labelled person."""
+
+    keypoints: NDArray[np.float64]  #: (17, 3): x, y, visibility; 0 where it is not labelled
+    area: float  #: square pixels
+    box: tuple[float, float, float, float]  #: x, y, width, height
+    ignored: bool  #: a crowd, or nobody's keypoints labelled: neither finding nor missing it counts
+
+    @property
+    def labelled(self) -> NDArray[np.bool_]:
+        """Which of the 17 parts are labelled."""
+        return self.keypoints[:, 2] > 0
+
+
+class ImageMatches(NamedTuple):
+    """Who was found in an image."""
+
+    image: dict[str, Any]  #: its record in the annotations
+    people: list[Person]
+    poses: NDArray[np.float64]  #: (K, 17, 3): x, y, score; best first
+    scores: NDArray[np.float64]  #: (K,)
+    pairs: list[tuple[int, int, float]]  #: number of a person, of the pose that is theirs, and their OKS
+    false: list[int]  #: numbers of poses that are nobody's, nor a crowd's
+
+
+def match_people(
+    results: Results,
+    annotations: Annotations | Truth,
+    *,
+    min_score: float = 0.0,
+    lowest_similarity: float = 0.1,
+    image_ids: Iterable[int] | None = None,
+) -> list[ImageMatches]:
+    """Say of each image which pose is which labelled person.
+
+    The best pose takes the person it is most similar to, by OKS, then the
+    next one among those left. The lowest similarity is meant for looking at
+    errors: below COCO's .5, so that a pose that is someone's but wrong shows
+    what is wrong with it.
+
+    Parameters
+    ----------
+    results, annotations, image_ids
+        As `keypoint_ap` takes them.
+    min_score : float
+        Poses below this score are left out.
+    lowest_similarity : float
+        OKS from which on a pose is someone's. Default: that of the reference.
+
+    Returns
+    -------
+    list of ImageMatches
+        One an image, in the annotations' order.
+
+    References
+    ----------
+    Ronchi and Perona, "Benchmarking and Error Diagnosis in Multi-Instance Pose Estimation", ICCV 2017. arXiv:1707.05388
+    """
+    truth = read_truth(annotations)
+    checked = read_results(results, truth)
+    truth = truth.of_images(image_ids)
+    people: dict[int, list[Person]] = {number: [] for number in truth.images}
+    poses: dict[int, list[dict[str, Any]]] = {number: [] for number in truth.images}
+    for person in truth.people:
+        keypoints = np.array(person["keypoints"], np.float64).reshape(-1, 3)
+        people[person["image_id"]].append(
+            Person(keypoints, float(person["area"]), tuple(person["bbox"]), bool(person["ignore"]))
+        )
+    for result in checked:
+        if result["image_id"] in poses and result["score"] >= min_score:
+            poses[result["image_id"]].append(result)
+    return [
+        _match(dict(image), people[number], poses[number], lowest_similarity) for number, image in truth.images.items()
+    ]
+
+
+def similarity(poses: NDArray[np.float64], person: Person) -> NDArray[np.float64]:
+    """Return the (K,) object keypoint similarities (OKS) of (K, 17, 3) poses to a person, in [0, 1].
+
+    Of a person without labelled keypoints: how near the keypoints are to a
+    box twice as large as theirs, as COCO's evaluation has it.
+    """
+    if person.labelled.any():
+        labelled = np.flatnonzero(person.labelled)
+        return np.asarray(keypoint_similarity(poses[:, labelled, :2], person, labelled).mean(axis=1))
+    x, y, width, height = person.box
+    low, high = np.array([x - width, y - height]), np.array([x + 2 * width, y + 2 * height])
+    outside = np.maximum(low - poses[..., :2], 0) + np.maximum(poses[..., :2] - high, 0)
+    every = np.exp(-np.square(outside).sum(axis=-1) / (_SPREADS * (person.area + np.spacing(1))))
+    return np.asarray(every.mean(axis=1))
+
+
+def keypoint_similarity(
+    positions: NDArray[np.float64], person: Person, parts: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the (..., P) similarities of (..., P, 2) positions to P parts of a person."""
+    squared = np.square(positions - person.keypoints[parts, :2]).sum(axis=-1)
+    return np.asarray(np.exp(-squared / (_SPREADS[parts] * (person.area + np.spacing(1)))))
+
+
+def _match(
+    image: dict[str, Any], people: list[Person], results: Sequence[dict[str, Any]], lowest: float
+) -> ImageMatches:
+    """Match one image's poses with its people."""
+    results = sorted(results, key=lambda result: -result["score"])[:_MOST_POSES]
+    poses = np.array([result["keypoints"] for result in results], np.float64).reshape(-1, len(COCO17.parts), 3)
+    scores = np.array([result["score"] for result in results], np.float64)
+    table = np.array([similarity(poses, person) for person in people]).reshape(len(people), len(results))
+    pairs, false = [], []
+    free = [number for number, person in enumerate(people) if not person.ignored]
+    ignored = [number for number, person in enumerate(people) if person.ignored]
+    for pose in range(len(results)):
+        best = max(free, key=lambda person: table[person, pose], default=None)
+        if best is not None and table[best, pose] >= lowest:
+            free.remove(best)
+            pairs.append((best, pose, float(table[best, pose])))
+        elif not any(table[person, pose] >= lowest for person in ignored):
+            false.append(pose)
+    return ImageMatches(image, people, poses, scores, pairs, false)
