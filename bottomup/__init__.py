@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from bottomup import posenet as posenet
     from bottomup import skeletons as skeletons
     from bottomup import synthetic as synthetic
+    from bottomup import tracking as tracking
+    from bottomup import video as video
     from bottomup.augmentation import Augmentation as Augmentation
     from bottomup.checks import Quantized as Quantized
     from bottomup.draw import draw_poses as draw_poses
@@ -77,6 +79,8 @@ _HOME = {
     "read_outputs": "tflite.outputs",
     "skeletons": "skeletons",
     "synthetic": "synthetic",
+    "tracking": "tracking",
+    "video": "video",
 }
 __all__ = sorted(_HOME)
 

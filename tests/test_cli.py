@@ -361,7 +361,7 @@ def test_a_source_that_is_not_there_is_one_complaint_and_the_others_are_done(run
     save_image("in/a.jpg")
     status, _, complaints = run("predict", "nowhere.jpg", "in", "--model", "m")
     assert status == 2
-    assert "no image matches 'nowhere.jpg'" in one_line(complaints)
+    assert "no image or video matches 'nowhere.jpg'" in one_line(complaints)
     assert len(predicted()["images"]) == 1
 
 

@@ -16,7 +16,7 @@ from bottomup.cli.eval import evaluate_model
 from bottomup.cli.loading import add_model_options
 from bottomup.cli.models import list_models, pull_model, show_model
 from bottomup.cli.options import STRIDES, add_decoder_options
-from bottomup.cli.predict import predict_images
+from bottomup.cli.predict import predict_sources
 from bottomup.cli.warmup import warm_up
 from bottomup.errors import BottomupError
 
@@ -62,22 +62,50 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    predicting = commands.add_parser("predict", help="images to poses", description="Find the people in images.")
+    predicting = commands.add_parser(
+        "predict",
+        help="images and videos to poses",
+        description="Find the people in images, videos and what cameras see. "
+        "Ctrl-C ends a video after the frame at hand; what was written plays.",
+    )
     predicting.add_argument(
         "sources",
         nargs="*",
         metavar="SOURCE",
-        help="image, folder of images, or quoted glob pattern (default: the demo scene that ships with bottomup)",
+        help="image, video, folder of them, quoted glob pattern, number of a camera, or URL of a stream "
+        "(default: the demo scene that ships with bottomup)",
     )
     predicting.add_argument(
-        "--out", metavar="DIR", default="poses", help="folder of the drawn pictures (default: poses)"
+        "--out", metavar="DIR", default="poses", help="folder of the drawn pictures and videos (default: poses)"
     )
-    predicting.add_argument("--json", metavar="FILE", help="where the poses go (default: DIR/poses.json)")
+    predicting.add_argument(
+        "--json",
+        metavar="FILE",
+        help="where the poses go: one JSON object, or a line an image or frame if there are videos or FILE ends with "
+        ".jsonl (default: DIR/poses.json for images, DIR/NAME.jsonl for each video)",
+    )
+    predicting.add_argument(
+        "--openpose", metavar="DIR", help="also write OpenPose's JSON, one file an image or frame, into this folder"
+    )
+    predicting.add_argument(
+        "--codec",
+        choices=["mp4v", "h264"],
+        default="mp4v",
+        help="of the drawn videos: h264 also plays in browsers, and needs pip install 'bottomup[video]' "
+        "(default: mp4v)",
+    )
+    predicting.add_argument("--track", action="store_true", help="give people in videos ids that they keep")
+    predicting.add_argument("--smooth", action="store_true", help="calm their movements as well; implies --track")
     add_model_options(predicting)
     predicting.add_argument(
-        "--min-score", type=_score, metavar="S", default=0.2, help="leave poses below this score out (default: 0.2)"
+        "--min-score",
+        type=_score,
+        metavar="S",
+        default=0.2,
+        help="leave poses below this score out; with --track, half of it will do "
+        "for people already known (default: 0.2)",
     )
-    predicting.set_defaults(command=predict_images)
+    predicting.set_defaults(command=predict_sources)
 
     decoding = commands.add_parser("decode", help="raw tensors to poses", description="Decode a network's raw outputs.")
     decoding.add_argument(

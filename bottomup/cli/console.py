@@ -54,13 +54,20 @@ def without_chatter() -> Iterator[None]:
                     os.write(2, line)
 
 
-class Progress:
-    """A bar on a terminal if there are many images, and complaints that leave it whole."""
+def quiet_opencv() -> None:
+    """Keep OpenCV and its FFmpeg from telling on standard error what our own errors say; before they are loaded."""
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
-    def __init__(self, total: int) -> None:
+
+class Progress:
+    """A bar on a terminal if there are many images or frames, and complaints that leave it whole."""
+
+    def __init__(self, total: int | None, unit: str = "image") -> None:
         from tqdm import tqdm
 
-        self._bar: Any = tqdm(total=total, unit="image", disable=total <= _HANDFUL or not sys.stderr.isatty())
+        is_short = total is not None and total <= _HANDFUL
+        self._bar: Any = tqdm(total=total, unit=unit, disable=is_short or not sys.stderr.isatty())
         self.complaints = 0
 
     def __enter__(self) -> "Progress":
@@ -70,7 +77,7 @@ class Progress:
         self._bar.close()
 
     def advance(self) -> None:
-        """Count one more image."""
+        """Count one more."""
         self._bar.update()
 
     def complain(self, complaint: object) -> None:

@@ -1,0 +1,110 @@
+"""`bottomup predict` on a video or a camera."""
+
+import argparse
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TextIO
+
+from bottomup.cli.console import Progress, complain, say
+from bottomup.cli.outputs import Outputs, draw, open_lines
+from bottomup.errors import InputError
+
+if TYPE_CHECKING:
+    from bottomup.estimator import PoseEstimator
+    from bottomup.tracking import Tracker
+
+_FINISHED, _INTERRUPTED = 0, 130
+
+
+class Interrupted(Exception):
+    """Somebody pressed Ctrl-C, and the files are closed."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+
+def predict_video(
+    estimator: "PoseEstimator", source: str | int, outputs: Outputs, lines: TextIO | None, asked: argparse.Namespace
+) -> bool:
+    """Find the people in a video: a drawn video, and one JSON line a frame; return whether it could be read.
+
+    Ctrl-C, or SIGTERM, ends it after the frame at hand, and everything after
+    it. For a camera that is the usual end, and a success; a second one ends
+    it at once. In either case the video that was written plays.
+
+    Raises
+    ------
+    Interrupted
+        If it was ended so.
+    """
+    from bottomup.export import json_line
+    from bottomup.video import Reader, Writer, estimate
+
+    started, num_frames, num_people = time.monotonic(), 0, 0
+    tracker = _tracker(asked)
+    with contextlib.ExitStack() as stack:
+        is_over = stack.enter_context(_ended_by_signal())
+        try:
+            reader = stack.enter_context(Reader(source))
+        except InputError as error:
+            complain(error)
+            return False
+        drawn, json_path = outputs.video(source)
+        writer = stack.enter_context(Writer(drawn, fps=reader.fps, codec=asked.codec))
+        if lines is None:
+            lines = stack.enter_context(open_lines(json_path))
+        progress = stack.enter_context(Progress(reader.num_frames, unit="frame"))
+        frames = estimate(estimator, reader, tracker=tracker)
+        stack.callback(frames.close)  # type: ignore[attr-defined]
+        for frame in frames:
+            poses = frame.poses if tracker else frame.poses[frame.poses.scores >= asked.min_score]
+            writer.write(draw(frame.image, poses), frame.time)
+            outputs.write_openpose(poses, drawn, frame.number)
+            about: dict[str, Any] = {"video": reader.source, "frame": frame.number, "time": round(frame.time, 6)}
+            lines.write(json_line(poses, **about))
+            num_frames += 1
+            num_people += len(poses)
+            progress.advance()
+            if is_over.is_set():
+                break
+    people = f"{tracker.num_people} people" if tracker else f"{num_people / num_frames:.1f} people a frame"
+    speed = num_frames / (time.monotonic() - started)
+    say(f"{reader.name}: {num_frames} frames, {speed:.1f} a second, {people}: {drawn}, {json_path}")
+    if is_over.is_set():
+        raise Interrupted(_FINISHED if reader.is_live else _INTERRUPTED)
+    if reader.ended_early:
+        complain(f"{reader.name} may be damaged: {num_frames} of {reader.num_frames} frames could be read")
+    return not reader.ended_early
+
+
+def _tracker(asked: argparse.Namespace) -> "Tracker | None":
+    """Return the tracker that was asked for."""
+    from bottomup.tracking import OneEuro, Tracker
+
+    if not (asked.track or asked.smooth):
+        return None
+    return Tracker(start_score=asked.min_score, smoothing=OneEuro() if asked.smooth else None)
+
+
+@contextlib.contextmanager
+def _ended_by_signal() -> Iterator[threading.Event]:
+    """Make the first Ctrl-C or SIGTERM an event, so that no frame is left half written."""
+    is_over = threading.Event()
+
+    def end(*_: object) -> None:
+        if is_over.is_set():
+            raise KeyboardInterrupt
+        is_over.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield is_over
+        return
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield is_over
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,270 @@
+"""Who is who from frame to frame, and movements without jitter."""
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from bottomup.errors import InputError
+from bottomup.poses import Poses
+from bottomup.skeletons import Skeleton
+
+_UNKNOWN_SIGMA = 0.08  # of a part that nobody measured; COCO's own lie between 0.025 and 0.107
+_WIDENED = 2.0  # times COCO's spread of annotations: people move between frames
+_AREA_OF_BOX = 0.64  # COCO's segment area over the area of the box around all keypoints, measured
+_NARROWEST = 0.25  # of the longer side of a box, for people seen from the side
+_INERTIA = 0.5  # seconds for which somebody who is out of sight is taken to walk on
+_MEMORY = 0.5  # of the velocity so far, in each frame's
+
+
+class Tracker:
+    """Gives people the ids that they keep from frame to frame.
+
+    Each frame's poses are matched with the people known so far, so that the
+    sum of their object keypoint similarities is highest (the Hungarian
+    method), each person being expected where their velocity takes them. One
+    tracker serves one video: its ids count from 1, and none is given twice.
+    It knows people by where they are, not by their looks: who comes back
+    after `max_gap` is new.
+
+    Parameters
+    ----------
+    start_score : float
+        Lowest score of a pose that makes a new person.
+    keep_score : float, optional
+        Lowest score of a pose that continues a person. Default: half of
+        `start_score`, so that people do not come and go with their score.
+    min_similarity : float
+        Lowest similarity, in [0, 1], of a pose and the person that it continues.
+    max_gap : float
+        Seconds that a person may be out of sight and still keep the id.
+    smoothing : OneEuro, optional
+        Smooths the keypoints that are returned. Default: none.
+
+    Raises
+    ------
+    InputError
+        If a parameter is out of range.
+
+    References
+    ----------
+    Object keypoint similarity: https://cocodataset.org/#keypoints-eval. New people from sure poses alone,
+    known ones also from unsure poses: Zhang et al., "ByteTrack", ECCV 2022, arXiv:2110.06864.
+
+    Examples
+    --------
+    >>> from bottomup.synthetic import random_poses
+    >>> tracker, people = Tracker(), random_poses(3, seed=1)
+    >>> tracker.update(people, time=0.0).ids
+    array([1, 2, 3], dtype=int32)
+    >>> tracker.update(people[[2, 0]], time=0.1).ids
+    array([3, 1], dtype=int32)
+    """
+
+    def __init__(
+        self,
+        *,
+        start_score: float = 0.2,
+        keep_score: float | None = None,
+        min_similarity: float = 0.2,
+        max_gap: float = 1.0,
+        smoothing: "OneEuro | None" = None,
+    ) -> None:
+        keep_score = start_score / 2 if keep_score is None else keep_score
+        if not keep_score <= start_score:
+            raise InputError(f"keep_score must not exceed start_score, {start_score}, got {keep_score}")
+        if not 0 < min_similarity <= 1:
+            raise InputError(f"min_similarity must be above 0 and at most 1, got {min_similarity}")
+        if not max_gap >= 0:
+            raise InputError(f"max_gap must be 0 seconds or more, got {max_gap}")
+        self.start_score, self.keep_score = start_score, keep_score
+        self.min_similarity, self.max_gap = min_similarity, max_gap
+        self.smoothing = smoothing
+        self.num_people = 0
+        self._time = -math.inf
+        self._people: list[_Person] = []
+
+    def update(self, poses: Poses, time: float) -> Poses:
+        """Return the poses of the people in the next frame, with ids, in the order given.
+
+        Poses that neither continue a person nor make a new one, for their
+        score, are left out.
+
+        Parameters
+        ----------
+        poses : Poses
+            All that was found in the frame.
+        time : float
+            Seconds from any start; more than at the frame before.
+
+        Raises
+        ------
+        InputError
+            If time does not move on.
+        """
+        if not (math.isfinite(time) and time > self._time):
+            raise InputError(f"time must move on from frame to frame, got {time} s after {self._time} s")
+        self._time = time
+        self._people = [person for person in self._people if time - person.seen <= self.max_gap]
+        poses = poses[poses.scores >= self.keep_score]
+        owners = self._match(poses, time)
+        chosen = [index for index, owner in enumerate(owners) if owner is not None]
+        keypoints = poses.keypoints[chosen]  # a copy
+        for row, index in enumerate(chosen):
+            person = owners[index]
+            assert person is not None
+            person.move(poses.keypoints[index], time)
+            if self.smoothing is not None:
+                keypoints[row, :, :2] = person.smooth(poses.keypoints[index], time, self.smoothing)
+        numbers = np.array([owners[index].number for index in chosen], np.int32)  # type: ignore[union-attr]
+        return replace(poses[chosen], keypoints=keypoints, ids=numbers)
+
+    def _match(self, poses: Poses, time: float) -> "list[_Person | None]":
+        """Return the person of each pose, known or new; None of those that are not sure enough to be new."""
+        owners: list[_Person | None] = [None] * len(poses)
+        if len(poses) and self._people:
+            expected = np.stack([person.expected(time) for person in self._people])
+            alike = similarities(expected, poses.xy, poses.skeleton)
+            alike[alike < self.min_similarity] = 0
+            for known, index in zip(*linear_sum_assignment(alike, maximize=True), strict=True):
+                if alike[known, index] > 0:
+                    owners[index] = self._people[known]
+        for index, score in enumerate(poses.scores):
+            if owners[index] is None and score >= self.start_score:
+                self.num_people += 1
+                owners[index] = _Person(self.num_people, poses.keypoints[index], time)
+                self._people.append(owners[index])  # type: ignore[arg-type]
+        return owners
+
+
+@dataclass(frozen=True)
+class OneEuro:
+    """The one-euro filter: calm where somebody stands, quick where they move.
+
+    A low-pass filter whose cut-off rises with the speed. Speed is measured in
+    sizes of the person a second, so that the near and the far, and videos of
+    any resolution, are smoothed alike.
+
+    Attributes
+    ----------
+    min_cutoff : float
+        Cut-off in Hz of who stands still; lower is calmer.
+    beta : float
+        What a person's size a second adds to the cut-off, in Hz; higher lags less.
+    speed_cutoff : float
+        Cut-off in Hz of the speed itself.
+
+    Raises
+    ------
+    InputError
+        If one of them is out of range.
+
+    References
+    ----------
+    Casiez, Roussel, Vogel, "1 € Filter", CHI 2012.
+    """
+
+    min_cutoff: float = 1.0
+    beta: float = 5.0
+    speed_cutoff: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (self.min_cutoff > 0 and self.speed_cutoff > 0 and self.beta >= 0):
+            raise InputError(
+                "min_cutoff and speed_cutoff must be above 0 Hz, and beta 0 or more, "
+                f"got {self.min_cutoff}, {self.speed_cutoff} and {self.beta}"
+            )
+
+
+def similarities(one: NDArray[Any], other: NDArray[Any], skeleton: Skeleton) -> NDArray[np.float64]:
+    """Return the (L, M) object keypoint similarities of L and M poses, over the parts that both of a pair have.
+
+    The spread of each part is twice that of COCO's annotators, and a person is
+    as large as the larger box of the two. A pair without a common part has 0.
+
+    Parameters
+    ----------
+    one, other : (L, N, 2), (M, N, 2) arrays
+        Positions in pixels, nan where a part was not found.
+    skeleton : Skeleton
+        Names the N parts.
+    """
+    sigmas = np.array(skeleton.sigmas or [_UNKNOWN_SIGMA] * len(skeleton.parts))
+    areas = np.maximum(_areas(one)[:, None], _areas(other)[None])
+    squared = np.square(one[:, None].astype(np.float64) - other[None]).sum(axis=3)
+    are_common = np.isfinite(squared)
+    spread = 2 * areas[..., None] * np.square(2 * _WIDENED * sigmas)
+    alike = np.where(are_common, np.exp(-np.where(are_common, squared, 0) / spread), 0)
+    found: NDArray[np.float64] = alike.sum(axis=2) / np.maximum(are_common.sum(axis=2), 1)
+    return found
+
+
+def _areas(xy: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the area of each of M poses, in square pixels, 1 at least."""
+    is_somewhere = np.isfinite(xy).all(axis=2, keepdims=True)
+    lowest = np.where(is_somewhere, xy, np.inf).min(axis=1, initial=np.inf)
+    highest = np.where(is_somewhere, xy, -np.inf).max(axis=1, initial=-np.inf)
+    sides = np.maximum(highest - lowest, 0).astype(np.float64)
+    sides = np.maximum(sides, _NARROWEST * sides.max(axis=1, keepdims=True))
+    areas: NDArray[np.float64] = np.maximum(_AREA_OF_BOX * sides.prod(axis=1), 1)
+    return areas
+
+
+@dataclass(eq=False)
+class _Person:
+    """Somebody who was seen: where each part was last, and where they are going."""
+
+    number: int
+    keypoints: NDArray[np.float32]
+    seen: float
+    velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
+
+    def __post_init__(self) -> None:
+        self.xy = self.keypoints[:, :2].astype(np.float64)
+        self._calm = self.xy.copy()
+        self._calm_speed = np.zeros_like(self.xy)
+        self._calm_since = np.full(len(self.xy), self.seen)
+
+    def expected(self, time: float) -> NDArray[np.float64]:
+        """Return the (N, 2) positions that are expected at that time."""
+        return self.xy + self.velocity * min(time - self.seen, _INERTIA)
+
+    def move(self, keypoints: NDArray[np.float32], time: float) -> None:
+        """Take in where the person is now; parts that are not seen move along."""
+        xy = keypoints[:, :2].astype(np.float64)
+        if time > self.seen:
+            steps = xy - self.xy
+            are_common = np.isfinite(steps).all(axis=1)
+            if are_common.any():
+                velocity = np.median(steps[are_common], axis=0) / (time - self.seen)
+                self.velocity = _MEMORY * self.velocity + (1 - _MEMORY) * velocity
+        self.xy = np.where(np.isfinite(xy), xy, self.expected(time))
+        self.seen = time
+
+    def smooth(self, keypoints: NDArray[np.float32], time: float, settings: OneEuro) -> NDArray[np.float64]:
+        """Return the (N, 2) positions without jitter, nan where a part was not found."""
+        xy = keypoints[:, :2].astype(np.float64)
+        size = math.sqrt(_areas(xy[None])[0])
+        elapsed = (time - self._calm_since)[:, None]
+        is_new = ~np.isfinite(self._calm)
+        steady = np.where(is_new, xy, self._calm)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            speed = np.where(elapsed > 0, (xy - steady) / elapsed, 0)
+        calm_speed = self._calm_speed + _share(settings.speed_cutoff, elapsed) * (speed - self._calm_speed)
+        cutoff = settings.min_cutoff + settings.beta * np.linalg.norm(calm_speed, axis=1, keepdims=True) / size
+        calm = steady + _share(cutoff, elapsed) * (xy - steady)
+        is_seen = np.isfinite(xy)
+        self._calm = np.where(is_seen, calm, self._calm)
+        self._calm_speed = np.where(is_seen, calm_speed, self._calm_speed)
+        self._calm_since = np.where(is_seen[:, 0], time, self._calm_since)
+        return np.where(is_seen, calm, np.nan)
+
+
+def _share(cutoff: NDArray[np.float64] | float, elapsed: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the share that a low-pass filter takes of the new value."""
+    angle = 2 * np.pi * cutoff * elapsed
+    share: NDArray[np.float64] = angle / (1 + angle)
+    return share

@@ -1,0 +1,218 @@
+"""Frames of a video file, a camera or a stream, by OpenCV."""
+
+import math
+import os
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bottomup.errors import InputError
+from bottomup.geometry import ImageSize
+from bottomup.opencv import import_cv2
+
+_LIVE = ("rtsp", "rtsps", "rtmp", "rtp", "srt", "udp")
+_FASTEST = 240  # frames per second; what claims more is a file that does not know
+_USUAL = 30.0
+_MOST_FRAMES = 10**9  # what claims more does not know
+
+
+class Picture(NamedTuple):
+    """One frame of a video."""
+
+    number: int  #: from 0
+    time: float  #: seconds from the start
+    image: NDArray[np.uint8]  #: (height, width, 3), BGR, upright
+
+
+class Reader:
+    """The frames of a video file, a camera or a stream, in order and once.
+
+    The first frame is read at once, so that what gives none is refused here.
+    Frames are turned upright as the file says. A camera or a live stream
+    gives its newest frame whenever one is asked for and leaves out those that
+    came meanwhile, so that poses never lag behind; a file leaves out none.
+    Close it, or use it in a `with` statement.
+
+    Parameters
+    ----------
+    source : str, Path or int
+        A file, the number of a camera, from 0, or a URL that FFmpeg takes:
+        rtsp://..., http://...
+
+    Attributes
+    ----------
+    source : str or int
+        The path, number or URL, the latter without user and password.
+    name : str
+        The same, as messages name it.
+    size : ImageSize
+        Of the first frame.
+    fps : float
+        Frames per second, as the file or camera says; 30 where it does not know.
+    num_frames : int or None
+        How many there are, as the file says, which may be an estimate; None
+        where it does not know.
+    num_read : int
+        Frames read so far.
+    is_live : bool
+        Whether it is a camera or a live stream.
+
+    Raises
+    ------
+    InputError
+        If there is no such file or camera, or it gives no frame.
+
+    Examples
+    --------
+    >>> with Reader("street.mp4") as reader:  # doctest: +SKIP
+    ...     pictures = list(reader)
+    """
+
+    def __init__(self, source: str | Path | int) -> None:
+        self.source = source if isinstance(source, int) else re.sub(r"//[^/@]*@", "//", str(source))
+        self.name = f"camera {source}" if isinstance(source, int) else f"video {self.source!r}"
+        self.is_live = isinstance(source, int) or str(source).lower().startswith(tuple(f"{it}://" for it in _LIVE))
+        self._lock = threading.Lock()  # OpenCV must not close a file that another thread reads
+        self._capture: Any = _opened(source, self.name)
+        self._started = time.monotonic()
+        self.num_read = 0
+        cv2 = import_cv2()
+        fps = float(self._capture.get(cv2.CAP_PROP_FPS))
+        self.fps = fps if 0 < fps <= _FASTEST else _USUAL
+        claimed = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self.num_frames = int(claimed) if 0 < claimed < _MOST_FRAMES and not self.is_live else None
+        self._time = -1 / self.fps
+        first = self._read()
+        if first is None:
+            self.close()
+            raise InputError(f"{self.name} gives no frame: {_way_out(source)}")
+        self._first: Picture | None = first
+        self.size = ImageSize(first.image.shape[1], first.image.shape[0])
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether far less was read than the file announced: it is damaged, or was stopped reading."""
+        return self.num_frames is not None and self._time + 1 / self.fps < 0.9 * self.num_frames / self.fps
+
+    def __iter__(self) -> Generator[Picture, None, None]:
+        return _newest(self._pictures()) if self.is_live else self._pictures()
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file or camera."""
+        with self._lock:
+            self._capture.release()
+
+    def _pictures(self) -> Generator[Picture, None, None]:
+        """Yield every frame."""
+        picture, self._first = self._first, None
+        while picture is not None:
+            yield picture
+            picture = self._read()
+
+    def _read(self) -> Picture | None:
+        """Return the next frame; None after the last."""
+        cv2 = import_cv2()
+        with self._lock:
+            try:
+                is_there, image = self._capture.read()
+                milliseconds = self._capture.get(cv2.CAP_PROP_POS_MSEC)
+            except cv2.error as error:
+                raise InputError(f"{self.name} cannot be read any further: {error.err}") from error
+        if not is_there or image is None or image.size == 0:
+            return None
+        moment = time.monotonic() - self._started if self.is_live else milliseconds / 1000
+        if self.num_read == 0:
+            self._started, moment = time.monotonic(), 0.0
+        elif not (math.isfinite(moment) and moment > self._time):  # a file that keeps no time, or turns it back
+            moment = self._time + 1 / self.fps
+        self._time = moment
+        self.num_read += 1
+        return Picture(self.num_read - 1, moment, image)
+
+
+def _newest(pictures: Generator[Picture, None, None]) -> Generator[Picture, None, None]:
+    """Yield the newest picture whenever one is asked for, while a thread reads all of them."""
+    waiting: deque[Picture] = deque(maxlen=1)
+    changed = threading.Condition()
+    is_over = threading.Event()
+    failures: list[Exception] = []
+
+    def read() -> None:
+        try:
+            for picture in pictures:
+                with changed:
+                    waiting.append(picture)
+                    changed.notify()
+                if is_over.is_set():
+                    return
+        except Exception as error:
+            failures.append(error)
+        finally:
+            is_over.set()
+            with changed:
+                changed.notify()
+
+    thread = threading.Thread(target=read, name="bottomup-camera", daemon=True)
+    thread.start()
+    try:
+        while True:
+            with changed:
+                changed.wait_for(lambda: waiting or is_over.is_set())
+                if not waiting:
+                    break
+                picture = waiting.pop()
+            yield picture
+        if failures:
+            raise failures[0]
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def _opened(source: str | Path | int, name: str) -> Any:
+    """Return OpenCV's capture of a source, or say why there is none."""
+    cv2 = import_cv2()
+    if isinstance(source, int):
+        if source < 0:
+            raise InputError(f"a camera's number must be 0 or more, got {source}")
+    elif not _is_url(source):
+        if os.path.isdir(source):
+            raise InputError(f"{name} is a folder: name a file in it")
+        try:
+            with open(source, "rb") as file:
+                if not file.read(1):
+                    raise InputError(f"{name} is empty: it has no bytes at all")
+        except OSError as error:
+            raise InputError(f"{name} cannot be opened: {error.strerror or error}") from error
+    try:
+        capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
+    except cv2.error as error:
+        raise InputError(f"{name} cannot be opened: {error.err}") from error
+    if not capture.isOpened():
+        raise InputError(f"{name} cannot be opened: {_way_out(source)}")
+    return capture
+
+
+def _way_out(source: str | Path | int) -> str:
+    if isinstance(source, int):
+        return "is it connected, not in use by another program, and are you allowed to read it?"
+    if _is_url(source):
+        return "is the address right, and reachable from here?"
+    return "it is damaged, cut short, or no video that OpenCV can read"
+
+
+def _is_url(source: str | Path) -> bool:
+    return "://" in str(source)
