@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from bottomup.paf.decoder import PafDecoder as PafDecoder
     from bottomup.paf.fields import PafFields as PafFields
     from bottomup.posenet.decoder import PoseNetDecoder as PoseNetDecoder
+    from bottomup.posenet.fields import BODY_PARTS as BODY_PARTS
     from bottomup.posenet.fields import PoseNetFields as PoseNetFields
+    from bottomup.posenet.masks import PoseNetMasks as PoseNetMasks
     from bottomup.poses import Poses as Poses
     from bottomup.skeletons import BODY25 as BODY25
     from bottomup.skeletons import BODYPOSE18 as BODYPOSE18
@@ -49,6 +51,7 @@ __version__ = "0.1.0"
 _HOME = {
     "BODY25": "skeletons",
     "BODYPOSE18": "skeletons",
+    "BODY_PARTS": "posenet.fields",
     "Augmentation": "augmentation",
     "BottomupError": "errors",
     "COCO17": "skeletons",
@@ -63,6 +66,7 @@ _HOME = {
     "PafFields": "paf.fields",
     "PoseNetDecoder": "posenet.decoder",
     "PoseNetFields": "posenet.fields",
+    "PoseNetMasks": "posenet.masks",
     "Poses": "poses",
     "Quantized": "checks",
     "Skeleton": "skeletons",

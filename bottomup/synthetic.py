@@ -8,12 +8,12 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bottomup.checks import Quantized, as_number
 from bottomup.errors import InputError
 from bottomup.geometry import ImageSize, cell_to_input
-from bottomup.posenet.fields import EDGES, NUM_PARTS, PoseNetFields
+from bottomup.posenet.fields import BODY_PARTS, EDGES, NUM_PARTS, PoseNetFields
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 from bottomup.synthetic_paf import paf_fields
@@ -32,6 +32,8 @@ def posenet_fields(
     *,
     radius: float = 32,
     quantized: bool = False,
+    masks: ArrayLike | None = None,
+    body_parts: ArrayLike | None = None,
 ) -> PoseNetFields:
     """Render the fields that a perfect PoseNet-family network would give for known poses.
 
@@ -61,6 +63,14 @@ def posenet_fields(
         the offsets is then (radius + 1.42 * output_stride) / 127 pixels, 0.43 by
         default, and decoded positions are off by up to half of that;
         displacements have a coarser scale, the longest limb / 127.
+    masks : (M, height, width) bool array, optional
+        Which pixels of the input show each pose, for segments and long
+        offsets too. Person logits grow with the distance from the edge of all
+        masks together, 0 there. Long offsets lead to the parts of the person
+        at the cell, or nearest to it; to an absent part they are 0.
+    body_parts : (height, width) int array, optional
+        The part of the body that each pixel shows, an index into BodyPix's
+        24, or -1, for part heatmaps too.
 
     Returns
     -------
@@ -106,9 +116,22 @@ def posenet_fields(
     backward = _vectors(places, targets, owners[..., children], parents)
     displacements = np.concatenate([forward, backward], axis=2)
     longest = max(float(np.abs(displacements).max()), 1.0)
-    tensors = [(logits, _PEAK_LOGIT), (offsets, reach), (displacements, longest)]
-    heatmaps, short, mid = (_levels(values, limit) if quantized else values for values, limit in tensors)
-    return PoseNetFields.from_mid_offsets(heatmaps, short, mid, output_stride=stride)
+    tensors = {
+        "heatmaps": (logits, _PEAK_LOGIT),
+        "short_offsets": (offsets, reach),
+        "mid_offsets": (displacements, longest),
+    }
+    if masks is not None:
+        whose = _as_masks(masks, (len(poses), height, width))
+        segments, long_offsets = _people(whose, targets, places, stride)
+        tensors["segments"] = segments, _PEAK_LOGIT
+        tensors["long_offsets"] = long_offsets, max(float(np.abs(long_offsets).max()), 1.0)
+    if body_parts is not None:
+        tensors["part_heatmaps"] = _part_logits(body_parts, (height, width), places), _PEAK_LOGIT
+    fields: dict[str, Any] = {
+        name: _levels(values, limit) if quantized else values for name, (values, limit) in tensors.items()
+    }
+    return PoseNetFields.from_mid_offsets(**fields, output_stride=stride)
 
 
 def random_poses(
@@ -208,6 +231,48 @@ def _vectors(
     """Return (H, W, 2C) vectors from each cell to its owner's part, y of every channel, then x; 0 to an absent part."""
     vectors = np.nan_to_num(targets[owners, parts] - places[:, :, None], nan=0.0)
     return np.concatenate([vectors[..., 1], vectors[..., 0]], axis=2)
+
+
+def _as_masks(masks: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return one mask a pose, of the input's size, or say what they must be."""
+    array = np.asarray(masks)
+    if array.shape != shape or array.dtype != np.bool_:
+        raise InputError(
+            f"masks must be bool, one a pose, of the input's size, shape (M, height, width) = {shape}, "
+            f"got {array.dtype} {array.shape}"
+        )
+    return array
+
+
+def _people(
+    masks: NDArray[np.bool_], targets: NDArray[Any], places: NDArray[Any], stride: float
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Return person logits and long offsets at the cells: those of the nearest person, the first of several."""
+    anybody = masks.any(axis=0)
+    if not anybody.any():
+        return np.full((*places.shape[:2], 1), -_PEAK_LOGIT), np.zeros((*places.shape[:2], 2 * NUM_PARTS))
+    from scipy.ndimage import distance_transform_edt
+
+    columns, rows = np.moveaxis(np.minimum(places.round().astype(int), np.array(anybody.shape)[::-1] - 1), 2, 0)
+    outside, nearest = distance_transform_edt(~anybody, return_indices=True)
+    inside = distance_transform_edt(np.pad(anybody, 1, mode="edge"))[1:-1, 1:-1] if not anybody.all() else np.inf
+    depth = np.where(anybody, inside - 0.5, 0.5 - outside)[rows, columns]
+    logits = np.clip(depth / stride, -1, 1) * _PEAK_LOGIT
+    owners = masks.argmax(axis=0)[tuple(nearest[:, rows, columns])]
+    return logits[..., None], _vectors(places, targets, owners[..., None], np.arange(NUM_PARTS))
+
+
+def _part_logits(body_parts: ArrayLike, shape: tuple[int, ...], places: NDArray[Any]) -> NDArray[np.float64]:
+    """Return logits of the part of the body at the cells."""
+    array = np.asarray(body_parts)
+    if array.shape != shape or array.dtype.kind not in "iu" or (array.size and array.max() >= len(BODY_PARTS)):
+        raise InputError(
+            f"body_parts must be whole numbers below {len(BODY_PARTS)} and of the input's shape = {shape}, "
+            f"got {array.dtype} {array.shape}"
+        )
+    columns, rows = np.moveaxis(np.minimum(places.round().astype(int), np.array(shape)[::-1] - 1), 2, 0)
+    here = array[rows, columns][..., None] == np.arange(len(BODY_PARTS))
+    return np.where(here, _PEAK_LOGIT, -_PEAK_LOGIT)
 
 
 def _levels(values: NDArray[Any], limit: float) -> Quantized:

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from bottomup.batch import map_on_threads
 from bottomup.posenet.fields import NUM_PARTS, PoseNetFields
 from bottomup.posenet.flavours import CoralDecoder, TfjsDecoder
+from bottomup.posenet.masks import MaskRule, PoseNetMasks, Segmenting
 from bottomup.posenet.personlab import PersonLabDecoder
 from bottomup.posenet.roots import as_posenet_fields, check, find_roots, logit, squared_kappas, walks
 from bottomup.poses import Poses
@@ -17,7 +18,7 @@ from bottomup.skeletons import COCO17
 
 
 @dataclass(frozen=True)
-class PoseNetDecoder:
+class PoseNetDecoder(Segmenting):
     """Find more true people, and place their parts better, than any other decoder of the same tensors.
 
     Roots are followed along the tree as libcoral does; then each keypoint
@@ -72,6 +73,7 @@ class PoseNetDecoder:
     min_pose_score: float = 0.05
     position_error: float = 10.0
     local_maximum_radius: int = 1
+    _mask_rule: ClassVar[MaskRule] = PoseNetMasks()
 
     def __post_init__(self) -> None:
         check(self)

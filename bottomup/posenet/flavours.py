@@ -3,19 +3,20 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from bottomup.batch import map_on_threads
 from bottomup.posenet.fields import NUM_PARTS, PoseNetFields, Tensors
+from bottomup.posenet.masks import CoralMasks, MaskRule, Segmenting, TfjsMasks
 from bottomup.posenet.roots import as_posenet_fields, check, find_roots, walks
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 
 
 @dataclass(frozen=True)
-class CoralDecoder:
+class CoralDecoder(Segmenting):
     """Decode exactly as Coral's PosenetDecoderOp does (libcoral, with its backward edges as fixed there in 2021).
 
     Bilinear samples, best root first, keypoints refined by short offsets,
@@ -44,6 +45,7 @@ class CoralDecoder:
     nms_radius: float = 10.0
     refinement_steps: int = 5
     local_maximum_radius: int = 1
+    _mask_rule: ClassVar[MaskRule] = CoralMasks()
 
     def __post_init__(self) -> None:
         check(self)
@@ -99,7 +101,7 @@ class CoralDecoder:
 
 
 @dataclass(frozen=True)
-class TfjsDecoder:
+class TfjsDecoder(Segmenting):
     """Decode exactly as TensorFlow.js PoseNet 2.2 does.
 
     Nearest-cell samples, greedy from the best root along the tree. Poses come
@@ -130,6 +132,7 @@ class TfjsDecoder:
     nms_radius: float = 20.0
     refinement_steps: int = 2
     local_maximum_radius: int = 1
+    _mask_rule: ClassVar[MaskRule] = TfjsMasks()
 
     def __post_init__(self) -> None:
         check(self)

@@ -2,18 +2,20 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from bottomup.batch import map_on_threads
 from bottomup.posenet.fields import NUM_PARTS, PoseNetFields
+from bottomup.posenet.masks import MaskRule, PoseNetMasks, Segmenting
 from bottomup.posenet.roots import as_posenet_fields, check, find_peaks, logit, squared_kappas, walks
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 
 
 @dataclass(frozen=True)
-class PersonLabDecoder:
+class PersonLabDecoder(Segmenting):
     """Decode as the PersonLab paper says, to the letter where a grid of cells allows it.
 
     Every cell votes for the place its offset points to; peaks of the votes
@@ -57,6 +59,7 @@ class PersonLabDecoder:
     min_vote_score: float = 0.01
     nms_similarity: float = 0.5
     local_maximum_radius: int = 1
+    _mask_rule: ClassVar[MaskRule] = PoseNetMasks()
 
     def __post_init__(self) -> None:
         check(self)

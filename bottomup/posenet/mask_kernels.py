@@ -1,0 +1,395 @@
+"""Loops of masks: to whom each cell belongs, and to whom the pixels between cells.
+
+Two rows of the grid are held at a time, each in the line of its parity: row r in line r % 2 of the workspaces.
+"""
+
+import numpy as np
+
+from bottomup.kernels.jit import kernel
+from bottomup.kernels.sampling import clamp
+
+_PARTS = 17
+_BODY_PARTS = 24
+_ZERO = np.float32(0)
+_HALF = np.float32(0.5)
+_ONE = np.float32(1)
+_CERTAIN = np.float32(88)  # logits beyond it are cut: the score is 1, and infinity times 0 would be NaN
+_INFINITE = np.float32(np.inf)
+_UNKNOWN, _DISPUTED = -2, -3  # winners of a square of cells that are none: of no cell yet, of several
+
+
+@kernel
+def weigh(
+    keypoints, scores, keypoint_threshold, pose_threshold, by_score, is_mean, output_stride, part_rows, part_columns,
+    weights,
+):  # fmt: skip
+    """Write where the parts of each pose lie, row and column in cells, and what each counts: (17, M) from (M, 17, 3).
+
+    Parts count 1, or their score, if that is above `keypoint_threshold` and the pose's not below `pose_threshold`; a
+    mean counts their share of it. By score, distances are in sizes of the person: square roots of the area of the box
+    around these parts, no side below a cell. A pose of no such part is infinitely far from everything.
+    """
+    for pose in range(scores.size):
+        total = _ZERO
+        top = left = _INFINITE
+        bottom = right = -_INFINITE
+        for part in range(_PARTS):
+            row = keypoints[pose, part, 1] / output_stride
+            column = keypoints[pose, part, 0] / output_stride
+            score = keypoints[pose, part, 2]
+            is_there = abs(row) < _INFINITE and abs(column) < _INFINITE and scores[pose] >= pose_threshold
+            counts = is_there and score > keypoint_threshold and score < _INFINITE
+            weight = _ZERO
+            if counts:
+                weight = score if by_score else _ONE
+                top = min(top, row)
+                bottom = max(bottom, row)
+                left = min(left, column)
+                right = max(right, column)
+            total += weight
+            part_rows[part, pose] = row if counts else _ZERO
+            part_columns[part, pose] = column if counts else _ZERO
+            weights[part, pose] = weight
+        if not total > _ZERO:
+            part_rows[0, pose] = _INFINITE
+            weights[0, pose] = _ONE
+            continue
+        share = total if is_mean else _ONE
+        if by_score:
+            share *= np.sqrt(max(bottom - top, _ONE) * max(right - left, _ONE))
+        for part in range(_PARTS):
+            weights[part, pose] /= share
+
+
+@kernel
+def paint_masks(
+    long_offsets, long_scale, long_zero, offsets, offset_scale, offset_zero, segments, segment_scale, segment_zero,
+    height, width, output_stride, lowest_segment, refinement_steps, is_rounded, part_rows, part_columns, weights,
+    is_squared, furthest, rows, columns, starts, logits, winners, distances, embedding, masks,
+):  # fmt: skip
+    """Set in `masks` (M, h, w) the pixels of each of M poses; pixel (y, x) lies at cell (`rows`[y], `columns`[x]).
+
+    At a cell, the pose wins that is nearest to where the cell's long offsets lead, and `offsets` (short, or long once
+    more) from there, step by step: by the weighted sum of the 17 distances, or of their squares. Between cells,
+    segments are bilinear, and so is each pose's distance, over the cells on people alone. Poses are `part_rows`,
+    `part_columns` and `weights`, (17, M); a distance above `furthest` is nobody's. Both of `rows` and `columns` ascend
+    inside the grid; `starts` (width + 1,) is where the columns of each cell begin. Workspaces of two rows: `logits` and
+    `winners` (2, width), `distances` (2, width, M); `embedding` is (17, 2). Lengths are in cells. Empty `segments`: all
+    cells are on people.
+    """
+    held_even = -1
+    held_odd = -1
+    for y in range(rows.size):
+        top = int(rows[y])
+        below = rows[y] - np.float32(top)
+        bottom = top + 1 if below > _ZERO else top
+        for row in range(top, bottom + 1):
+            if (held_odd if row % 2 else held_even) != row:
+                measure_row(
+                    row, long_offsets, long_scale, long_zero, offsets, offset_scale, offset_zero, segments,
+                    segment_scale, segment_zero, height, width, output_stride, lowest_segment, refinement_steps,
+                    is_rounded, part_rows, part_columns, weights, is_squared, furthest, logits[row % 2],
+                    winners[row % 2], distances[row % 2], embedding,
+                )  # fmt: skip
+                if row % 2:
+                    held_odd = row
+                else:
+                    held_even = row
+        paint_row(
+            y, below, width, lowest_segment, furthest, columns, starts, logits[top % 2], logits[bottom % 2],
+            winners[top % 2], winners[bottom % 2], distances[top % 2], distances[bottom % 2], masks,
+        )  # fmt: skip
+
+
+@kernel
+def measure_row(
+    row, long_offsets, long_scale, long_zero, offsets, offset_scale, offset_zero, segments, segment_scale, segment_zero,
+    height, width, output_stride, lowest_segment, refinement_steps, is_rounded, part_rows, part_columns, weights,
+    is_squared, furthest, logits, winners, distances, embedding,
+):  # fmt: skip
+    """Fill `logits` and `winners` (width,) and `distances` (width, M) of a row of cells; nobody is -1."""
+    read_logits(row, segments, segment_scale, segment_zero, width, logits)
+    for column in range(width):
+        winners[column] = -1
+        if not logits[column] >= lowest_segment:
+            continue
+        cell = row * width + column
+        for part in range(_PARTS):
+            vector = 2 * _PARTS * cell + part
+            down = (np.float32(long_offsets[vector]) - long_zero) * long_scale
+            right = (np.float32(long_offsets[vector + _PARTS]) - long_zero) * long_scale
+            embedding[part, 0] = np.float32(row) + down
+            embedding[part, 1] = np.float32(column) + right
+        if is_rounded:
+            follow_rounded(
+                embedding, offsets, offset_scale, offset_zero, height, width, output_stride, refinement_steps
+            )
+        else:
+            follow(embedding, offsets, offset_scale, offset_zero, height, width, refinement_steps)
+        measure(embedding, part_rows, part_columns, weights, is_squared, distances[column])
+        nearest = _INFINITE
+        for pose in range(weights.shape[1]):
+            if distances[column, pose] < nearest:
+                nearest = distances[column, pose]
+                winners[column] = pose
+        if not nearest <= furthest:
+            winners[column] = -1
+
+
+@kernel
+def read_logits(row, segments, segment_scale, segment_zero, width, logits):
+    """Write the person logits of a row of cells to `logits` (width,); 0 for all where `segments` is empty."""
+    for column in range(width):
+        logit = _ZERO
+        if segments.size > 0:
+            logit = (np.float32(segments[row * width + column]) - segment_zero) * segment_scale
+        if not logit > -_CERTAIN:  # true for NaN
+            logit = -_CERTAIN
+        logits[column] = min(logit, _CERTAIN)
+
+
+@kernel
+def follow(embedding, offsets, offset_scale, offset_zero, height, width, steps):
+    """Move the places of all parts, (17, 2), to where the parts' offsets lead, inside the grid all the way."""
+    last_row = np.float32(height - 1)
+    last_column = np.float32(width - 1)
+    for part in range(_PARTS):
+        embedding[part, 0] = clamp(embedding[part, 0], last_row)
+        embedding[part, 1] = clamp(embedding[part, 1], last_column)
+    for _ in range(steps):
+        for part in range(_PARTS):
+            row = embedding[part, 0]
+            column = embedding[part, 1]
+            down, right = sample_vector(offsets, offset_scale, offset_zero, part, row, column, width)
+            embedding[part, 0] = clamp(row + down, last_row)
+            embedding[part, 1] = clamp(column + right, last_column)
+
+
+@kernel
+def follow_rounded(embedding, offsets, offset_scale, offset_zero, height, width, output_stride, steps):
+    """Move the places of all parts, as tfjs does: offsets are read at whole pixels of the grid, places are free."""
+    last_row = np.float32(height - 1)
+    last_column = np.float32(width - 1)
+    for _ in range(steps):
+        for part in range(_PARTS):
+            row = clamp(np.floor(embedding[part, 0] * output_stride + _HALF) / output_stride, last_row)
+            column = clamp(np.floor(embedding[part, 1] * output_stride + _HALF) / output_stride, last_column)
+            down, right = sample_vector(offsets, offset_scale, offset_zero, part, row, column, width)
+            embedding[part, 0] += down
+            embedding[part, 1] += right
+
+
+@kernel
+def sample_vector(offsets, offset_scale, offset_zero, part, row, column, width):
+    """Return a part's offset at a place inside the grid, down and right: what two calls of `sample` would give.
+
+    Unsigned indices, which need no look at their sign, and corners that both share take a quarter of the time off.
+    """
+    top = np.int32(row)
+    left = np.int32(column)
+    below = row - np.float32(top)
+    beside = column - np.float32(left)
+    below_step = np.uint64(2 * _PARTS * width) if below > _ZERO else np.uint64(0)
+    beside_step = np.uint64(2 * _PARTS) if beside > _ZERO else np.uint64(0)
+    first = np.uint64(2 * _PARTS) * (np.uint64(top) * np.uint64(width) + np.uint64(left)) + np.uint64(part)
+    second = first + np.uint64(_PARTS)
+    down = lerp(offsets, offset_scale, offset_zero, first, below_step, beside_step, below, beside)
+    right = lerp(offsets, offset_scale, offset_zero, second, below_step, beside_step, below, beside)
+    return down, right
+
+
+@kernel
+def lerp(values, scale, zero, first, below_step, beside_step, below, beside):
+    """Return the real number between four elements, bilinear."""
+    a = (np.float32(values[first]) - zero) * scale
+    b = (np.float32(values[first + beside_step]) - zero) * scale
+    c = (np.float32(values[first + below_step]) - zero) * scale
+    d = (np.float32(values[first + below_step + beside_step]) - zero) * scale
+    upper = (_ONE - beside) * a + beside * b
+    lower = (_ONE - beside) * c + beside * d
+    return (_ONE - below) * upper + below * lower
+
+
+@kernel
+def measure(embedding, part_rows, part_columns, weights, is_squared, distances):
+    """Write to `distances` (M,) the weighted sums of the distances of 17 places from each pose's parts.
+
+    Parts are (17, M), so that poses run innermost and are reckoned several at a time. A sum that is no number is
+    infinite, and so is that of a pose of which no part weighs.
+    """
+    for pose in range(distances.size):
+        distances[pose] = _ZERO
+    for part in range(_PARTS):
+        row = embedding[part, 0]
+        column = embedding[part, 1]
+        if is_squared:
+            for pose in range(distances.size):
+                down = row - part_rows[part, pose]
+                right = column - part_columns[part, pose]
+                distances[pose] += weights[part, pose] * (down * down + right * right)
+        else:
+            for pose in range(distances.size):
+                down = row - part_rows[part, pose]
+                right = column - part_columns[part, pose]
+                distances[pose] += weights[part, pose] * np.sqrt(down * down + right * right)
+    for pose in range(distances.size):
+        if not distances[pose] < _INFINITE:
+            distances[pose] = _INFINITE
+
+
+@kernel
+def paint_row(
+    y, below, width, lowest_segment, furthest, columns, starts, logits, logits_below, winners, winners_below, distances,
+    distances_below, masks,
+):  # fmt: skip
+    """Set the pixels of row `y` of `masks` (M, h, w), which lies `below` cells below the first of two rows of cells."""
+    for column in range(width):
+        first = starts[column]
+        end = starts[column + 1]
+        if first == end:
+            continue
+        beside = min(column + 1, width - 1)
+        is_in = logits[column] >= lowest_segment
+        is_in_beside = logits[beside] >= lowest_segment
+        is_in_below = logits_below[column] >= lowest_segment
+        is_in_across = logits_below[beside] >= lowest_segment
+        if not (is_in or is_in_beside or is_in_below or is_in_across):
+            continue
+        winner = winners[column] if is_in else _UNKNOWN
+        for is_there, other in (
+            (is_in_beside, winners[beside]),
+            (is_in_below, winners_below[column]),
+            (is_in_across, winners_below[beside]),
+        ):
+            if is_there and other != winner:
+                winner = other if winner == _UNKNOWN else _DISPUTED
+        if winner == -1:
+            continue
+        if winner >= 0 and is_in and is_in_beside and is_in_below and is_in_across:
+            for x in range(first, end):
+                masks[winner, y, x] = True
+            continue
+        left = (_ONE - below) * logits[column] + below * logits_below[column]
+        right = (_ONE - below) * logits[beside] + below * logits_below[beside]
+        for x in range(first, end):
+            along = columns[x] - np.float32(column)
+            if not (_ONE - along) * left + along * right >= lowest_segment:
+                continue
+            pose = winner
+            if winner < 0:
+                pose = nearest_pose(
+                    (_ONE - below) * (_ONE - along) if is_in else _ZERO,
+                    (_ONE - below) * along if is_in_beside else _ZERO,
+                    below * (_ONE - along) if is_in_below else _ZERO,
+                    below * along if is_in_across else _ZERO,
+                    distances[column], distances[beside], distances_below[column], distances_below[beside], furthest,
+                )  # fmt: skip
+            if pose >= 0:
+                masks[pose, y, x] = True
+
+
+@kernel
+def nearest_pose(share, share_beside, share_below, share_across, here, beside, below, across, furthest):
+    """Return the pose of the least weighted mean of four cells' distances (M,); -1 where that is above `furthest`."""
+    whole = share + share_beside + share_below + share_across
+    if not whole > _ZERO:
+        return -1
+    nearest = _INFINITE
+    winner = -1
+    for pose in range(here.size):
+        total = _ZERO
+        if share > _ZERO:
+            total += share * here[pose]
+        if share_beside > _ZERO:
+            total += share_beside * beside[pose]
+        if share_below > _ZERO:
+            total += share_below * below[pose]
+        if share_across > _ZERO:
+            total += share_across * across[pose]
+        distance = total / whole
+        if distance < nearest:
+            nearest = distance
+            winner = pose
+    return winner if nearest <= furthest else -1
+
+
+@kernel
+def paint_parts(
+    heatmaps, heatmap_scale, heatmap_zero, segments, segment_scale, segment_zero, width, lowest_segment, rows, columns,
+    starts, logits, bests, edges, parts,
+):  # fmt: skip
+    """Write to `parts` (h, w) the body part of the highest logit of each pixel on people; all logits are bilinear.
+
+    Empty `heatmaps`: the part is 0, that of everybody. Other pixels are left as they are. The rest is as in
+    `paint_masks`. Workspaces: `logits` and `bests` (2, width), `edges` (2, 24).
+    """
+    held_even = -1
+    held_odd = -1
+    for y in range(rows.size):
+        top = int(rows[y])
+        below = rows[y] - np.float32(top)
+        bottom = top + 1 if below > _ZERO else top
+        for row in range(top, bottom + 1):
+            if (held_odd if row % 2 else held_even) != row:
+                read_logits(row, segments, segment_scale, segment_zero, width, logits[row % 2])
+                find_best_parts(row, heatmaps, width, bests[row % 2])
+                if row % 2:
+                    held_odd = row
+                else:
+                    held_even = row
+        above = logits[top % 2]
+        under = logits[bottom % 2]
+        for column in range(width):
+            first = starts[column]
+            end = starts[column + 1]
+            beside = min(column + 1, width - 1)
+            highest = max(max(above[column], above[beside]), max(under[column], under[beside]))
+            if first == end or highest < lowest_segment:
+                continue
+            left = (_ONE - below) * above[column] + below * under[column]
+            right = (_ONE - below) * above[beside] + below * under[beside]
+            part = bests[top % 2, column]
+            is_one = (
+                part == bests[top % 2, beside]
+                and part == bests[bottom % 2, column]
+                and part == bests[bottom % 2, beside]
+            )
+            if not is_one:
+                for side, near in enumerate((column, beside)):
+                    upper = _BODY_PARTS * (top * width + near)
+                    lower = _BODY_PARTS * (bottom * width + near)
+                    for channel in range(_BODY_PARTS):
+                        a = (np.float32(heatmaps[upper + channel]) - heatmap_zero) * heatmap_scale
+                        b = (np.float32(heatmaps[lower + channel]) - heatmap_zero) * heatmap_scale
+                        edges[side, channel] = (_ONE - below) * a + below * b
+            for x in range(first, end):
+                along = columns[x] - np.float32(column)
+                if (_ONE - along) * left + along * right >= lowest_segment:
+                    parts[y, x] = part if is_one else best_part(edges, along)
+
+
+@kernel
+def find_best_parts(row, heatmaps, width, bests):
+    """Write the channel of the highest of 24 logits of each cell of a row; the first of equal ones; NaN is none."""
+    for column in range(width):
+        start = _BODY_PARTS * (row * width + column)
+        highest = -_INFINITE
+        bests[column] = 0 if heatmaps.size == 0 else -1
+        for channel in range(_BODY_PARTS if heatmaps.size > 0 else 0):
+            logit = np.float32(heatmaps[start + channel])
+            if logit > highest:
+                highest = logit
+                bests[column] = channel
+
+
+@kernel
+def best_part(edges, along):
+    """Return the channel of the highest logit between two edges (2, 24); the first of equal ones; NaN is none."""
+    highest = -_INFINITE
+    best = -1
+    for channel in range(_BODY_PARTS):
+        logit = (_ONE - along) * edges[0, channel] + along * edges[1, channel]
+        if logit > highest:
+            highest = logit
+            best = channel
+    return best

@@ -1,0 +1,149 @@
+"""Masks, said aloud: embed every cell, measure, and interpolate between cells. Single precision, as the kernels."""
+
+from typing import Any
+
+import numpy as np
+
+from bottomup.geometry import Placement, input_to_cell
+from bottomup.posenet.fields import BODY_PARTS, NUM_PARTS, PoseNetFields
+from bottomup.posenet.masks import CoralMasks, MaskRule, PoseNetMasks, Size, TfjsMasks, pixels_in_cells
+from bottomup.posenet.reference.tree import Array, f32, follow, logit, sample, scaled
+from bottomup.poses import Poses
+
+
+def find_masks(
+    fields: PoseNetFields, poses: Poses, rule: MaskRule, size: Size = None, placement: Placement | None = None
+) -> Array:
+    """Return what `rule.masks(fields, poses, size, placement=placement)` returns."""
+    with np.errstate(all="ignore"):  # whatever the tensors hold
+        segments = person_logits(fields)
+        counts = np.ones(fields.grid, bool) if isinstance(rule, CoralMasks) else segments >= f32(_lowest(rule))
+        if isinstance(rule, CoralMasks):
+            segments = np.zeros(fields.grid, f32)
+        distances = np.full((len(poses), *fields.grid), np.inf, f32)
+        for row, column in np.argwhere(counts).tolist():
+            places = embed(fields, rule, row, column)
+            for number in range(len(poses)):
+                distances[number, row, column] = measure(places, poses[number], rule, fields.output_stride)
+        rows, columns = pixels_in_cells(fields, size, placement)
+        masks = np.zeros((len(poses), len(rows), len(columns)), bool)
+        for y, x in np.ndindex(len(rows), len(columns)):
+            corners = _corners(rows[y], columns[x])
+            if isinstance(rule, CoralMasks) or _between(segments, corners) >= f32(_lowest(rule)):
+                nearest = [_mean_over(counts, one, corners) for one in distances]
+                best = int(np.argmin(nearest)) if nearest else 0
+                furthest = f32(rule.max_distance) if isinstance(rule, PoseNetMasks) else np.inf
+                if nearest and nearest[best] <= furthest and nearest[best] < np.inf:
+                    masks[best, y, x] = True
+        return masks
+
+
+def find_parts(fields: PoseNetFields, rule: MaskRule, size: Size = None, placement: Placement | None = None) -> Array:
+    """Return what `rule.parts(fields, None, size, placement=placement)` returns."""
+    assert fields.part_heatmaps is not None
+    with np.errstate(all="ignore"):
+        segments, heatmaps = person_logits(fields), scaled(fields.part_heatmaps, f32(1))
+        rows, columns = pixels_in_cells(fields, size, placement)
+        parts = np.full((len(rows), len(columns)), -1, np.int8)
+        for y, x in np.ndindex(len(rows), len(columns)):
+            corners = _corners(rows[y], columns[x])
+            if _between(segments, corners) >= f32(_lowest(rule)):
+                logits = [_between(heatmaps[..., part], corners) for part in range(len(BODY_PARTS))]
+                known = np.where(np.isnan(logits), -np.inf, logits)
+                parts[y, x] = np.argmax(known) if known.max() > -np.inf else -1
+        return parts
+
+
+def person_logits(fields: PoseNetFields) -> Array:
+    """Return (H, W) person logits, cut at plus and minus 88; NaN is nobody."""
+    if fields.segments is None:
+        return np.zeros(fields.grid, f32)
+    logits = scaled(fields.segments, f32(1))[..., 0]
+    return np.asarray(np.minimum(np.where(logits > f32(-88), logits, f32(-88)), f32(88)))
+
+
+def embed(fields: PoseNetFields, rule: MaskRule, row: int, column: int) -> Array:
+    """Return (17, 2), row and column, where a cell's long offsets lead, and the rule from there on."""
+    stride = f32(fields.output_stride)
+    assert fields.long_offsets is not None
+    long_offsets = _vectors(scaled(fields.long_offsets, f32(1) / stride))
+    refining = _vectors(scaled(fields.offsets, f32(1) / stride)) if isinstance(rule, PoseNetMasks) else long_offsets
+    places = np.array([row, column], f32) + long_offsets[row, column]
+    for part in range(NUM_PARTS):
+        place = places[part]
+        if isinstance(rule, TfjsMasks):
+            for _ in range(rule.refinement_steps):
+                pixel = np.floor(place * stride + f32(0.5))
+                place = place + sample(refining[:, :, part], follow(pixel / stride, np.zeros(2, f32), refining))
+        else:
+            place = follow(place, np.zeros(2, f32), refining)
+            for _ in range(rule.refinement_steps):
+                place = follow(place, sample(refining[:, :, part], place), refining)
+        places[part] = place
+    return places
+
+
+def measure(places: Array, pose: Poses, rule: MaskRule, output_stride: float) -> Any:
+    """Return how far 17 places are from the parts of a pose: the rule's mean or sum; infinity for no number."""
+    keypoints, score = pose.keypoints[0], pose.scores[0]
+    parts = input_to_cell(keypoints[:, :2], output_stride).astype(f32)
+    counts = np.isfinite(keypoints).all(axis=1)
+    if isinstance(rule, PoseNetMasks):
+        counts &= keypoints[:, 2] > 0
+        weights = keypoints[:, 2]
+        size = np.sqrt(np.prod(np.maximum(np.ptp(parts[counts], axis=0), 1), dtype=f32)) if counts.any() else f32(1)
+        whole = sum(weights[counts], f32(0)) * size
+    elif isinstance(rule, TfjsMasks):
+        counts &= (keypoints[:, 2] > f32(rule.keypoint_threshold)) & (score >= f32(rule.pose_threshold))
+        weights, whole = np.ones(NUM_PARTS, f32), f32(counts.sum())
+    else:
+        weights, whole = np.ones(NUM_PARTS, f32), f32(1)
+    total = f32(0)
+    for part in np.flatnonzero(counts):
+        down, right = places[part] - parts[part]
+        squared = down * down + right * right
+        total += weights[part] / whole * (np.sqrt(squared) if isinstance(rule, PoseNetMasks) else squared)
+    return total if counts.any() and total < np.inf else np.inf
+
+
+def _lowest(rule: MaskRule) -> float:
+    return logit(rule.segment_threshold)
+
+
+def _vectors(tensor: Array) -> Array:
+    """Return (H, W, 17, 2) vectors, down and right."""
+    return np.moveaxis(tensor.reshape(*tensor.shape[:2], 2, NUM_PARTS), 2, 3)
+
+
+def _corners(row: Any, column: Any) -> list[tuple[int, int, Any, Any]]:
+    """Return row, column and both shares of the four cells around a place."""
+    top, left = int(row), int(column)
+    below, beside = row - f32(top), column - f32(left)
+    bottom, far = top + int(below > 0), left + int(beside > 0)
+    upper, lower = f32(1) - below, below
+    near, across = f32(1) - beside, beside
+    return [
+        (top, left, upper, near),
+        (top, far, upper, across),
+        (bottom, left, lower, near),
+        (bottom, far, lower, across),
+    ]
+
+
+def _between(values: Array, corners: list[tuple[int, int, Any, Any]]) -> Any:
+    """Return the bilinear value between four cells: first down, then across."""
+    (top, left, upper, near), (_, far, _, across), (bottom, _, lower, _), _ = corners
+    first = upper * values[top, left] + lower * values[bottom, left]
+    second = upper * values[top, far] + lower * values[bottom, far]
+    return near * first + across * second
+
+
+def _mean_over(counts: Array, values: Array, corners: list[tuple[int, int, Any, Any]]) -> Any:
+    """Return the mean of four cells by their shares, of those that count; infinity if there are none."""
+    shares = [
+        (f32(down * across), values[row, column])
+        for row, column, down, across in corners
+        if counts[row, column] and down * across > 0
+    ]
+    whole = sum((share for share, _ in shares), f32(0))
+    return sum((share * value for share, value in shares), f32(0)) / whole if shares else np.inf
