@@ -1,0 +1,121 @@
+"""A picture of 3D poses beside the photo that they came from, with matplotlib."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bottomup.errors import InputError, MissingRuntimeError
+from bottomup.metric3d.bones import as_edges
+from bottomup.metric3d.camera import as_points
+from bottomup.skeletons import Skeleton
+
+_COLOURS = ("#e6842a", "#137b80", "#8e6c8a", "#c14a4a", "#5b8a3c", "#3a6ea5", "#b8a13a", "#6b5b4b")
+
+
+def plot_poses3d(
+    poses3d: ArrayLike,
+    skeleton: Skeleton,
+    *,
+    image: NDArray[np.uint8] | None = None,
+    poses2d: ArrayLike | None = None,
+    world_up: ArrayLike = (0.0, -1.0, 0.0),
+    azimuth: float = -70.0,
+    elevation: float = 12.0,
+) -> Any:
+    """Return a matplotlib figure of 3D poses, beside the photo where there is one.
+
+    Metres, one scale on all axes, up at the top, the camera's corner marked
+    where poses are in its frame. `figure.savefig("poses.png")` writes it.
+
+    Parameters
+    ----------
+    poses3d : (M, N, 3) array
+        Millimetres; what is NaN is left out.
+    skeleton : Skeleton
+        Which parts are joined.
+    image : uint8 (H, W, 3) array, optional
+        The photo, BGR.
+    poses2d : (M, N, 2) array, optional
+        The poses in pixels of the photo, drawn onto it.
+    world_up : (3,) array
+        Where up is; one of the axes.
+    azimuth, elevation : float
+        Where the poses are looked at from, degrees: -90 is along the camera's line of sight.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    MissingRuntimeError
+        If matplotlib is not installed.
+    InputError
+        If shapes do not fit together.
+    """
+    poses, edges = as_points(poses3d, 3, "poses3d"), as_edges(skeleton.edges, len(skeleton.parts))
+    if poses.ndim != 3 or poses.shape[1] != len(skeleton.parts):
+        raise InputError(f"poses3d must be (M, {len(skeleton.parts)}, 3), got {poses.shape}")
+    up = as_points(world_up, 3, "world_up")
+    if np.count_nonzero(up) != 1:
+        raise InputError(f"world_up must lie along one axis, got {up.tolist()}")
+    figure = _figure((12, 5.5) if image is not None else (6, 5.5))
+    if image is not None:
+        _draw_photo(figure.add_subplot(1, 2, 1), image, poses2d, edges)
+    space = figure.add_subplot(1, 2 if image is not None else 1, 2 if image is not None else 1, projection="3d")
+    _draw_space(space, poses / 1000, edges, up)
+    space.view_init(elev=elevation, azim=azimuth)
+    figure.tight_layout()
+    return figure
+
+
+def _figure(size: tuple[float, float]) -> Any:
+    """Return an empty figure that needs no window."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingRuntimeError("plots need matplotlib: pip install 'bottomup[plot]'") from error
+    figure = Figure(figsize=size, dpi=100)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _draw_photo(axes: Any, image: NDArray[np.uint8], poses2d: ArrayLike | None, edges: NDArray[np.int64]) -> None:
+    """Draw the photo, and skeletons on it."""
+    axes.imshow(image[..., ::-1])
+    axes.set_axis_off()
+    axes.set_xlim(-0.5, image.shape[1] - 0.5)
+    axes.set_ylim(image.shape[0] - 0.5, -0.5)
+    if poses2d is None:
+        return
+    for person, places in enumerate(as_points(poses2d, 2, "poses2d")):
+        colour = _COLOURS[person % len(_COLOURS)]
+        for edge in edges:
+            axes.plot(*places[edge].T, color=colour, linewidth=2)
+
+
+def _draw_space(axes: Any, poses: NDArray[np.float64], edges: NDArray[np.int64], up: NDArray[np.float64]) -> None:
+    """Draw poses in metres, up at the top."""
+    height = int(np.flatnonzero(up)[0])
+    others = [axis for axis in (0, 2, 1) if axis != height]  # across, then away
+    signs = np.ones(3)
+    signs[height] = np.sign(up[height])
+    order = [*others, height]
+    shown = (poses * signs)[..., order]
+    for person, places in enumerate(shown):
+        colour = _COLOURS[person % len(_COLOURS)]
+        for edge in edges:
+            axes.plot(*places[edge].T, color=colour, linewidth=2)
+        axes.scatter(*places.T, color=colour, s=8, depthshade=False)
+    finite = shown.reshape(-1, 3)
+    finite = finite[np.isfinite(finite).all(axis=1)]
+    low, high = (finite.min(axis=0), finite.max(axis=0)) if len(finite) else (np.full(3, -1.0), np.ones(3))
+    middle, half = (low + high) / 2, max(float((high - low).max()) / 2, 0.5) * 1.1
+    names = ["x", "y", "z"]
+    for place, axis in enumerate(order):
+        name = f"{'-' if signs[axis] < 0 else ''}{names[axis]} (m)"
+        getattr(axes, f"set_{'xyz'[place]}lim")(middle[place] - half, middle[place] + half)
+        getattr(axes, f"set_{'xyz'[place]}label")(name)
+    axes.set_box_aspect((1, 1, 1))

@@ -1,0 +1,197 @@
+"""Loops that find how far away a pose is.
+
+Of M people: `rays` (M, N, 2) are normalised camera coordinates, `relative` (M, N, 3) the poses in mm up to a
+translation, `in_view` (M, N) bool says whose rays are believed. float64 throughout.
+"""
+
+import math
+
+import numpy as np
+
+from bottomup.kernels.jit import kernel
+
+FITTED, TOO_FEW, ONE_RAY, BEHIND, NOT_FINITE = range(5)
+_LEAST_SPREAD = 1e-6  # of rays: a thousandth of a pixel at a focal length of 1000 px
+
+
+@kernel
+def reconstruct(
+    rays, relative, in_view, ridge, weight_outside, batch_scaling, weak, fallback, mix, roots, poses, outcomes
+):  # fmt: skip
+    """Write `roots` (M, 3), `poses` (M, N, 3) and `outcomes` (M,): one of the numbers above, plus 8 after a fallback.
+
+    `in_view` loses the parts whose ray or pose is not finite.
+    """
+    for person in range(rays.shape[0]):
+        for part in range(rays.shape[1]):
+            if not is_usable(rays, relative, person, part):
+                in_view[person, part] = False
+    scales = (1.0, 1.0)
+    if batch_scaling:
+        scales = root_mean_squares(rays, relative, 0, rays.shape[0])
+    for person in range(rays.shape[0]):
+        root = roots[person]
+        if weak:
+            outcome = fit_weakly(rays, relative, in_view, person, root)
+        else:
+            if ridge > 0 and not batch_scaling:
+                scales = root_mean_squares(rays, relative, person, person + 1)
+            outcome = fit_root(rays, relative, in_view, person, ridge, weight_outside, scales, root)
+        if outcome != FITTED and fallback:
+            retry = fit_weakly(rays, relative, in_view, person, root)
+            outcome = outcome + 8 if retry == FITTED else outcome
+        if outcome != FITTED and outcome < 8:
+            root[:] = np.nan
+        outcomes[person] = outcome
+        merge(rays[person], relative[person], in_view[person], mix, root, poses[person])
+
+
+@kernel
+def is_usable(rays, relative, person, part):
+    """Return whether a part's ray and pose are numbers."""
+    total = rays[person, part, 0] + rays[person, part, 1]
+    return math.isfinite(total + relative[person, part, 0] + relative[person, part, 1] + relative[person, part, 2])
+
+
+@kernel
+def root_mean_squares(rays, relative, first, last):
+    """Return the root mean square of the people's rays, and of the right sides of their equations; 1 for 0."""
+    of_rays = of_sides = 0.0
+    count = 0
+    for person in range(first, last):
+        for part in range(rays.shape[1]):
+            if is_usable(rays, relative, person, part):
+                for axis in range(2):
+                    ray = rays[person, part, axis]
+                    side = ray * relative[person, part, 2] - relative[person, part, axis]
+                    of_rays += ray * ray
+                    of_sides += side * side
+                    count += 1
+    return (
+        math.sqrt(of_rays / count) if of_rays > 0 else 1.0,
+        math.sqrt(of_sides / count) if of_sides > 0 else 1.0,
+    )
+
+
+@kernel
+def fit_root(rays, relative, in_view, person, ridge, weight_outside, scales, root):
+    """Write the translation that best brings a pose onto its rays, full perspective, linear least squares.
+
+    X - n Z = n r_z - r_x, and the same for y, weighted, with `ridge` added to the diagonal of the normal equations
+    once rays and right sides are divided by `scales`. Solved around the means, which loses no digits.
+    """
+    ray_scale, side_scale = scales
+    squares = mean_x = mean_y = mean_u = mean_v = 0.0
+    num_in_view = 0
+    for part in range(rays.shape[1]):
+        if is_usable(rays, relative, person, part):
+            num_in_view += in_view[person, part]
+            weight = weight_of(in_view[person, part], weight_outside)
+            x, y, u, v = equation(rays, relative, person, part, ray_scale, side_scale)
+            squares += weight
+            mean_x += weight * x
+            mean_y += weight * y
+            mean_u += weight * u
+            mean_v += weight * v
+    if num_in_view < 2:
+        return TOO_FEW
+    mean_x /= squares
+    mean_y /= squares
+    mean_u /= squares
+    mean_v /= squares
+    spread = product = 0.0
+    for part in range(rays.shape[1]):
+        if is_usable(rays, relative, person, part):
+            weight = weight_of(in_view[person, part], weight_outside)
+            x, y, u, v = equation(rays, relative, person, part, ray_scale, side_scale)
+            spread += weight * ((x - mean_x) * (x - mean_x) + (y - mean_y) * (y - mean_y))
+            product += weight * ((x - mean_x) * (u - mean_u) + (y - mean_y) * (v - mean_v))
+    if not math.sqrt(spread / squares) * ray_scale > _LEAST_SPREAD:
+        return ONE_RAY
+    pull = ridge * squares / (squares + ridge)
+    depth = -(product + pull * (mean_x * mean_u + mean_y * mean_v))
+    depth /= spread + ridge + pull * (mean_x * mean_x + mean_y * mean_y)
+    share = squares / (squares + ridge)
+    root[0] = share * (mean_u + mean_x * depth) * side_scale
+    root[1] = share * (mean_v + mean_y * depth) * side_scale
+    root[2] = depth * side_scale / ray_scale
+    return judged(relative, in_view, person, root)
+
+
+@kernel
+def weight_of(is_in_view, weight_outside):
+    """Return the weight of a part's squared error."""
+    weight = 1.0 + weight_outside if is_in_view else weight_outside
+    return weight * weight
+
+
+@kernel
+def equation(rays, relative, person, part, ray_scale, side_scale):
+    """Return a part's ray and the right sides of its two equations, scaled."""
+    x, y, z = rays[person, part, 0], rays[person, part, 1], relative[person, part, 2]
+    u, v = x * z - relative[person, part, 0], y * z - relative[person, part, 1]
+    return x / ray_scale, y / ray_scale, u / side_scale, v / side_scale
+
+
+@kernel
+def fit_weakly(rays, relative, in_view, person, root):
+    """Write the translation by weak perspective: how large the pose is in mm, by how large it is seen.
+
+    Of the parts in view, or, where these are fewer than two, of all.
+    """
+    num_in_view = 0
+    for part in range(rays.shape[1]):
+        num_in_view += in_view[person, part]
+    count = 0
+    mean_x = mean_y = mean_u = mean_v = mean_z = 0.0
+    for part in range(rays.shape[1]):
+        if in_view[person, part] or (num_in_view < 2 and is_usable(rays, relative, person, part)):
+            count += 1
+            mean_x += rays[person, part, 0]
+            mean_y += rays[person, part, 1]
+            mean_u += relative[person, part, 0]
+            mean_v += relative[person, part, 1]
+            mean_z += relative[person, part, 2]
+    if count < 2:
+        return TOO_FEW
+    mean_x /= count
+    mean_y /= count
+    mean_u /= count
+    mean_v /= count
+    mean_z /= count
+    seen = real = 0.0
+    for part in range(rays.shape[1]):
+        if in_view[person, part] or (num_in_view < 2 and is_usable(rays, relative, person, part)):
+            seen += (rays[person, part, 0] - mean_x) ** 2 + (rays[person, part, 1] - mean_y) ** 2
+            real += (relative[person, part, 0] - mean_u) ** 2 + (relative[person, part, 1] - mean_v) ** 2
+    if not math.sqrt(seen / count) > _LEAST_SPREAD:
+        return ONE_RAY
+    depth = math.sqrt(real / seen)
+    root[0] = mean_x * depth - mean_u
+    root[1] = mean_y * depth - mean_v
+    root[2] = depth - mean_z
+    return judged(relative, in_view, person, root)
+
+
+@kernel
+def judged(relative, in_view, person, root):
+    """Return whether a translation is finite and brings every part in view ahead of the camera."""
+    if not math.isfinite(root[0] + root[1] + root[2]):
+        return NOT_FINITE
+    for part in range(relative.shape[1]):
+        if in_view[person, part] and not relative[person, part, 2] + root[2] > 0:
+            return BEHIND
+    return FITTED
+
+
+@kernel
+def merge(rays, relative, in_view, mix, root, pose):
+    """Write the pose: of parts in view, `mix` of the moved relative pose and the rest on the ray; else the former."""
+    for part in range(relative.shape[0]):
+        depth = relative[part, 2] + root[2]
+        for axis in range(3):
+            moved = relative[part, axis] + root[axis]
+            if in_view[part]:
+                on_ray = depth if axis == 2 else rays[part, axis] * depth
+                moved = mix * moved + (1 - mix) * on_ray
+            pose[part, axis] = moved
