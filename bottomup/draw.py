@@ -1,5 +1,6 @@
-"""Skeletons drawn onto images."""
+"""Skeletons, masks and parts of the body drawn onto images."""
 
+import colorsys
 import math
 from typing import Any, Literal
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from bottomup.errors import InputError
 from bottomup.opencv import import_cv2
+from bottomup.posenet.fields import BODY_PARTS
 from bottomup.poses import Poses
 from bottomup.skeletons import Skeleton
 
@@ -15,6 +17,9 @@ from bottomup.skeletons import Skeleton
 _COLOURS = np.array([(20, 150, 255), (255, 180, 50), (245, 245, 245)])
 _LEFT, _RIGHT, _MIDDLE = range(3)
 _OUTLINE = (30, 30, 30)
+_PEOPLE = np.array([  # blue, green and red; Okabe and Ito's, which all eyes tell apart
+    (0, 159, 230), (233, 180, 86), (115, 158, 0), (66, 228, 240), (178, 114, 0), (0, 94, 213), (167, 121, 204),
+])  # fmt: skip
 _FRACTION_BITS = 4  # OpenCV takes whole numbers, here sixteenths of a pixel
 
 
@@ -31,6 +36,7 @@ def draw_poses(
     The person's left is orange, their right blue, the middle white, all
     outlined in black, so that they show on any ground. Lines grow with the
     image and shrink with the person; better poses are drawn over worse ones.
+    Ids stand above the head.
 
     Parameters
     ----------
@@ -65,17 +71,118 @@ def draw_poses(
         raise InputError(
             f"poses must be Poses, got {type(poses).__name__}: pass what a decoder or an estimator returns"
         )
-    if channel_order not in ("bgr", "rgb"):
-        raise InputError(f"channel_order must be 'bgr' or 'rgb', got {channel_order!r}")
+    colours = _in_order(_COLOURS, channel_order).tolist()
     canvas = _copy_of(image)
-    colours = (_COLOURS if channel_order == "bgr" else _COLOURS[:, ::-1]).tolist()
     sides = [_side(poses.skeleton, part) for part in range(len(poses.skeleton.parts))]
     for person in np.argsort(poses.scores, kind="stable"):
         if poses.scores[person] >= score_threshold:
             positions = poses.xy[person].astype(np.float64)
             found = np.isfinite(positions).all(axis=1) & (poses.keypoint_scores[person] >= keypoint_threshold)
             _draw_pose(canvas, poses.skeleton, positions, found, sides, colours)
+            if poses.ids is not None and found.any():
+                _write_above(canvas, str(poses.ids[person]), positions[found])
     return canvas
+
+
+def draw_masks(
+    image: NDArray[np.uint8],
+    masks: NDArray[np.bool_],
+    *,
+    opacity: float = 0.5,
+    channel_order: Literal["bgr", "rgb"] = "bgr",
+) -> NDArray[np.uint8]:
+    """Return a copy of the image with a tint and an outline for each person's mask.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8 array
+        The picture; never written to.
+    masks : (M, H, W) bool array
+        Of M people; the eighth has the first one's colour again.
+    opacity : float
+        How much of the tint, 0 to 1.
+    channel_order : {"bgr", "rgb"}
+        Order of the image's channels.
+
+    Raises
+    ------
+    InputError
+        If `image` is not a uint8 array of three channels, or the masks have another size.
+
+    Examples
+    --------
+    >>> image, masks = np.zeros((4, 6, 3), np.uint8), np.zeros((1, 4, 6), bool)
+    >>> masks[0, 1:3, 1:5] = True
+    >>> bool((draw_masks(image, masks).any(axis=2) == masks[0]).all())
+    True
+    """
+    canvas, masks = _copy_of(image), np.asarray(masks)
+    if masks.dtype != np.bool_ or masks.ndim != 3 or masks.shape[1:] != canvas.shape[:2]:
+        raise InputError(
+            f"masks must be bool (M, {canvas.shape[0]}, {canvas.shape[1]}), got {masks.dtype} {masks.shape}"
+        )
+    colours = _in_order(_PEOPLE, channel_order)
+    for person, mask in enumerate(masks):
+        colour = colours[person % len(colours)]
+        _tint(canvas, mask, colour, opacity)
+        cv2 = import_cv2()
+        outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(canvas, outlines, -1, colour.tolist(), 1)
+    return canvas
+
+
+def draw_parts(
+    image: NDArray[np.uint8],
+    parts: NDArray[np.int8],
+    *,
+    opacity: float = 0.6,
+    channel_order: Literal["bgr", "rgb"] = "bgr",
+) -> NDArray[np.uint8]:
+    """Return a copy of the image with a tint for each part of the body.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8 array
+        The picture; never written to.
+    parts : (H, W) integer array
+        Indices into `BODY_PARTS`, -1 for none.
+    opacity : float
+        How much of the tint, 0 to 1.
+    channel_order : {"bgr", "rgb"}
+        Order of the image's channels.
+
+    Raises
+    ------
+    InputError
+        If `image` is not a uint8 array of three channels, or `parts` is not such a map of its size.
+    """
+    canvas, parts = _copy_of(image), np.asarray(parts)
+    if (
+        parts.dtype.kind not in "iu"
+        or parts.shape != canvas.shape[:2]
+        or (parts.size and parts.max() >= len(BODY_PARTS))
+    ):
+        raise InputError(
+            f"parts must be whole numbers below {len(BODY_PARTS)}, {canvas.shape[:2]}, got {parts.dtype} {parts.shape}"
+        )
+    hues = [
+        colorsys.hsv_to_rgb(part / len(BODY_PARTS), 0.85, 1 if part % 2 else 0.7) for part in range(len(BODY_PARTS))
+    ]
+    colours = _in_order(np.array(hues)[:, ::-1] * 255, channel_order)
+    _tint(canvas, parts >= 0, colours[parts[parts >= 0]], opacity)
+    return canvas
+
+
+def _in_order(colours: NDArray[Any], channel_order: str) -> NDArray[Any]:
+    """Return colours of blue, green and red in the order that is asked for."""
+    if channel_order not in ("bgr", "rgb"):
+        raise InputError(f"channel_order must be 'bgr' or 'rgb', got {channel_order!r}")
+    return colours if channel_order == "bgr" else colours[:, ::-1]
+
+
+def _tint(canvas: NDArray[np.uint8], where: NDArray[np.bool_], colour: NDArray[Any], opacity: float) -> None:
+    """Mix colour into some pixels."""
+    canvas[where] = np.round(canvas[where] * (1 - opacity) + colour * opacity).astype(np.uint8)
 
 
 def _copy_of(image: Any) -> NDArray[np.uint8]:
@@ -145,6 +252,25 @@ def _draw_pose(
         for centre, colour in dots:
             size = round((radius + extra) * 2**_FRACTION_BITS)
             cv2.circle(canvas, centre, size, one_colour or colour, cv2.FILLED, cv2.LINE_AA, _FRACTION_BITS)
+
+
+def _write_above(canvas: NDArray[np.uint8], text: str, positions: NDArray[np.float64]) -> None:
+    """Write above the highest of some positions, yet inside the image."""
+    cv2 = import_cv2()
+    height, width = canvas.shape[:2]
+    scale = max(0.6, 0.0012 * math.sqrt(height * width))
+    thickness = max(2, round(2 * scale))
+    (text_width, text_height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thickness)
+    x, y = positions[positions[:, 1].argmin()]
+    left = round(min(max(x - text_width / 2, 0), max(width - text_width, 0)))
+    base = round(min(max(y - 0.7 * text_height, text_height), height))
+    around = [
+        (round(1.5 * scale) * x, round(1.5 * scale) * y) for y in (-1, 0, 1) for x in (-1, 0, 1)
+    ]  # OpenCV's letters have no outline
+    for colour, shifts in ((_OUTLINE, around), (_COLOURS[_MIDDLE].tolist(), [(0, 0)])):
+        for right, down in shifts:
+            place = left + right, base + down
+            cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, thickness, cv2.LINE_AA)
 
 
 def _cut(

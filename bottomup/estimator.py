@@ -19,6 +19,7 @@ from bottomup.merging import merge_poses
 from bottomup.opencv import read_image
 from bottomup.paf.fields import PafFields
 from bottomup.posenet.fields import PoseNetFields
+from bottomup.posenet.masks import MaskRule, PoseNetMasks, Segmentation, segment
 from bottomup.poses import Poses
 from bottomup.skeletons import Skeleton
 from bottomup.tflite.inputs import ChannelOrder, InputRule, checked_order, input_tensor
@@ -148,6 +149,57 @@ class PoseEstimator:
         if isinstance(read, Poses):
             raise ModelError(f"{self.path} decodes by itself and gives no fields: call the estimator for its poses")
         return read
+
+    def masks(
+        self,
+        image: str | Path | NDArray[np.uint8],
+        *,
+        min_score: float = 0.2,
+        rule: MaskRule | None = None,
+        channel_order: ChannelOrder = "bgr",
+    ) -> Segmentation:
+        """Find the people in an image, and the pixels that show each.
+
+        Parameters
+        ----------
+        image : str, Path or uint8 (H, W, 3) array
+            As for poses.
+        min_score : float
+            Lowest score of a pose that gets a mask: worse ones would take pixels from people.
+        rule : MaskRule, optional
+            Which rule gives pixels to people, as `PoseNetMasks.coral()`. Default: `PoseNetMasks()`, PersonLab's.
+        channel_order : {"bgr", "rgb"}
+            Of an array's channels.
+
+        Returns
+        -------
+        Segmentation
+            At the image's resolution: poses, their masks, the pixels of
+            anybody, and parts of the body where the network tells them.
+            With an augmentation, all pixels are of its first size.
+
+        Raises
+        ------
+        ModelError
+            If the network gives no segments and long offsets, as Coral's
+            BodyPix and the one that ships do, or is read as part affinity fields.
+        InputError
+            If an argument is not what it must be.
+        """
+        rule = PoseNetMasks() if rule is None else rule
+        if not isinstance(rule, MaskRule):
+            raise InputError(f"rule must be one, as PoseNetMasks.coral(), got {rule!r}")
+        prepared = self._prepare(image, checked_order(channel_order))
+        every = self._run(prepared)
+        fields = self._read(every[0], prepared.tensors[0])
+        if not isinstance(fields, PoseNetFields) or fields.long_offsets is None or fields.segments is None:
+            raise ModelError(
+                f"{self.path} gives no masks: they need a PoseNet's segments and long offsets, "
+                "which Coral's BodyPix gives (bottomup models lists it) and the model that ships, with a PoseNetDecoder"
+            )
+        poses = self._finish(every, prepared)
+        poses = poses[poses.scores >= min_score]
+        return segment(fields, poses, rule, prepared.placements[0], prepared.image_size)
 
     def batch(
         self, images: Iterable[str | Path | NDArray[np.uint8]], *, channel_order: ChannelOrder = "bgr"

@@ -8,7 +8,7 @@ distance over the cells on people, and the nearest pose has the pixel.
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,15 @@ from bottomup.skeletons import COCO17
 
 #: Pixels of masks: one a cell, or as many as (width, height) says.
 Size: TypeAlias = tuple[int, int] | Literal["grid"] | None
+
+
+class Segmentation(NamedTuple):
+    """Whose the pixels of an image are."""
+
+    poses: Poses  #: M people, in pixels of the image
+    masks: NDArray[np.bool_]  #: (M, H, W) the pixels of each
+    people: NDArray[np.bool_]  #: (H, W) those of anybody, in a pose or not
+    parts: NDArray[np.int8] | None  #: (H, W) indices into `BODY_PARTS`, -1 for nobody; None if the network tells none
 
 
 class MaskRule:
@@ -373,6 +382,37 @@ class Segmenting:
         Indices into `BODY_PARTS`; see `MaskRule.parts`.
         """
         return self._mask_rule.parts(fields, poses, size, placement=placement)
+
+
+def segment(fields: PoseNetFields, poses: Poses, rule: MaskRule, placement: Placement, size: ImageSize) -> Segmentation:
+    """Return whose the pixels of an image are.
+
+    Parameters
+    ----------
+    fields : PoseNetFields
+        The network's outputs of an input that the image was laid into.
+    poses : Poses
+        People in pixels of the image.
+    rule : MaskRule
+        What decides.
+    placement : Placement
+        Where the image lies in the network's input.
+    size : ImageSize
+        The image's.
+
+    Raises
+    ------
+    InputError
+        If the network gives no segments or no long offsets.
+    """
+    keypoints = poses.keypoints.copy()
+    keypoints[..., :2] = image_to_input(poses.xy, placement)
+    in_input = Poses(keypoints, poses.scores, poses.skeleton)
+    masks = rule.masks(fields, in_input, size, placement=placement)
+    people = rule.people(fields, size, placement=placement)
+    has_parts = fields.part_heatmaps is not None
+    parts = rule.parts(fields, None, size, placement=placement) if has_parts else None
+    return Segmentation(poses, masks, people, parts)
 
 
 @cache

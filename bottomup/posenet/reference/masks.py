@@ -80,7 +80,7 @@ def embed(fields: PoseNetFields, rule: MaskRule, row: int, column: int) -> Array
             for _ in range(rule.refinement_steps):
                 place = follow(place, sample(refining[:, :, part], place), refining)
         places[part] = place
-    return places
+    return np.asarray(places)
 
 
 def measure(places: Array, pose: Poses, rule: MaskRule, output_stride: float) -> Any:
@@ -112,7 +112,7 @@ def _lowest(rule: MaskRule) -> float:
 
 def _vectors(tensor: Array) -> Array:
     """Return (H, W, 17, 2) vectors, down and right."""
-    return np.moveaxis(tensor.reshape(*tensor.shape[:2], 2, NUM_PARTS), 2, 3)
+    return np.asarray(np.moveaxis(tensor.reshape(*tensor.shape[:2], 2, NUM_PARTS), 2, 3))
 
 
 def _corners(row: Any, column: Any) -> list[tuple[int, int, Any, Any]]:
