@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from bottomup import catalogue as catalogue
     from bottomup import evaluate as evaluate
     from bottomup import export as export
+    from bottomup import inspection as inspection
+    from bottomup import metric3d as metric3d
     from bottomup import paf as paf
     from bottomup import posenet as posenet
     from bottomup import skeletons as skeletons
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from bottomup import video as video
     from bottomup.augmentation import Augmentation as Augmentation
     from bottomup.checks import Quantized as Quantized
+    from bottomup.draw import draw_masks as draw_masks
+    from bottomup.draw import draw_parts as draw_parts
     from bottomup.draw import draw_poses as draw_poses
     from bottomup.errors import BottomupError as BottomupError
     from bottomup.errors import InputError as InputError
@@ -73,11 +77,15 @@ _HOME = {
     "Stretch": "geometry",
     "TRTPOSE18": "skeletons",
     "catalogue": "catalogue",
+    "draw_masks": "draw",
+    "draw_parts": "draw",
     "draw_poses": "draw",
     "evaluate": "evaluate",
     "export": "export",
+    "inspection": "inspection",
     "load": "loading",
     "PoseEstimator": "estimator",
+    "metric3d": "metric3d",
     "paf": "paf",
     "posenet": "posenet",
     "read_outputs": "tflite.outputs",

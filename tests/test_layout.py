@@ -22,9 +22,10 @@ ROWS = [
     ["synthetic"],
     ["estimator"],
     ["loading"],
+    ["metric3d"],
     ["draw", "export", "tracking"],
     ["video"],
-    ["evaluate"],
+    ["evaluate", "inspection"],
     ["cli"],
     ["__main__"],
 ]

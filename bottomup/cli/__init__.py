@@ -1,4 +1,4 @@
-"""The command line: `bottomup predict`, `decode`, `eval`, `models`, `warmup`.
+"""The command line: `bottomup predict`, `decode`, `eval`, `inspect`, `models`, `warmup`.
 
 Exit status 0, or 2 with one line on standard error that says what was wrong.
 Heavy imports stand inside the commands, so that help is quick.
@@ -13,6 +13,7 @@ import bottomup
 from bottomup.cli.console import complain, forget_output
 from bottomup.cli.decode import decode_tensors
 from bottomup.cli.eval import evaluate_model
+from bottomup.cli.inspect import inspect_photo
 from bottomup.cli.loading import add_model_options
 from bottomup.cli.models import list_models, pull_model, show_model
 from bottomup.cli.options import STRIDES, add_decoder_options
@@ -153,6 +154,16 @@ def _parser() -> argparse.ArgumentParser:
         help="lowest score of poses in the table of errors and in the pictures; AP counts all (default: 0.2)",
     )
     evaluating.set_defaults(command=evaluate_model)
+
+    inspecting = commands.add_parser(
+        "inspect", help="why poses are as they are", description="Show how a model comes to its poses, on one page."
+    )
+    inspecting.add_argument(
+        "photo", nargs="?", metavar="PHOTO", help="image (default: the demo scene that ships with bottomup)"
+    )
+    inspecting.add_argument("--out", metavar="FILE.html", help="where the page goes (default: PHOTO's name with .html)")
+    add_model_options(inspecting)
+    inspecting.set_defaults(command=inspect_photo)
 
     warming = commands.add_parser(
         "warmup", help="compile ahead of time", description="Compile the decoders once, so that later runs need not."

@@ -1,0 +1,116 @@
+"""Looking inside: a page that shows why poses are as they are, from heatmaps to skeletons."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bottomup.augmentation import Fields
+from bottomup.errors import InputError
+from bottomup.estimator import Decoder, PoseEstimator
+from bottomup.geometry import ImageSize, Placement
+from bottomup.inspection.paf import paf_layers
+from bottomup.inspection.page import Picture, render
+from bottomup.inspection.posenet import posenet_layers
+from bottomup.opencv import read_image
+from bottomup.paf.fields import PafFields
+from bottomup.posenet.fields import PoseNetFields
+
+__all__ = ["inspect_fields", "inspect_image"]
+
+
+def inspect_image(
+    estimator: PoseEstimator, image: str | Path | NDArray[np.uint8], *, channel_order: str = "bgr"
+) -> str:
+    """Return an HTML page that shows how an estimator comes to its poses in an image.
+
+    The page needs no other file and no network. Over the photo it shows the
+    heatmaps, the offsets or part affinity fields, the candidates, how edges
+    were traced or limbs chosen, and the poses; sliders show what other
+    thresholds would have given.
+
+    Parameters
+    ----------
+    estimator : PoseEstimator
+        What `bottomup.load` returns.
+    image : str, Path or uint8 (H, W, 3) array
+        An image file, or pixels.
+    channel_order : {"bgr", "rgb"}
+        Of an array's channels.
+
+    Raises
+    ------
+    InputError
+        If it is no such image.
+    ModelError
+        If the model decodes by itself, and gives no fields to look at.
+
+    Examples
+    --------
+    >>> import bottomup as bu
+    >>> html = inspect_image(bu.load(), "street.jpg")  # doctest: +SKIP
+    >>> Path("street.html").write_text(html, encoding="utf-8")  # doctest: +SKIP
+    """
+    name = Path(image).name if isinstance(image, (str, Path)) else "image"
+    pixels = read_image(image) if isinstance(image, (str, Path)) else image
+    fields = estimator.fields(pixels, channel_order=channel_order)  # type: ignore[arg-type]
+    height, width = pixels.shape[:2]
+    input_size = _fitted_size(fields) if estimator.fits_input else estimator.input_size
+    placement = estimator.resize.place(ImageSize(width, height), input_size)
+    assert estimator.decoder is not None
+    bgr = pixels if channel_order == "bgr" else pixels[..., ::-1]
+    return _page(bgr, fields, estimator.decoder, placement, f"{name}, {estimator.path.name}")
+
+
+def inspect_fields(image: NDArray[np.uint8], fields: Fields, decoder: Decoder, *, title: str = "fields") -> str:
+    """Return the page of `inspect_image` for raw fields and any decoder of theirs, without a model.
+
+    Parameters
+    ----------
+    image : uint8 (H, W, 3) array
+        What the network saw, BGR: its pixels are input pixels.
+    fields : PoseNetFields or PafFields
+        The network's outputs.
+    decoder : PoseNetDecoder or PafDecoder
+        Of that family, or one of its flavours.
+    title : str
+        Of the page.
+
+    Raises
+    ------
+    InputError
+        If the fields or the image are no such thing.
+
+    Examples
+    --------
+    >>> from bottomup.posenet.decoder import PoseNetDecoder
+    >>> from bottomup.synthetic import posenet_fields, random_poses
+    >>> fields = posenet_fields(random_poses(1, (129, 129)), (129, 129))
+    >>> inspect_fields(np.zeros((129, 129, 3), np.uint8), fields, PoseNetDecoder())[:15]
+    '<!doctype html>'
+    """
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise InputError(f"image must be a uint8 (H, W, 3) array, what the network saw, got {got}")
+    height, width = image.shape[:2]
+    return _page(image, fields, decoder, Placement(1.0, 1.0, 0, 0, ImageSize(width, height)), title)
+
+
+def _fitted_size(fields: Fields) -> ImageSize:
+    """Return the size of the input that gave fields of this grid."""
+    height, width = fields.grid
+    stride = int(fields.output_stride)
+    if isinstance(fields, PafFields):
+        return ImageSize(width * stride, height * stride)
+    return ImageSize((width - 1) * stride + 1, (height - 1) * stride + 1)
+
+
+def _page(image: NDArray[np.uint8], fields: Fields, decoder: Decoder, placement: Placement, title: str) -> str:
+    """Return the page of fields over an image that was placed in the network's input."""
+    if isinstance(fields, PafFields):
+        layers = paf_layers(fields, decoder)
+    elif isinstance(fields, PoseNetFields):
+        layers = posenet_layers(fields, decoder)
+    else:
+        raise InputError(f"fields must be PoseNetFields or PafFields, got {type(fields).__name__}")
+    return render(layers, Picture(image, placement), decoder, title)
