@@ -210,11 +210,20 @@ def distort(points: ArrayLike, coefficients: ArrayLike) -> NDArray[np.float64]:
     `coefficients` are the 12 of `Camera.distortion`.
     """
     points = as_points(points, 2, "points")
-    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 = as_float64(coefficients, "coefficients")
-    x, y = points[..., 0], points[..., 1]
+    return np.stack(distort_planes(points[..., 0], points[..., 1], as_float64(coefficients, "coefficients")), axis=-1)
+
+
+def distort_planes(
+    x: NDArray[np.float64], y: NDArray[np.float64], coefficients: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return `distort` of coordinates that lie in two arrays: some ten times faster on those of a whole picture."""
+    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 = coefficients.tolist()
     r2 = x * x + y * y
-    factor = (1 + r2 * (k1 + r2 * (k2 + r2 * k3))) / (1 + r2 * (k4 + r2 * (k5 + r2 * k6))) + 2 * (x * p2 + y * p1)
-    return np.stack([x * factor + r2 * (s1 + p2 + r2 * s2), y * factor + r2 * (s3 + p1 + r2 * s4)], axis=-1)
+    factor = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
+    if k4 or k5 or k6:
+        factor = factor / (1 + r2 * (k4 + r2 * (k5 + r2 * k6)))
+    factor = factor + (2 * p2 * x + 2 * p1 * y)
+    return x * factor + r2 * (s1 + p2 + r2 * s2), y * factor + r2 * (s3 + p1 + r2 * s4)
 
 
 def undistort(points: ArrayLike, coefficients: ArrayLike) -> NDArray[np.float64]:

@@ -5,13 +5,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.metric3d.camera import Camera, distort, from_pixels, to_pixels, turned
+from bottomup.metric3d.camera import Camera, distort_planes, from_pixels, to_pixels, turned
 from bottomup.metric3d.schedules import Schedule
 from bottomup.opencv import import_cv2
 
 _DISPLAY_GAMMA = 2.2
 _DEEPEST_LEVEL = 2  # of the image pyramid
-_FAR_OUTSIDE = -1e4  # a place that no image has, in pixels
+_FAR = 1e5  # pixels: further off than any image reaches
 
 
 class CropCameras(NamedTuple):
@@ -171,9 +171,8 @@ def warp_crop(
     to_ray = np.asarray(np.linalg.inv(finer @ intrinsics @ rotation), np.float64)
     source = image.level(level)
     if camera.has_lens:
-        places = _places_in_image(to_ray, camera, side) @ coarser[:2, :2]
-        x, y = (np.nan_to_num(places[..., axis], nan=_FAR_OUTSIDE).clip(_FAR_OUTSIDE, 1e5) for axis in range(2))
-        crop = cv2.remap(source, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR)
+        columns, rows = _places_in_image(to_ray, camera, coarser, side)
+        crop = cv2.remap(source, columns, rows, cv2.INTER_LINEAR)
     else:
         homography = coarser @ camera.intrinsics @ to_ray
         crop = cv2.warpPerspective(source, homography, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
@@ -182,11 +181,18 @@ def warp_crop(
     return np.asarray(cv2.pow(crop.clip(0, 1), gamma / _DISPLAY_GAMMA), dtype=np.float32)
 
 
-def _places_in_image(to_ray: NDArray[np.float64], camera: Camera, side: int) -> NDArray[np.float64]:
-    """Return the (S, S, 2) image pixels that a crop's pixels see, NaN where they see none."""
-    across, down = np.meshgrid(np.arange(side, dtype=np.float64), np.arange(side, dtype=np.float64))
-    pixels = np.stack([across, down, np.ones_like(across)], axis=-1)
-    return to_pixels(distort(_flattened(turned(pixels, to_ray.T)), camera.distortion), camera.intrinsics)
+def _places_in_image(
+    to_ray: NDArray[np.float64], camera: Camera, coarser: NDArray[np.float64], side: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the (S, S) columns and rows of the image that a crop's pixels see, far outside where they see none."""
+    pixels = np.arange(side, dtype=np.float64)
+    x, y, z = (row[0] * pixels + (row[1] * pixels + row[2])[:, None] for row in to_ray)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        scale = np.where(z > 0, 1 / z, np.nan)
+        x, y = distort_planes(x * scale, y * scale, camera.distortion)
+        columns, rows = (row[0] * x + row[1] * y + row[2] for row in (coarser @ camera.intrinsics)[:2])
+    columns, rows = (np.where(abs(plane) < _FAR, plane, -_FAR).astype(np.float32) for plane in (columns, rows))
+    return columns, rows
 
 
 def crop_homography(
