@@ -3,7 +3,11 @@
 Both keep `size` pairs (score, item) in two arrays, highest score first out.
 """
 
+import numpy as np
+
 from bottomup.kernels.jit import kernel
+
+_U = np.uint64  # an index that never counts from the end needs no test for that
 
 
 @kernel
@@ -17,18 +21,17 @@ def pop_std(scores, items, size):
     """Pop as libstdc++'s `std::pop_heap` does, leaving `size` - 1 pairs; return the item."""
     best = items[0]
     last = size - 1
-    score, item = scores[last], items[last]
+    score, item = scores[_U(last)], items[_U(last)]
     hole = 0
     child = 0
     while child < (last - 1) // 2:
         child = 2 * (child + 1)
-        if scores[child] < scores[child - 1]:
-            child -= 1
-        scores[hole], items[hole] = scores[child], items[child]
+        child -= np.int64(scores[_U(child)] < scores[_U(child - 1)])  # a branch would often be guessed wrong
+        scores[_U(hole)], items[_U(hole)] = scores[_U(child)], items[_U(child)]
         hole = child
     if last % 2 == 0 and child == (last - 2) // 2:
         child = 2 * (child + 1) - 1
-        scores[hole], items[hole] = scores[child], items[child]
+        scores[_U(hole)], items[_U(hole)] = scores[_U(child)], items[_U(child)]
         hole = child
     sift_up_std(scores, items, hole, 0, score, item)
     return best
@@ -39,11 +42,11 @@ def sift_up_std(scores, items, hole, top, score, item):
     """Move a hole up until `score` may fill it (libstdc++ `__push_heap`)."""
     while hole > top:
         parent = (hole - 1) // 2
-        if not scores[parent] < score:
+        if not scores[_U(parent)] < score:
             break
-        scores[hole], items[hole] = scores[parent], items[parent]
+        scores[_U(hole)], items[_U(hole)] = scores[_U(parent)], items[_U(parent)]
         hole = parent
-    scores[hole], items[hole] = score, item
+    scores[_U(hole)], items[_U(hole)] = score, item
 
 
 @kernel

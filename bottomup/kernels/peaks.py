@@ -1,71 +1,101 @@
-"""Local maxima of a stack of heatmaps, found on the tensor as the network gives it."""
+"""Local maxima of a stack of heatmaps, found on the tensor as the network gives it.
+
+Indices that are unsigned say that they never count from the end; without the
+test for that, a row is compared many elements at a time.
+"""
 
 import numpy as np
 
 from bottomup.kernels.jit import kernel
 from bottomup.kernels.sampling import sigmoid
 
-# One bit or seven in each byte of a word: eight levels are compared in a few instructions.
-_ONES = np.uint64(0x0101010101010101)
-_HIGH = np.uint64(0x8080808080808080)
-_LOW = np.uint64(0x7F7F7F7F7F7F7F7F)
-_BLOCK = 64
+_U = np.uint64
 
 
 @kernel
-def find_peaks_u8(levels, words, height, width, num_parts, lowest, radius, peaks):
-    """Write to `peaks` the flat indices of cells that reach level `lowest` and that no cell of their window exceeds.
+def find_peaks(values, height, width, num_parts, lowest, radius, compare_scores, flags, words, peaks):
+    """Write to `peaks` the flat indices of cells that reach `lowest` and that no cell of their window exceeds.
 
-    Row-major order. Returns how many there are, of which `peaks` holds as many as fit.
+    Row-major order. Returns how many there are, of which `peaks` holds as many as fit. NaN is no peak, and exceeds
+    nothing. `lowest` is of the type of `values`. `compare_scores` says that values are logits and that equal float32
+    scores tie, however different the logits. Workspace: `flags`, bytes that `words` shows eight at a time, at least a
+    row of elements.
     """
     count = 0
-    if lowest > 255:
-        return count
-    add = _ONES * np.uint64(128 - lowest) if lowest <= 128 else _ONES * np.uint64(256 - lowest)
-    for word in range(words.size):
-        eight = words[word]
-        sums = (eight & _LOW) + add
-        reached = (sums | eight) if lowest <= 128 else (sums & eight)
-        if reached & _HIGH:
-            start = 8 * word
-            count = collect_peaks(
-                levels, start, start + 8, height, width, num_parts, lowest, radius, False, count, peaks
-            )
-    start = 8 * words.size
-    return collect_peaks(levels, start, levels.size, height, width, num_parts, lowest, radius, False, count, peaks)
+    row_size = width * num_parts
+    for row in range(height):
+        start = row * row_size
+        end = start + row_size
+        if radius == 1 and not compare_scores and width > 2:
+            inner, end = start + num_parts, end - num_parts
+            up = row_size if row > 0 else 0
+            down = row_size if row < height - 1 else 0
+            count = collect_peaks(values, start, inner, row, height, width, num_parts, lowest, 1, False, count, peaks)
+            flag_peaks(values, inner, end - inner, up, down, num_parts, lowest, flags)
+            count = collect_flagged(flags, words, inner, end - inner, count, peaks)
+            start, end = end, end + num_parts
+        count = collect_peaks(
+            values, start, end, row, height, width, num_parts, lowest, radius, compare_scores, count, peaks
+        )  # fmt: skip
+    return count
 
 
 @kernel
-def find_peaks_f32(values, height, width, num_parts, lowest, radius, compare_scores, peaks):
-    """Do as `find_peaks_u8` on real numbers. NaN is no peak, and exceeds nothing.
+def flag_peaks(values, start, size, up, down, right, lowest, flags):
+    """Set `flags` for the `size` elements from `start` that reach `lowest` and that none of eight neighbours exceeds.
 
-    `compare_scores` says that values are logits and that equal float32 scores tie, however different the logits.
+    These lie `up` before it, `down` behind it, `right` to each side; the row above the first is the first.
     """
-    count = 0
-    for start in range(0, values.size, _BLOCK):
-        stop = min(start + _BLOCK, values.size)
-        block = values[start:stop]
-        reached = np.int32(0)
-        for index in range(block.size):  # this form of the loop becomes vector instructions, others do not
-            reached += np.int32(block[index] >= lowest)
-        if reached:
-            count = collect_peaks(
-                values, start, stop, height, width, num_parts, lowest, radius, compare_scores, count, peaks
-            )
+    first = _U(start)
+    up, down, right = _U(up), _U(down), _U(right)
+    for place in range(_U(size)):
+        index = first + place
+        value = values[index]
+        flags[place] = (
+            (value >= lowest)
+            & (not values[index - right] > value)
+            & (not values[index + right] > value)
+            & (not values[index - up] > value)
+            & (not values[index - up - right] > value)
+            & (not values[index - up + right] > value)
+            & (not values[index + down] > value)
+            & (not values[index + down - right] > value)
+            & (not values[index + down + right] > value)
+        )
+
+
+@kernel
+def collect_flagged(flags, words, start, size, count, peaks):
+    """Append `start` plus the places that are flagged among the first `size` to the `count` peaks there are."""
+    end = (size + 31) // 32 * 32
+    for place in range(size, end):
+        flags[_U(place)] = 0
+    for four in range(_U(0), _U(end // 8), _U(4)):
+        if words[four] | words[four + _U(1)] | words[four + _U(2)] | words[four + _U(3)]:
+            for word in range(four, four + _U(4)):
+                if words[word]:
+                    for place in range(8 * np.int64(word), 8 * np.int64(word) + 8):
+                        if flags[_U(place)]:
+                            if count < peaks.size:
+                                peaks[_U(count)] = start + place
+                            count += 1
     return count
 
 
 @kernel
 def collect_peaks(
-    values, start, stop, height, width, num_parts, lowest, radius, compare_scores, count, peaks
+    values, start, stop, row, height, width, num_parts, lowest, radius, compare_scores, count, peaks
 ):  # fmt: skip
-    """Append the peaks among the elements from `start` to `stop` to the `count` there are; return the new count."""
+    """Append the peaks among the elements of `row` from `start` to `stop` to the `count` there are."""
+    reached = np.int32(0)
+    for index in range(_U(start), _U(stop)):  # in this form many elements are compared at once
+        reached += np.int32(values[index] >= lowest)
+    if not reached:
+        return count
     for index in range(start, stop):
-        value = values[index]
+        value = values[_U(index)]
         if value >= lowest:
-            cell = np.uint32(index) // np.uint32(num_parts)
-            row = np.int64(cell // np.uint32(width))
-            column = np.int64(cell) - row * width
+            column = index // num_parts - row * width
             if is_peak(values, index, value, row, column, height, width, num_parts, radius, compare_scores):
                 if count < peaks.size:
                     peaks[count] = index

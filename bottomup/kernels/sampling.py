@@ -2,7 +2,8 @@
 
 Fields are flat: channel `channel` of cell (row, column) lies at
 (row * width + column) * channels + channel. A *corner* is the number of a
-cell, row * width + column.
+cell, row * width + column. Quantised elements come with a table of the real
+numbers of their 256 levels, others with None.
 """
 
 import math
@@ -13,6 +14,7 @@ from bottomup.kernels.jit import kernel
 
 _ONE = np.float32(1)
 _ZERO = np.float32(0)
+_U = np.uint64  # an index that never counts from the end needs no test for that
 
 
 @kernel
@@ -37,13 +39,21 @@ def find_corners(row, column, width):
 
 
 @kernel
-def sample(values, scale, zero, channels, channel, corners):
+def read(values, table, unit, index):
+    """Return the real number of one element: what the table says of its level, or without a table so many units."""
+    if table is None:
+        return values[_U(index)] * unit
+    return table[values[_U(index)]]
+
+
+@kernel
+def sample(values, table, unit, channels, channel, corners):
     """Return the real number between four cells, bilinear, as float32 arithmetic gives it."""
     top_left, top_right, bottom_left, bottom_right, down, right = corners
-    a = (np.float32(values[top_left * channels + channel]) - zero) * scale
-    b = (np.float32(values[top_right * channels + channel]) - zero) * scale
-    c = (np.float32(values[bottom_left * channels + channel]) - zero) * scale
-    d = (np.float32(values[bottom_right * channels + channel]) - zero) * scale
+    a = read(values, table, unit, top_left * channels + channel)
+    b = read(values, table, unit, top_right * channels + channel)
+    c = read(values, table, unit, bottom_left * channels + channel)
+    d = read(values, table, unit, bottom_right * channels + channel)
     top = (_ONE - right) * a + right * b
     bottom = (_ONE - right) * c + right * d
     return (_ONE - down) * top + down * bottom

@@ -8,13 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bottomup.batch import map_on_threads
-from bottomup.posenet.fields import NUM_PARTS, PoseNetFields
+from bottomup.posenet.fields import PoseNetFields
 from bottomup.posenet.flavours import CoralDecoder, TfjsDecoder
 from bottomup.posenet.masks import MaskRule, PoseNetMasks, Segmenting
 from bottomup.posenet.personlab import PersonLabDecoder
-from bottomup.posenet.roots import as_posenet_fields, check, find_roots, logit, squared_kappas, walks
+from bottomup.posenet.roots import as_posenet_fields, check, decode_roots, logit, squared_kappas
 from bottomup.poses import Poses
-from bottomup.skeletons import COCO17
 
 
 @dataclass(frozen=True)
@@ -98,38 +97,27 @@ class PoseNetDecoder(Segmenting):
         InputError
             If `fields` is not a PoseNetFields.
         """
-        fields = as_posenet_fields(fields).as_logits
-        peaks = find_roots(fields, logit(self.score_threshold), self.local_maximum_radius)
-        count = len(peaks)
-        if count == 0:
-            return Poses.empty(COCO17)
-        most = min(self.max_poses, count)
+        fields = as_posenet_fields(fields)
+        if not fields.logits:
+            fields = fields.as_logits
         stride = np.float32(fields.output_stride)
         radius, error = np.float32(self.nms_radius) / stride, np.float32(self.position_error) / stride
-        keypoints, scores = np.empty((most, NUM_PARTS, 3), np.float32), np.empty(most, np.float32)
-        found = _kernel()(
-            peaks,
-            np.empty(count, np.float32),
-            walks(),
-            *fields.in_cells,
+        return decode_roots(
+            _kernel(),
+            fields,
+            logit(self.score_threshold),
+            self.max_poses,
+            min(self.local_maximum_radius, sum(fields.grid)),
             radius * radius,
             self.refinement_steps,
+            fields.level_scores,
             self.vote_passes,
             np.float32(self.vote_radius),
             np.float32(logit(self.min_vote_score)),
             np.float32(self.min_pose_score),
             squared_kappas(),
             error * error,
-            stride,
-            np.empty((most, NUM_PARTS, 3), np.float32),
-            np.empty((most, NUM_PARTS), np.float32),
-            np.empty(most, np.float32),
-            np.empty(most, np.int64),
-            np.empty(most, np.float32),
-            keypoints,
-            scores,
         )
-        return Poses(keypoints[:found], scores[:found], COCO17)
 
     def decode_batch(self, fields: Iterable[PoseNetFields], *, threads: int = 1) -> list[Poses]:
         """Return `decode` of every item, in order, on that many threads."""

@@ -1,7 +1,7 @@
 """The outputs of a PoseNet-family network, whatever layout they came in."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +31,6 @@ class Tensors(NamedTuple):
     """What kernels read: flat tensors of one element type, real = (level - zero) * scale; floats have scale 1."""
 
     heatmaps: NDArray[Any]  #: (H * W * 17,) uint8 or float32
-    words: NDArray[np.uint64]  #: the same memory eight levels at a time, without the tail; empty for floats
     heatmap_scale: np.float32
     heatmap_zero: np.float32
     offsets: NDArray[Any]  #: (H * W * 34,) y of every part, then x
@@ -180,11 +179,8 @@ class PoseNetFields:
             displacements = _levels_and_units(self._mid_offsets)[0]
         else:
             displacements = np.concatenate([fwd[0], bwd[0]], axis=2)
-        flat = _eight_byte_aligned(heatmaps[0].reshape(-1))
-        words = flat[: flat.size // 8 * 8] if all_quantized else flat[:0]
         return Tensors(
-            heatmaps=flat,
-            words=words.view(np.uint64),
+            heatmaps=heatmaps[0].reshape(-1),
             heatmap_scale=heatmaps[1],
             heatmap_zero=heatmaps[2],
             offsets=offsets[0].reshape(-1),
@@ -199,12 +195,29 @@ class PoseNetFields:
 
     @cached_property
     def in_cells(self) -> tuple[Any, ...]:
-        """What kernels of cells share: tensors with scale and zero, vectors in cells, height and width."""
+        """What kernels of cells share: tensors with tables of their levels, cells in a float's unit, height, width.
+
+        Vectors become cells by the tables where there are levels, by the unit where there are not.
+        """
         t, per_stride = self.tensors, np.float32(1) / np.float32(self.output_stride)
-        heatmaps = (t.heatmaps, t.heatmap_scale, t.heatmap_zero)
-        offsets = (t.offsets, t.offset_scale * per_stride, t.offset_zero)
-        displacements = (t.displacements, t.fwd_scale * per_stride, t.fwd_zero, t.bwd_scale * per_stride, t.bwd_zero)
-        return (*heatmaps, *offsets, *displacements, *self.grid)
+        table = _level_table if t.heatmaps.dtype == np.uint8 else _no_table
+        return (
+            t.heatmaps,
+            table(t.heatmap_scale, t.heatmap_zero),
+            t.offsets,
+            table(t.offset_scale * per_stride, t.offset_zero),
+            t.displacements,
+            table(t.fwd_scale * per_stride, t.fwd_zero),
+            table(t.bwd_scale * per_stride, t.bwd_zero),
+            per_stride,
+            *self.grid,
+        )
+
+    @property
+    def level_scores(self) -> NDArray[np.float32] | None:
+        """Scores of the heatmaps' 256 levels, where these are logits; None where there are no levels."""
+        t = self.tensors
+        return _score_table(t.heatmap_scale, t.heatmap_zero) if t.heatmaps.dtype == np.uint8 else None
 
     @cached_property
     def as_floats(self) -> "PoseNetFields":
@@ -259,9 +272,21 @@ def _levels_and_units(field: Field) -> tuple[NDArray[Any], np.float32, np.float3
     return field, np.float32(1), np.float32(0)
 
 
-def _eight_byte_aligned(flat: NDArray[Any]) -> NDArray[Any]:
-    """Return the tensor where it may be read eight bytes at a time, a copy if it may not."""
-    return flat if flat.ctypes.data % 8 == 0 else flat.copy()
+@lru_cache(maxsize=256)
+def _level_table(scale: np.float32, zero: np.float32) -> NDArray[np.float32]:
+    """Return the real numbers of the 256 levels."""
+    return np.asarray((np.arange(256, dtype=np.float32) - zero) * scale, np.float32)
+
+
+@lru_cache(maxsize=256)
+def _score_table(scale: np.float32, zero: np.float32) -> NDArray[np.float32]:
+    """Return the scores of the 256 levels of quantised logits."""
+    with np.errstate(over="ignore"):
+        return np.float32(1) / (np.float32(1) + np.exp(-_level_table(scale, zero)))
+
+
+def _no_table(scale: np.float32, zero: np.float32) -> None:
+    """Return what kernels take for the table of a float tensor."""
 
 
 def _stride(output_stride: float) -> float:

@@ -4,55 +4,57 @@ import math
 
 import numpy as np
 
-from bottomup.kernels.heaps import pop_std, pop_tfjs, push_std, push_tfjs
+from bottomup.kernels.heaps import pop_std, pop_tfjs, push_tfjs
 from bottomup.kernels.jit import kernel
 from bottomup.kernels.sampling import find_corners, sample, sigmoid, write_keypoint
-from bottomup.posenet.kernels import is_near_any, place_root, sort_descending, trace
+from bottomup.posenet.kernels import heap_roots, is_near_any, place_root, sort_descending, trace
 
 _PARTS = 17
 _EDGES = 16
 _ZERO = np.float32(0)
+_ONE = np.float32(1)
+_U = np.uint64  # an index that never counts from the end needs no test for that
 
 
 @kernel
 def decode_coral(
-    peaks, heap_scores, walks, heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale, offset_zero, displacements,
-    fwd_scale, fwd_zero, bwd_scale, bwd_zero, height, width, score_threshold, squared_radius, refinement_steps,
-    output_stride, found, found_scores, order, ranked, keypoints, pose_scores,
+    flags, words, peaks, heap_scores, found, found_scores, order, ranks, keypoints, pose_scores, walks, heatmaps,
+    logits, offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width, output_stride, max_poses,
+    lowest, local_maximum_radius, squared_radius, refinement_steps, score_threshold,
 ):  # fmt: skip
-    """Fill `keypoints` (M, 17, 3) and `pose_scores` (M,) with the poses of libcoral's decoder; return how many.
+    """Fill `keypoints` (P, 17, 3) and `pose_scores` (P,) with the poses of libcoral's decoder.
 
-    `peaks` (P,) become a heap. Workspaces: `heap_scores` (P,), `found` (M, 17, 3) for row, column, score of poses in
-    the order of their roots, `found_scores` (M,), `order` (M,), `ranked` (17,). Vectors are in cells: their scales are
-    already divided by the stride.
+    Returns how many, or minus the number of roots where `peaks` is too small for them. The first ten arrays are a
+    `Workspace`; vectors are in cells: their scales are already divided by the stride.
     """
-    for peak in range(peaks.size):
-        logit = (np.float32(heatmaps[peaks[peak]]) - heatmap_zero) * heatmap_scale
-        push_std(heap_scores, peaks, peak, logit, peaks[peak])
+    waiting = heap_roots(
+        heatmaps, logits, height, width, lowest, local_maximum_radius, flags, words, peaks, heap_scores
+    )
+    if waiting > peaks.size:
+        return -waiting
     num_found = 0
-    waiting = peaks.size
-    while waiting > 0 and num_found < found.shape[0]:
+    while waiting > 0 and num_found < max_poses:
         root = pop_std(heap_scores, peaks, waiting)
         waiting -= 1
         pose = found[num_found]
         part = root % _PARTS
-        place_root(pose, root, offsets, offset_scale, offset_zero, height, width)
+        place_root(pose, root, offsets, offset_table, unit, height, width)
         if is_near_any(found, num_found, part, pose[part, 0], pose[part, 1], squared_radius):
             continue
         trace(
-            pose, walks[part], offsets, offset_scale, offset_zero, displacements, fwd_scale, fwd_zero, bwd_scale,
-            bwd_zero, height, width, refinement_steps,
+            pose, walks[part], offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width,
+            refinement_steps,
         )  # fmt: skip
         for part in range(_PARTS):
             corners = find_corners(pose[part, 0], pose[part, 1], width)
-            pose[part, 2] = sigmoid(sample(heatmaps, heatmap_scale, heatmap_zero, _PARTS, part, corners))
-        score = sum_of_free(found, num_found, order, 0, squared_radius, ranked) / np.float32(_PARTS)
+            pose[part, 2] = sigmoid(sample(heatmaps, logits, _ONE, _PARTS, part, corners))
+        score = sum_of_free(found, num_found, order, 0, squared_radius, ranks) / np.float32(_PARTS)
         if score >= score_threshold:
             found_scores[num_found] = score
             num_found += 1
     sort_descending(found_scores, num_found, order)
     for rank in range(num_found):
-        total = sum_of_free(found, order[rank], order, rank, squared_radius, ranked)
+        total = sum_of_free(found, order[rank], order, rank, squared_radius, ranks)
         found_scores[order[rank]] = total / np.float32(_PARTS)
     sort_descending(found_scores, num_found, order)
     for rank in range(num_found):
@@ -66,28 +68,38 @@ def decode_coral(
 
 
 @kernel
-def sum_of_free(found, pose, order, rank, squared_radius, ranked):
-    """Sum a pose's keypoint scores, best first, without keypoints near the same part of the `rank` poses in `order`."""
-    size = 0
+def sum_of_free(found, pose, order, rank, squared_radius, ranks):
+    """Sum a pose's keypoint scores, best first, without keypoints near the same part of the `rank` poses in `order`.
+
+    The order matters to the last bit. A score's place in it is the number of those above it, counted for all at once;
+    those left out are zeros behind the rest. Workspace: two rows of `ranks`.
+    """
+    total = _ZERO
     for part in range(_PARTS):
         row, column, score = found[pose, part]
-        is_free = True
-        for other in order[:rank]:
+        for better in range(rank):
+            other = _U(order[better])
             down = found[other, part, 0] - row
             right = found[other, part, 1] - column
             if down * down + right * right <= squared_radius:
-                is_free = False
+                score = _ZERO
                 break
-        if is_free:
-            place = size
-            while place > 0 and ranked[place - 1] < score:
-                ranked[place] = ranked[place - 1]
-                place -= 1
-            ranked[place] = score
-            size += 1
+        ranks[0, part] = score
+        ranks[1, part] = _ZERO
+        total += score
+    if not total >= _ZERO:  # NaN
+        return total
+    for part in range(_PARTS):
+        score = ranks[0, part]
+        place = 0
+        for other in range(_PARTS):
+            place += np.int32(ranks[0, other] > score)
+        while ranks[1, place] == score and place < _PARTS - 1:
+            place += 1
+        ranks[1, place] = score
     total = _ZERO
-    for place in range(size):
-        total += ranked[place]
+    for place in range(_PARTS):
+        total += ranks[1, place]
     return total
 
 
@@ -121,7 +133,7 @@ def decode_tfjs(
         pose[part, 1] = x
         pose[part, 2] = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, root)
         for step in range(_EDGES):
-            source, part, channel, is_bwd = walks[root % _PARTS, step]
+            source, part, channel, is_bwd, _ = walks[root % _PARTS, step]
             scale = bwd_scale if is_bwd else fwd_scale
             zero = bwd_zero if is_bwd else fwd_zero
             y = pose[source, 0]

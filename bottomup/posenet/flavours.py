@@ -10,7 +10,7 @@ import numpy as np
 from bottomup.batch import map_on_threads
 from bottomup.posenet.fields import NUM_PARTS, PoseNetFields, Tensors
 from bottomup.posenet.masks import CoralMasks, MaskRule, Segmenting, TfjsMasks
-from bottomup.posenet.roots import as_posenet_fields, check, find_roots, walks
+from bottomup.posenet.roots import as_posenet_fields, check, decode_roots, find_peaks, lowest_value, walks
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 
@@ -68,32 +68,20 @@ class CoralDecoder(Segmenting):
         InputError
             If `fields` is not a PoseNetFields.
         """
-        fields = as_posenet_fields(fields).as_logits
-        peaks = find_roots(fields, _coral_logit(self.score_threshold), self.local_maximum_radius)
-        count = len(peaks)
-        if count == 0:
-            return Poses.empty(COCO17)
-        most = min(self.max_poses, count)
-        stride = np.float32(fields.output_stride)
-        radius = np.float32(self.nms_radius) / stride
-        keypoints, scores = np.empty((most, NUM_PARTS, 3), np.float32), np.empty(most, np.float32)
-        found = _kernels().decode_coral(
-            peaks,
-            np.empty(count, np.float32),
-            walks(),
-            *fields.in_cells,
-            np.float32(self.score_threshold),
+        fields = as_posenet_fields(fields)
+        if not fields.logits:
+            fields = fields.as_logits
+        radius = np.float32(self.nms_radius) / np.float32(fields.output_stride)
+        return decode_roots(
+            _kernels().decode_coral,
+            fields,
+            _coral_logit(self.score_threshold),
+            self.max_poses,
+            min(self.local_maximum_radius, sum(fields.grid)),
             radius * radius,
             self.refinement_steps,
-            stride,
-            np.empty((most, NUM_PARTS, 3), np.float32),
-            np.empty(most, np.float32),
-            np.empty(most, np.int64),
-            np.empty(NUM_PARTS, np.float32),
-            keypoints,
-            scores,
+            np.float32(self.score_threshold),
         )
-        return Poses(keypoints[:found], scores[:found], COCO17)
 
     def decode_batch(self, fields: Iterable[PoseNetFields], *, threads: int = 1) -> list[Poses]:
         """Return `decode` of every item, in order, on that many threads."""
@@ -168,8 +156,10 @@ class TfjsDecoder(Segmenting):
             best = np.empty(NUM_PARTS, np.int64)
             _kernels().decode_tfjs_single(*maps, height, width, fields.logits, stride, best, keypoints, scores)
             return Poses(keypoints, scores, COCO17)
-        lowest = _tfjs_lowest(self.score_threshold, fields.logits)
-        peaks = find_roots(fields, lowest, self.local_maximum_radius, compare_scores=fields.logits)
+        lowest = lowest_value(t, _tfjs_lowest(self.score_threshold, fields.logits))
+        if lowest is None:
+            return Poses.empty(COCO17)
+        peaks = find_peaks(t.heatmaps, height, width, lowest, self.local_maximum_radius, compare_scores=fields.logits)
         count = len(peaks)
         most = min(self.max_poses, count)
         keypoints, scores = np.empty((most, NUM_PARTS, 3), np.float32), np.empty(most, np.float32)

@@ -4,11 +4,13 @@ import numpy as np
 
 from bottomup.kernels.heaps import pop_std, push_std
 from bottomup.kernels.jit import kernel
-from bottomup.kernels.sampling import clamp, find_corners, sample, sigmoid, write_keypoint
+from bottomup.kernels.peaks import find_peaks
+from bottomup.kernels.sampling import clamp, find_corners, read, sample, sigmoid, write_keypoint
 
 _PARTS = 17
 _EDGES = 16
 _ZERO = np.float32(0)
+_U = np.uint64  # an index that never counts from the end needs no test for that
 _HALF = np.float32(0.5)
 _ONE = np.float32(1)
 _DISK = np.float32(np.pi / 3)  # integral of (1 - r^2)^2 over the unit disk
@@ -18,42 +20,44 @@ _AREA_OF_BOX = np.float32(0.64)  # COCO's segment area over the area of the box 
 
 @kernel
 def decode_best(
-    peaks, heap_scores, walks, heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale, offset_zero, displacements,
-    fwd_scale, fwd_zero, bwd_scale, bwd_zero, height, width, squared_radius, refinement_steps, vote_passes, vote_radius,
-    lowest_vote, min_mean_score, squared_kappas, squared_error, output_stride, found, densities, means, order,
-    found_scores, keypoints, pose_scores,
+    flags, words, peaks, heap_scores, found, found_scores, order, densities, keypoints, pose_scores, walks, heatmaps,
+    logits, offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width, output_stride, max_poses,
+    lowest, local_maximum_radius, squared_radius, refinement_steps, scores, vote_passes, vote_radius, lowest_vote,
+    min_mean_score, squared_kappas, squared_error,
 ):  # fmt: skip
-    """Fill `keypoints` (M, 17, 3) and `pose_scores` (M,) with the poses of our own decoder; return how many.
+    """Fill `keypoints` (P, 17, 3) and `pose_scores` (P,) with the poses of our own decoder.
 
-    `peaks` (P,) become a heap. Workspaces: `heap_scores` (P,), `found` (M, 17, 3) for row, column, score of poses in
-    the order of their roots, `densities` (M, 17), `means`, `order` and `found_scores` (M,). Lengths are in cells.
+    Returns how many, or minus the number of roots where `peaks` is too small for them. The first ten arrays are a
+    `Workspace`; lengths are in cells.
     """
-    for peak in range(peaks.size):
-        logit = (np.float32(heatmaps[peaks[peak]]) - heatmap_zero) * heatmap_scale
-        push_std(heap_scores, peaks, peak, logit, peaks[peak])
+    waiting = heap_roots(
+        heatmaps, logits, height, width, lowest, local_maximum_radius, flags, words, peaks, heap_scores
+    )
+    if waiting > peaks.size:
+        return -waiting
     num_found = 0
-    waiting = peaks.size
-    while waiting > 0 and num_found < found.shape[0]:
+    means = pose_scores
+    while waiting > 0 and num_found < max_poses:
         root = pop_std(heap_scores, peaks, waiting)
         waiting -= 1
         pose = found[num_found]
         part = root % _PARTS
-        place_root(pose, root, offsets, offset_scale, offset_zero, height, width)
+        place_root(pose, root, offsets, offset_table, unit, height, width)
         if is_near_any(found, num_found, part, pose[part, 0], pose[part, 1], squared_radius):
             continue
         trace(
-            pose, walks[part], offsets, offset_scale, offset_zero, displacements, fwd_scale, fwd_zero, bwd_scale,
-            bwd_zero, height, width, refinement_steps,
+            pose, walks[part], offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width,
+            refinement_steps,
         )  # fmt: skip
         total = _ZERO
         for part in range(_PARTS):
             for _ in range(vote_passes):
                 pose[part, 0], pose[part, 1], densities[num_found, part] = vote(
-                    pose[part, 0], pose[part, 1], part, heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale,
-                    offset_zero, height, width, vote_radius, lowest_vote,
+                    pose[part, 0], pose[part, 1], part, heatmaps, logits, scores, offsets, offset_table, unit, height,
+                    width, vote_radius, lowest_vote,
                 )  # fmt: skip
             corners = find_corners(pose[part, 0], pose[part, 1], width)
-            pose[part, 2] = sigmoid(sample(heatmaps, heatmap_scale, heatmap_zero, _PARTS, part, corners))
+            pose[part, 2] = sigmoid(sample(heatmaps, logits, _ONE, _PARTS, part, corners))
             total += pose[part, 2]
         if total > min_mean_score * np.float32(_PARTS):
             means[num_found] = total
@@ -75,13 +79,23 @@ def decode_best(
 
 
 @kernel
+def heap_roots(heatmaps, logits, height, width, lowest, radius, flags, words, peaks, heap_scores):
+    """Find the roots, heatmap peaks that reach `lowest`, and make them a heap, best first, if they fit; count them."""
+    count = find_peaks(heatmaps, height, width, _PARTS, lowest, radius, False, flags, words, peaks)
+    if count <= peaks.size:
+        for peak in range(count):
+            push_std(heap_scores, peaks, peak, read(heatmaps, logits, _ONE, peaks[peak]), peaks[peak])
+    return count
+
+
+@kernel
 def vote(
-    row, column, part, heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale, offset_zero, height, width,
-    vote_radius, lowest_vote,
+    row, column, part, heatmaps, logits, scores, offsets, offset_table, unit, height, width, vote_radius, lowest_vote
 ):  # fmt: skip
     """Return the weighted mean of the places that the 5 x 5 cells around point to, near here, and their density.
 
     One step of mean shift on the Hough votes. A cell votes with its score, less the further its place lies from here.
+    Scores come from the table of the levels' scores where there are levels: 25 exponentials a keypoint are slow.
     """
     centre_row = int(row + _HALF)
     centre_column = int(column + _HALF)
@@ -95,18 +109,17 @@ def vote(
     for near_row in range(first_row, min(centre_row + 3, height)):
         cell = near_row * width + first_column
         for near_column in range(first_column, last_column + 1):
-            logit = (np.float32(heatmaps[cell * _PARTS + part]) - heatmap_zero) * heatmap_scale
+            logit = read(heatmaps, logits, _ONE, cell * _PARTS + part)
             if logit >= lowest_vote:
                 vector = 2 * _PARTS * cell + part
-                down = (np.float32(offsets[vector]) - offset_zero) * offset_scale
-                right = (np.float32(offsets[vector + _PARTS]) - offset_zero) * offset_scale
-                voted_row = np.float32(near_row) + down
-                voted_column = np.float32(near_column) + right
+                voted_row = np.float32(near_row) + read(offsets, offset_table, unit, vector)
+                voted_column = np.float32(near_column) + read(offsets, offset_table, unit, vector + _PARTS)
                 down = voted_row - row
                 right = voted_column - column
                 closeness = _ONE - (down * down + right * right) * per_reach
                 if closeness > _ZERO:
-                    weight = sigmoid(logit) * closeness * closeness
+                    score = sigmoid(logit) if scores is None else scores[heatmaps[_U(cell * _PARTS + part)]]
+                    weight = score * closeness * closeness
                     total += weight
                     total_row += weight * voted_row
                     total_column += weight * voted_column
@@ -137,7 +150,8 @@ def expected_similarity(found, densities, order, rank, squared_radius, squared_k
     for part in range(_PARTS):
         row, column, score = found[pose, part]
         is_free = True
-        for other in order[:rank]:
+        for better in range(rank):
+            other = _U(order[better])
             down = found[other, part, 0] - row
             across = found[other, part, 1] - column
             if down * down + across * across <= squared_radius:
@@ -157,49 +171,62 @@ def calibrate(similarity):
 
 
 @kernel
-def place_root(pose, root, offsets, offset_scale, offset_zero, height, width):
+def place_root(pose, root, offsets, offset_table, unit, height, width):
     """Write row and column of the part that heatmap element `root` stands for, moved by its cell's offset."""
-    part = root % _PARTS
-    cell = root // _PARTS
-    vector = 2 * _PARTS * cell + part
-    row = np.float32(cell // width) + (np.float32(offsets[vector]) - offset_zero) * offset_scale
-    column = np.float32(cell % width) + (np.float32(offsets[vector + _PARTS]) - offset_zero) * offset_scale
+    cell = np.uint32(root) // np.uint32(_PARTS)
+    part = root - np.int64(cell) * _PARTS
+    cell_row = cell // np.uint32(width)
+    cell_column = np.int64(cell) - np.int64(cell_row) * width
+    vector = 2 * _PARTS * np.int64(cell) + part
+    row = np.float32(cell_row) + read(offsets, offset_table, unit, vector)
+    column = np.float32(cell_column) + read(offsets, offset_table, unit, vector + _PARTS)
     pose[part, 0] = clamp(row, np.float32(height - 1))
     pose[part, 1] = clamp(column, np.float32(width - 1))
 
 
 @kernel
 def trace(
-    pose, walk, offsets, offset_scale, offset_zero, displacements, fwd_scale, fwd_zero, bwd_scale, bwd_zero, height,
-    width, refinement_steps,
+    pose, walk, offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width, refinement_steps
 ):  # fmt: skip
-    """Find row and column of all parts of `pose` (17, 3), from its root along the 16 steps of `walk` (16, 4)."""
+    """Find row and column of all parts of `pose` (17, 3), from its root along the 16 steps of `walk` (16, 5).
+
+    Parts as far from the root as one another are found side by side: none waits for the other, nor does the processor.
+    """
     last_row = np.float32(height - 1)
     last_column = np.float32(width - 1)
-    for step in range(_EDGES):
-        source, part, channel, is_bwd = walk[step]
-        scale = bwd_scale if is_bwd else fwd_scale
-        zero = bwd_zero if is_bwd else fwd_zero
-        row = pose[source, 0]
-        column = pose[source, 1]
-        corners = find_corners(row, column, width)
-        down = sample(displacements, scale, zero, 4 * _EDGES, channel, corners)
-        right = sample(displacements, scale, zero, 4 * _EDGES, channel + _EDGES, corners)
-        row = clamp(row + down, last_row)
-        column = clamp(column + right, last_column)
+    first = 0
+    while first < _EDGES:
+        end = walk[_U(first), 4]
+        for step in range(first, end):
+            source = _U(walk[_U(step), 0])
+            part = _U(walk[_U(step), 1])
+            channel = walk[_U(step), 2]
+            corners = find_corners(pose[source, 0], pose[source, 1], width)
+            if walk[_U(step), 3]:
+                down = sample(displacements, bwd_table, unit, 4 * _EDGES, channel, corners)
+                right = sample(displacements, bwd_table, unit, 4 * _EDGES, channel + _EDGES, corners)
+            else:
+                down = sample(displacements, fwd_table, unit, 4 * _EDGES, channel, corners)
+                right = sample(displacements, fwd_table, unit, 4 * _EDGES, channel + _EDGES, corners)
+            pose[part, 0] = clamp(pose[source, 0] + down, last_row)
+            pose[part, 1] = clamp(pose[source, 1] + right, last_column)
         for _ in range(refinement_steps):
-            corners = find_corners(row, column, width)
-            down = sample(offsets, offset_scale, offset_zero, 2 * _PARTS, part, corners)
-            right = sample(offsets, offset_scale, offset_zero, 2 * _PARTS, part + _PARTS, corners)
-            row = clamp(row + down, last_row)
-            column = clamp(column + right, last_column)
-        pose[part, 0] = row
-        pose[part, 1] = column
+            for step in range(first, end):
+                part = walk[_U(step), 1]
+                row = pose[_U(part), 0]
+                column = pose[_U(part), 1]
+                corners = find_corners(row, column, width)
+                down = sample(offsets, offset_table, unit, 2 * _PARTS, part, corners)
+                right = sample(offsets, offset_table, unit, 2 * _PARTS, part + _PARTS, corners)
+                pose[_U(part), 0] = clamp(row + down, last_row)
+                pose[_U(part), 1] = clamp(column + right, last_column)
+        first = end
 
 
 @kernel
 def is_near_any(found, num_found, part, row, column, squared_radius):
     """Tell whether (row, column) lies within the radius of the same part of any of the poses found."""
+    part = _U(part)
     for pose in range(num_found):
         down = found[pose, part, 0] - row
         right = found[pose, part, 1] - column

@@ -84,7 +84,9 @@ class PersonLabDecoder(Segmenting):
         """
         from bottomup.posenet.personlab_kernels import cast_votes, decode_personlab
 
-        fields = as_posenet_fields(fields).as_logits
+        fields = as_posenet_fields(fields)
+        if not fields.logits:
+            fields = fields.as_logits
         height, width = fields.grid
         if height == 0 or width == 0:
             return Poses.empty(COCO17)
@@ -93,7 +95,8 @@ class PersonLabDecoder(Segmenting):
         fine_height, fine_width = (int((size - 1) * float(fineness)) + 1 for size in (height, width))
         hough = np.zeros(fine_height * fine_width * NUM_PARTS, np.float32)
         cast_votes(
-            *fields.in_cells[:6],
+            *fields.in_cells[:4],
+            fields.in_cells[7],
             height,
             width,
             np.float32(logit(self.min_vote_score)),
@@ -103,7 +106,7 @@ class PersonLabDecoder(Segmenting):
             fine_width,
             hough,
         )
-        peaks = find_peaks(hough, fine_height, fine_width, self.score_threshold, self.local_maximum_radius)
+        peaks = find_peaks(hough, fine_height, fine_width, np.float32(self.score_threshold), self.local_maximum_radius)
         count = len(peaks)
         most = min(self.max_poses, count)
         radius = np.float32(self.nms_radius) / np.float32(stride)

@@ -4,7 +4,7 @@ import numpy as np
 
 from bottomup.kernels.heaps import pop_std, push_std
 from bottomup.kernels.jit import kernel
-from bottomup.kernels.sampling import find_corners, sample, sigmoid, write_keypoint
+from bottomup.kernels.sampling import find_corners, read, sample, sigmoid, write_keypoint
 from bottomup.posenet.kernels import is_near_any, sort_descending, trace
 
 _PARTS = 17
@@ -14,19 +14,17 @@ _ONE = np.float32(1)
 
 @kernel
 def cast_votes(
-    heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale, offset_zero, height, width, lowest_vote, vote_weight,
-    fineness, fine_height, fine_width, hough,
+    heatmaps, logits, offsets, offset_table, unit, height, width, lowest_vote, vote_weight, fineness, fine_height,
+    fine_width, hough,
 ):  # fmt: skip
     """Add to `hough` (fine_height * fine_width * 17,) the score of every cell where its offset points, bilinear."""
     for cell in range(height * width):
         for part in range(_PARTS):
-            logit = (np.float32(heatmaps[cell * _PARTS + part]) - heatmap_zero) * heatmap_scale
+            logit = read(heatmaps, logits, _ONE, cell * _PARTS + part)
             if logit >= lowest_vote:
                 vector = 2 * _PARTS * cell + part
-                down = (np.float32(offsets[vector]) - offset_zero) * offset_scale
-                right = (np.float32(offsets[vector + _PARTS]) - offset_zero) * offset_scale
-                row = (np.float32(cell // width) + down) * fineness
-                column = (np.float32(cell % width) + right) * fineness
+                row = (np.float32(cell // width) + read(offsets, offset_table, unit, vector)) * fineness
+                column = (np.float32(cell % width) + read(offsets, offset_table, unit, vector + _PARTS)) * fineness
                 if _ZERO <= row <= fine_height - 1 and _ZERO <= column <= fine_width - 1:  # false for NaN
                     weight = vote_weight * sigmoid(logit)
                     corners = find_corners(np.float32(row), np.float32(column), fine_width)
@@ -39,10 +37,9 @@ def cast_votes(
 
 @kernel
 def decode_personlab(
-    peaks, heap_scores, walks, hough, fineness, fine_height, fine_width, heatmaps, heatmap_scale, heatmap_zero, offsets,
-    offset_scale, offset_zero, displacements, fwd_scale, fwd_zero, bwd_scale, bwd_zero, height, width, squared_radius,
-    refinement_steps, disk_radius, squared_kappas, nms_similarity, output_stride, found, found_scores, order, kept,
-    keypoints, pose_scores,
+    peaks, heap_scores, walks, hough, fineness, fine_height, fine_width, heatmaps, logits, offsets, offset_table,
+    displacements, fwd_table, bwd_table, unit, height, width, squared_radius, refinement_steps, disk_radius,
+    squared_kappas, nms_similarity, output_stride, found, found_scores, order, kept, keypoints, pose_scores,
 ):  # fmt: skip
     """Fill `keypoints` (M, 17, 3) and `pose_scores` (M,) with the poses of PersonLab; return how many.
 
@@ -66,14 +63,14 @@ def decode_personlab(
         pose[part, 0] = row
         pose[part, 1] = column
         trace(
-            pose, walks[part], offsets, offset_scale, offset_zero, displacements, fwd_scale, fwd_zero, bwd_scale,
-            bwd_zero, height, width, refinement_steps,
+            pose, walks[part], offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width,
+            refinement_steps,
         )  # fmt: skip
         area = box_area(pose)
         total = _ZERO
         for part in range(_PARTS):
             corners = find_corners(pose[part, 0], pose[part, 1], width)
-            score = sigmoid(sample(heatmaps, heatmap_scale, heatmap_zero, _PARTS, part, corners))
+            score = sigmoid(sample(heatmaps, logits, _ONE, _PARTS, part, corners))
             spread = area * squared_kappas[part]
             closeness = expect_closeness(pose, part, hough, fineness, fine_height, fine_width, disk_radius, spread)
             pose[part, 2] = score * closeness

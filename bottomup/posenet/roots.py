@@ -1,8 +1,9 @@
 """What every PoseNet decoder does before its loops: check, find roots, lay out the walk through the tree."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import fields as fields_of
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,9 @@ from numpy.typing import NDArray
 
 from bottomup.checks import as_number
 from bottomup.errors import InputError
-from bottomup.posenet.fields import EDGES, NUM_EDGES, NUM_PARTS, PoseNetFields
+from bottomup.posenet.fields import EDGES, NUM_EDGES, NUM_PARTS, PoseNetFields, Tensors
+from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
-
-_PEAKS_TO_START_WITH = 1024
 
 
 def check(decoder: Any) -> None:
@@ -45,42 +45,83 @@ def as_posenet_fields(fields: Any) -> PoseNetFields:
     return fields
 
 
-def find_roots(fields: PoseNetFields, lowest: float, radius: int, compare_scores: bool = False) -> NDArray[np.int64]:
-    """Return the flat indices of heatmap peaks whose real value reaches `lowest`."""
-    tensors, (height, width) = fields.tensors, fields.grid
+class Workspace(threading.local):
+    """Arrays that kernels write to, kept from call to call, one set a thread.
+
+    Room for as many roots as were ever found at once, and for as many poses:
+    bytes of one row of heatmaps and the same as words, roots and their scores
+    as a heap, poses (row, column, score), their scores and order, one number
+    a keypoint, and the answer: keypoints and scores.
+    """
+
+    def __init__(self) -> None:
+        self.row_size = self.num_roots = 0
+        self.arrays: tuple[NDArray[Any], ...] = ()
+        self.make_room(64 * NUM_PARTS, 1024)
+
+    def make_room(self, row_size: int, num_roots: int) -> None:
+        """Have room for at least that many elements of a row, and roots."""
+        self.row_size, self.num_roots = max(self.row_size, row_size), max(self.num_roots, num_roots)
+        words = np.empty((self.row_size + 31) // 32 * 4, np.uint64)
+        keypoints = (self.num_roots, NUM_PARTS, 3)
+        self.arrays = (
+            words.view(np.uint8),
+            words,
+            np.empty(self.num_roots, np.int64),
+            np.empty(self.num_roots, np.float32),
+            np.empty(keypoints, np.float32),
+            np.empty(self.num_roots, np.float32),
+            np.empty(self.num_roots, np.int64),
+            np.empty(keypoints[:2], np.float32),
+            np.empty(keypoints, np.float32),
+            np.empty(self.num_roots, np.float32),
+        )
+
+
+_space = Workspace()
+
+
+def decode_roots(
+    decode: Callable[..., int], fields: PoseNetFields, lowest: float, max_poses: int, *parameters: Any
+) -> Poses:
+    """Return the poses that a kernel finds from all heatmap peaks whose real value reaches `lowest`."""
+    reached = lowest_value(fields.tensors, lowest)
+    if reached is None:
+        return Poses.empty(COCO17)
+    width = fields.grid[1]
+    if width * NUM_PARTS > _space.row_size:
+        _space.make_room(width * NUM_PARTS, 0)
+    stride = np.float32(fields.output_stride)
+    while True:
+        arrays = _space.arrays
+        most = min(max_poses, _space.num_roots)
+        found = decode(*arrays, walks(), *fields.in_cells, stride, most, reached, *parameters)
+        if found >= 0:
+            return Poses(arrays[-2][:found].copy(), arrays[-1][:found].copy(), COCO17)
+        _space.make_room(0, -found)
+
+
+def lowest_value(tensors: Tensors, lowest: float) -> Any:
+    """Return the first element, of the heatmaps' own type, whose real value reaches `lowest`; None if none can."""
     if tensors.heatmaps.dtype == np.float32:
-        return find_peaks(tensors.heatmaps, height, width, lowest, radius, compare_scores)
-    level = _lowest_level(tensors.heatmap_scale, tensors.heatmap_zero, lowest)
-    find = partial(
-        _kernels().find_peaks_u8,
-        tensors.heatmaps,
-        tensors.words,
-        height,
-        width,
-        NUM_PARTS,
-        level,
-        min(radius, height + width),
-    )
-    return _grow(find)
+        return np.float32(lowest)
+    return _lowest_level(tensors.heatmap_scale, tensors.heatmap_zero, lowest)
 
 
 def find_peaks(
-    values: NDArray[np.float32], height: int, width: int, lowest: float, radius: int, compare_scores: bool = False
+    values: NDArray[Any], height: int, width: int, lowest: Any, radius: int, compare_scores: bool = False
 ) -> NDArray[np.int64]:
-    """Return the flat indices of the peaks of 17 float maps that reach `lowest`."""
-    find = _kernels().find_peaks_f32
-    radius = min(radius, height + width)
-    return _grow(partial(find, values, height, width, NUM_PARTS, np.float32(lowest), radius, compare_scores))
-
-
-def _grow(find: Callable[[NDArray[np.int64]], int]) -> NDArray[np.int64]:
-    """Return all that `find` finds: it says how many there are, even where they do not fit."""
-    peaks = np.empty(_PEAKS_TO_START_WITH, np.int64)
-    count = find(peaks)
-    if count > len(peaks):
-        peaks = np.empty(count, np.int64)
-        find(peaks)
-    return peaks[:count]
+    """Return the flat indices of the peaks of 17 maps that reach `lowest`, an element of their type."""
+    _space.make_room(width * NUM_PARTS, 0)
+    while True:
+        flags, words, peaks = _space.arrays[:3]
+        radius = min(radius, height + width)
+        count = _kernels().find_peaks(
+            values, height, width, NUM_PARTS, lowest, radius, compare_scores, flags, words, peaks
+        )
+        if count <= len(peaks):
+            return peaks[:count].copy()
+        _space.make_room(0, count)
 
 
 @cache
@@ -106,29 +147,35 @@ def squared_kappas() -> NDArray[np.float32]:
 
 
 @lru_cache(maxsize=256)
-def _lowest_level(scale: np.float32, zero: np.float32, lowest: float) -> int:
-    """Return the first of the 256 levels whose real value reaches `lowest`, 256 if none does."""
+def _lowest_level(scale: np.float32, zero: np.float32, lowest: float) -> np.uint8 | None:
+    """Return the first of the 256 levels whose real value reaches `lowest`, None if none does."""
     values = (np.arange(256, dtype=np.float32) - zero) * scale
-    return int(np.count_nonzero(~(values >= np.float32(lowest))))
+    below = int(np.count_nonzero(~(values >= np.float32(lowest))))
+    return np.uint8(below) if below < 256 else None
 
 
 @cache
 def walks() -> NDArray[np.int64]:
-    """Return (17, 16, 4): from each root, breadth first, steps of (source, target, displacement channel, is backward).
+    """Return (17, 16, 5): from each root, breadth first, steps through the tree.
 
-    The edges form a tree: each part is reached along one path, so that the
-    order of steps changes nothing and upstream's queues can be done without.
+    A step is source, target, displacement channel, is backward, and the number
+    of the first step that lies further from the root. The edges form a tree:
+    each part is reached along one path, so that the order of steps changes
+    nothing and upstream's queues can be done without.
     """
-    table = np.empty((NUM_PARTS, NUM_EDGES, 4), np.int64)
+    table = np.empty((NUM_PARTS, NUM_EDGES, 5), np.int64)
     for root in range(NUM_PARTS):
-        reached, steps = [root], []
-        for source in reached:
+        distances, steps = {root: 0}, []
+        for source in (reached := [root]):
             for edge, (parent, child) in enumerate(EDGES):
-                if source == parent and child not in reached:
-                    steps.append((source, child, edge, 0))
-                    reached.append(child)
-                elif source == child and parent not in reached:
-                    steps.append((source, parent, 2 * NUM_EDGES + edge, 1))
-                    reached.append(parent)
-        table[root] = steps
+                for start, target, channel, is_bwd in (
+                    (parent, child, edge, 0),
+                    (child, parent, 2 * NUM_EDGES + edge, 1),
+                ):
+                    if source == start and target not in distances:
+                        distances[target] = distances[source] + 1
+                        steps.append((source, target, channel, is_bwd))
+                        reached.append(target)
+        ends = [sum(distance <= distances[target] for distance in distances.values()) - 1 for _, target, _, _ in steps]
+        table[root] = [(*step, end) for step, end in zip(steps, ends, strict=True)]
     return table
