@@ -110,34 +110,33 @@ class Tracker:
         self._time = time
         self._people = [person for person in self._people if time - person.seen <= self.max_gap]
         poses = poses[poses.scores >= self.keep_score]
-        owners = self._match(poses, time)
-        chosen = [index for index, owner in enumerate(owners) if owner is not None]
+        is_somewhere = np.isfinite(poses.xy).all(axis=2, keepdims=True)
+        positions = np.where(is_somewhere, poses.xy, np.nan).astype(np.float64)
+        owners = self._continued(positions, poses.skeleton, time)
+        for index, score in enumerate(poses.scores):
+            if index in owners:
+                owners[index].move(positions[index], time)
+            elif score >= self.start_score:
+                self.num_people += 1
+                owners[index] = _Person(self.num_people, positions[index], time)
+                self._people.append(owners[index])
+        chosen = sorted(owners)
         keypoints = poses.keypoints[chosen]  # a copy
-        for row, index in enumerate(chosen):
-            person = owners[index]
-            assert person is not None
-            person.move(poses.keypoints[index], time)
-            if self.smoothing is not None:
-                keypoints[row, :, :2] = person.smooth(poses.keypoints[index], time, self.smoothing)
-        numbers = np.array([owners[index].number for index in chosen], np.int32)  # type: ignore[union-attr]
+        if self.smoothing is not None:
+            for row, index in enumerate(chosen):
+                keypoints[row, :, :2] = owners[index].smooth(positions[index], time, self.smoothing)
+        numbers = np.array([owners[index].number for index in chosen], np.int32)
         return replace(poses[chosen], keypoints=keypoints, ids=numbers)
 
-    def _match(self, poses: Poses, time: float) -> "list[_Person | None]":
-        """Return the person of each pose, known or new; None of those that are not sure enough to be new."""
-        owners: list[_Person | None] = [None] * len(poses)
-        if len(poses) and self._people:
-            expected = np.stack([person.expected(time) for person in self._people])
-            alike = similarities(expected, poses.xy, poses.skeleton)
-            alike[alike < self.min_similarity] = 0
-            for known, index in zip(*linear_sum_assignment(alike, maximize=True), strict=True):
-                if alike[known, index] > 0:
-                    owners[index] = self._people[known]
-        for index, score in enumerate(poses.scores):
-            if owners[index] is None and score >= self.start_score:
-                self.num_people += 1
-                owners[index] = _Person(self.num_people, poses.keypoints[index], time)
-                self._people.append(owners[index])  # type: ignore[arg-type]
-        return owners
+    def _continued(self, positions: NDArray[np.float64], skeleton: Skeleton, time: float) -> "dict[int, _Person]":
+        """Return the known person of each of the (M, N, 2) positions that continue one, by index."""
+        if not (len(positions) and self._people):
+            return {}
+        expected = np.stack([person.expected(time) for person in self._people])
+        alike = similarities(expected, positions, skeleton)
+        alike[alike < self.min_similarity] = 0
+        pairs = zip(*linear_sum_assignment(alike, maximize=True), strict=True)
+        return {int(index): self._people[known] for known, index in pairs if alike[known, index] > 0}
 
 
 @dataclass(frozen=True)
@@ -168,7 +167,7 @@ class OneEuro:
     """
 
     min_cutoff: float = 1.0
-    beta: float = 5.0
+    beta: float = 10.0
     speed_cutoff: float = 1.0
 
     def __post_init__(self) -> None:
@@ -218,12 +217,11 @@ class _Person:
     """Somebody who was seen: where each part was last, and where they are going."""
 
     number: int
-    keypoints: NDArray[np.float32]
+    xy: NDArray[np.float64]  # (N, 2)
     seen: float
     velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(2))
 
     def __post_init__(self) -> None:
-        self.xy = self.keypoints[:, :2].astype(np.float64)
         self._calm = self.xy.copy()
         self._calm_speed = np.zeros_like(self.xy)
         self._calm_since = np.full(len(self.xy), self.seen)
@@ -232,21 +230,18 @@ class _Person:
         """Return the (N, 2) positions that are expected at that time."""
         return self.xy + self.velocity * min(time - self.seen, _INERTIA)
 
-    def move(self, keypoints: NDArray[np.float32], time: float) -> None:
+    def move(self, xy: NDArray[np.float64], time: float) -> None:
         """Take in where the person is now; parts that are not seen move along."""
-        xy = keypoints[:, :2].astype(np.float64)
-        if time > self.seen:
-            steps = xy - self.xy
-            are_common = np.isfinite(steps).all(axis=1)
-            if are_common.any():
-                velocity = np.median(steps[are_common], axis=0) / (time - self.seen)
-                self.velocity = _MEMORY * self.velocity + (1 - _MEMORY) * velocity
+        steps = xy - self.xy
+        are_common = np.isfinite(steps[:, 0])
+        if are_common.any():
+            velocity = np.median(steps[are_common], axis=0) / (time - self.seen)
+            self.velocity = _MEMORY * self.velocity + (1 - _MEMORY) * velocity
         self.xy = np.where(np.isfinite(xy), xy, self.expected(time))
         self.seen = time
 
-    def smooth(self, keypoints: NDArray[np.float32], time: float, settings: OneEuro) -> NDArray[np.float64]:
+    def smooth(self, xy: NDArray[np.float64], time: float, settings: OneEuro) -> NDArray[np.float64]:
         """Return the (N, 2) positions without jitter, nan where a part was not found."""
-        xy = keypoints[:, :2].astype(np.float64)
         size = math.sqrt(_areas(xy[None])[0])
         elapsed = (time - self._calm_since)[:, None]
         is_new = ~np.isfinite(self._calm)

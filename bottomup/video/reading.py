@@ -85,9 +85,10 @@ class Reader:
         self.num_read = 0
         cv2 = import_cv2()
         fps = float(self._capture.get(cv2.CAP_PROP_FPS))
+        claimed = float(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.fps = fps if 0 < fps <= _FASTEST else _USUAL
-        claimed = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self.num_frames = int(claimed) if 0 < claimed < _MOST_FRAMES and not self.is_live else None
+        self._duration = claimed / fps if fps > 0 and 0 < claimed < _MOST_FRAMES and not self.is_live else None
+        self.num_frames = round(self._duration * self.fps) if self._duration else None
         self._time = -1 / self.fps
         first = self._read()
         if first is None:
@@ -99,7 +100,9 @@ class Reader:
     @property
     def ended_early(self) -> bool:
         """Whether far less was read than the file announced: it is damaged, or was stopped reading."""
-        return self.num_frames is not None and self._time + 1 / self.fps < 0.9 * self.num_frames / self.fps
+        if self._duration is None or self.num_frames is None:
+            return False
+        return self.num_read < 0.9 * self.num_frames and self._time + 1 / self.fps < 0.9 * self._duration
 
     def __iter__(self) -> Generator[Picture, None, None]:
         return _newest(self._pictures()) if self.is_live else self._pictures()

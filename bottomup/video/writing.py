@@ -1,5 +1,6 @@
 """Video files that grow frame by frame."""
 
+import math
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from bottomup.errors import InputError, MissingRuntimeError
 from bottomup.opencv import import_cv2
 
-_LONGEST_GAP = 10.0  # seconds that one frame may stand; a longer gap is taken for a clock that jumped
+_LONGEST_GAP = 60.0  # seconds that one frame may stand; more is taken for a clock that jumped
+_SLOWEST, _EVEN = 1.0, 10.0  # frames per second: below the one, mp4v repeats frames to come to the other
 _TICKS = 90_000  # a second, the usual time base of MPEG
 
 
@@ -56,6 +58,8 @@ class Writer:
         self.fps = float(fps)
         self.codec = codec
         self._size = 0, 0
+        self._given: float | None = None
+        self._moment = 0.0
         self._file: _File | None = None
 
     def __enter__(self) -> "Writer":
@@ -72,10 +76,10 @@ class Writer:
         image : (height, width, 3) uint8 array
             Its pixels, BGR.
         time : float, optional
-            Seconds from the start of the video, as `Frame.time` tells it: so
-            videos of changing frame rate and cameras keep their time. mp4v
-            repeats a frame where the next comes late. Default: one frame
-            after the other, 1 / fps apart.
+            Seconds from any start, as `Frame.time` tells them: so cameras and
+            videos of changing frame rate keep their time. mp4v repeats a frame
+            where the next comes late. Default: one frame after the other,
+            1 / fps apart.
         """
         if self._file is None:
             height, width = image.shape[:2]
@@ -88,7 +92,12 @@ class Writer:
             self._full_size = width, height
         if (image.shape[1], image.shape[0]) != self._full_size:
             image = import_cv2().resize(image, self._full_size)
-        self._file.write(np.ascontiguousarray(image[: self._size[1], : self._size[0]]), time)
+        if time is not None:
+            step = 0.0 if self._given is None else time - self._given
+            self._moment += min(max(step, 0), _LONGEST_GAP)
+            self._given = time
+        moment = None if time is None else self._moment
+        self._file.write(np.ascontiguousarray(image[: self._size[1], : self._size[0]]), moment)
 
     def close(self) -> None:
         """End the file; without a frame there is none."""
@@ -110,7 +119,9 @@ class _Mp4vFile:
 
     def __init__(self, path: Path, fps: float, size: tuple[int, int]) -> None:
         cv2 = import_cv2()
-        self._path, self._fps = path, round(max(fps, 0.01), 2)  # finer ones are beyond MPEG-4's time base
+        if fps < _SLOWEST:
+            fps *= math.ceil(_EVEN / fps)
+        self._path, self._fps = path, round(fps, 3 if fps < 65 else 2)  # finer ones are beyond MPEG-4's time base
         self._written = 0
         self._last: NDArray[np.uint8] | None = None
         self._writer: Any = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), self._fps, size)
@@ -120,8 +131,7 @@ class _Mp4vFile:
     def write(self, image: NDArray[np.uint8], time: float | None) -> None:
         """Add a frame, after the one before it was repeated until now."""
         if time is not None and self._last is not None:
-            gap = round(time * self._fps) - self._written
-            for _ in range(min(gap, round(_LONGEST_GAP * self._fps))):
+            for _ in range(round(time * self._fps) - self._written):
                 self._add(self._last)
         self._add(image)
         self._last = image
@@ -153,6 +163,7 @@ class _H264File:
             raise InputError(f"PyAV cannot write the video {str(path)!r}: {error}") from error
         self._stream.width, self._stream.height = size
         self._stream.pix_fmt = "yuv420p"
+        self._stream.options = {"preset": "veryfast", "crf": "20"}
         self._stream.time_base = self._stream.codec_context.time_base = Fraction(1, _TICKS)
 
     def write(self, image: NDArray[np.uint8], time: float | None) -> None:
