@@ -167,7 +167,7 @@ class PoseEstimator:
         min_score : float
             Lowest score of a pose that gets a mask: worse ones would take pixels from people.
         rule : MaskRule, optional
-            Which rule gives pixels to people, as `PoseNetMasks.coral()`. Default: `PoseNetMasks()`, PersonLab's.
+            Which rule gives pixels to people, as `PoseNetMasks.coral()`. Default: `PoseNetMasks()`.
         channel_order : {"bgr", "rgb"}
             Of an array's channels.
 

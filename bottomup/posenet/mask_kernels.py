@@ -64,18 +64,18 @@ def weigh(
 @kernel
 def paint_masks(
     long_offsets, long_scale, long_zero, offsets, offset_scale, offset_zero, segments, segment_scale, segment_zero,
-    height, width, output_stride, lowest_segment, refinement_steps, is_rounded, part_rows, part_columns, weights,
-    is_squared, furthest, rows, columns, starts, logits, winners, distances, embedding, masks,
+    height, width, output_stride, lowest_segment, long_steps, short_steps, is_rounded, keeps_first, part_rows,
+    part_columns, weights, is_squared, furthest, rows, columns, starts, logits, winners, distances, places, masks,
 ):  # fmt: skip
     """Set in `masks` (M, h, w) the pixels of each of M poses; pixel (y, x) lies at cell (`rows`[y], `columns`[x]).
 
-    At a cell, the pose wins that is nearest to where the cell's long offsets lead, and `offsets` (short, or long once
-    more) from there, step by step: by the weighted sum of the 17 distances, or of their squares. Between cells,
-    segments are bilinear, and so is each pose's distance, over the cells on people alone. Poses are `part_rows`,
-    `part_columns` and `weights`, (17, M); a distance above `furthest` is nobody's. Both of `rows` and `columns` ascend
-    inside the grid; `starts` (width + 1,) is where the columns of each cell begin. Workspaces of two rows: `logits` and
-    `winners` (2, width), `distances` (2, width, M); `embedding` is (17, 2). Lengths are in cells. Empty `segments`: all
-    cells are on people.
+    A cell's long offsets lead to a place for each part; more `long_steps` and `short_steps` follow the offsets there.
+    The pose wins whose parts are nearest to the last places, or with `keeps_first` to the nearer of the first and the
+    last: by the weighted sum of the 17 distances, or of their squares. Between cells, segments are bilinear, and so is
+    each pose's distance, over the cells on people alone. Poses are `part_rows`, `part_columns` and `weights`, (17, M);
+    a distance above `furthest` is nobody's. Both of `rows` and `columns` ascend inside the grid; `starts` (width + 1,)
+    is where the columns of each cell begin. Workspaces of two rows: `logits` and `winners` (2, width), `distances`
+    (2, width, M); `places` is (2, 17, 2). Lengths are in cells. Empty `segments`: all cells are on people.
     """
     held_even = -1
     held_odd = -1
@@ -87,9 +87,9 @@ def paint_masks(
             if (held_odd if row % 2 else held_even) != row:
                 measure_row(
                     row, long_offsets, long_scale, long_zero, offsets, offset_scale, offset_zero, segments,
-                    segment_scale, segment_zero, height, width, output_stride, lowest_segment, refinement_steps,
-                    is_rounded, part_rows, part_columns, weights, is_squared, furthest, logits[row % 2],
-                    winners[row % 2], distances[row % 2], embedding,
+                    segment_scale, segment_zero, height, width, output_stride, lowest_segment, long_steps, short_steps,
+                    is_rounded, keeps_first, part_rows, part_columns, weights, is_squared, furthest, logits[row % 2],
+                    winners[row % 2], distances[row % 2], places[0], places[1],
                 )  # fmt: skip
                 if row % 2:
                     held_odd = row
@@ -104,8 +104,8 @@ def paint_masks(
 @kernel
 def measure_row(
     row, long_offsets, long_scale, long_zero, offsets, offset_scale, offset_zero, segments, segment_scale, segment_zero,
-    height, width, output_stride, lowest_segment, refinement_steps, is_rounded, part_rows, part_columns, weights,
-    is_squared, furthest, logits, winners, distances, embedding,
+    height, width, output_stride, lowest_segment, long_steps, short_steps, is_rounded, keeps_first, part_rows,
+    part_columns, weights, is_squared, furthest, logits, winners, distances, first, last,
 ):  # fmt: skip
     """Fill `logits` and `winners` (width,) and `distances` (width, M) of a row of cells; nobody is -1."""
     read_logits(row, segments, segment_scale, segment_zero, width, logits)
@@ -118,15 +118,17 @@ def measure_row(
             vector = 2 * _PARTS * cell + part
             down = (np.float32(long_offsets[vector]) - long_zero) * long_scale
             right = (np.float32(long_offsets[vector + _PARTS]) - long_zero) * long_scale
-            embedding[part, 0] = np.float32(row) + down
-            embedding[part, 1] = np.float32(column) + right
+            last[part, 0] = np.float32(row) + down
+            last[part, 1] = np.float32(column) + right
         if is_rounded:
-            follow_rounded(
-                embedding, offsets, offset_scale, offset_zero, height, width, output_stride, refinement_steps
-            )
+            follow_rounded(last, long_offsets, long_scale, long_zero, height, width, output_stride, long_steps)
         else:
-            follow(embedding, offsets, offset_scale, offset_zero, height, width, refinement_steps)
-        measure(embedding, part_rows, part_columns, weights, is_squared, distances[column])
+            for part in range(_PARTS):
+                last[part, 0] = first[part, 0] = clamp(last[part, 0], np.float32(height - 1))
+                last[part, 1] = first[part, 1] = clamp(last[part, 1], np.float32(width - 1))
+            follow(last, long_offsets, long_scale, long_zero, height, width, long_steps)
+            follow(last, offsets, offset_scale, offset_zero, height, width, short_steps)
+        measure(first if keeps_first else last, last, part_rows, part_columns, weights, is_squared, distances[column])
         nearest = _INFINITE
         for pose in range(weights.shape[1]):
             if distances[column, pose] < nearest:
@@ -149,34 +151,31 @@ def read_logits(row, segments, segment_scale, segment_zero, width, logits):
 
 
 @kernel
-def follow(embedding, offsets, offset_scale, offset_zero, height, width, steps):
-    """Move the places of all parts, (17, 2), to where the parts' offsets lead, inside the grid all the way."""
+def follow(places, offsets, offset_scale, offset_zero, height, width, steps):
+    """Move the places of all parts, (17, 2) inside the grid, to where the parts' offsets lead, inside all the way."""
     last_row = np.float32(height - 1)
     last_column = np.float32(width - 1)
-    for part in range(_PARTS):
-        embedding[part, 0] = clamp(embedding[part, 0], last_row)
-        embedding[part, 1] = clamp(embedding[part, 1], last_column)
     for _ in range(steps):
         for part in range(_PARTS):
-            row = embedding[part, 0]
-            column = embedding[part, 1]
+            row = places[part, 0]
+            column = places[part, 1]
             down, right = sample_vector(offsets, offset_scale, offset_zero, part, row, column, width)
-            embedding[part, 0] = clamp(row + down, last_row)
-            embedding[part, 1] = clamp(column + right, last_column)
+            places[part, 0] = clamp(row + down, last_row)
+            places[part, 1] = clamp(column + right, last_column)
 
 
 @kernel
-def follow_rounded(embedding, offsets, offset_scale, offset_zero, height, width, output_stride, steps):
+def follow_rounded(places, offsets, offset_scale, offset_zero, height, width, output_stride, steps):
     """Move the places of all parts, as tfjs does: offsets are read at whole pixels of the grid, places are free."""
     last_row = np.float32(height - 1)
     last_column = np.float32(width - 1)
     for _ in range(steps):
         for part in range(_PARTS):
-            row = clamp(np.floor(embedding[part, 0] * output_stride + _HALF) / output_stride, last_row)
-            column = clamp(np.floor(embedding[part, 1] * output_stride + _HALF) / output_stride, last_column)
+            row = clamp(np.floor(places[part, 0] * output_stride + _HALF) / output_stride, last_row)
+            column = clamp(np.floor(places[part, 1] * output_stride + _HALF) / output_stride, last_column)
             down, right = sample_vector(offsets, offset_scale, offset_zero, part, row, column, width)
-            embedding[part, 0] += down
-            embedding[part, 1] += right
+            places[part, 0] += down
+            places[part, 1] += right
 
 
 @kernel
@@ -211,27 +210,33 @@ def lerp(values, scale, zero, first, below_step, beside_step, below, beside):
 
 
 @kernel
-def measure(embedding, part_rows, part_columns, weights, is_squared, distances):
-    """Write to `distances` (M,) the weighted sums of the distances of 17 places from each pose's parts.
+def measure(first, last, part_rows, part_columns, weights, is_squared, distances):
+    """Write to `distances` (M,) the weighted sums of the distances of each pose's parts from the nearer of two places.
 
-    Parts are (17, M), so that poses run innermost and are reckoned several at a time. A sum that is no number is
-    infinite, and so is that of a pose of which no part weighs.
+    Places are (17, 2); the first do not count for squared distances. Parts are (17, M), so that poses run innermost
+    and are reckoned several at a time. A sum that is no number is infinite.
     """
     for pose in range(distances.size):
         distances[pose] = _ZERO
     for part in range(_PARTS):
-        row = embedding[part, 0]
-        column = embedding[part, 1]
+        first_row = first[part, 0]
+        first_column = first[part, 1]
+        last_row = last[part, 0]
+        last_column = last[part, 1]
         if is_squared:
             for pose in range(distances.size):
-                down = row - part_rows[part, pose]
-                right = column - part_columns[part, pose]
+                down = last_row - part_rows[part, pose]
+                right = last_column - part_columns[part, pose]
                 distances[pose] += weights[part, pose] * (down * down + right * right)
         else:
             for pose in range(distances.size):
-                down = row - part_rows[part, pose]
-                right = column - part_columns[part, pose]
-                distances[pose] += weights[part, pose] * np.sqrt(down * down + right * right)
+                down = first_row - part_rows[part, pose]
+                right = first_column - part_columns[part, pose]
+                nearer = down * down + right * right
+                down = last_row - part_rows[part, pose]
+                right = last_column - part_columns[part, pose]
+                other = down * down + right * right
+                distances[pose] += weights[part, pose] * np.sqrt(other if other < nearer else nearer)
     for pose in range(distances.size):
         if not distances[pose] < _INFINITE:
             distances[pose] = _INFINITE

@@ -1,7 +1,7 @@
 """Whose pixel is it: masks of the people found, and the part of the body that each pixel shows.
 
-Three rules, each a frozen dataclass: `PoseNetMasks()` is PersonLab's, with
-`PoseNetMasks.coral()` and `.tfjs()` beside it. All decide at the cells of the
+Rules are frozen dataclasses: `PoseNetMasks()` is our own, PersonLab's with
+more steps; `.personlab()`, `.coral()` and `.tfjs()` are theirs. All decide at the cells of the
 grid; between cells, person logits are bilinear, and so is each pose's
 distance over the cells on people, and the nearest pose has the pixel.
 """
@@ -38,8 +38,7 @@ class MaskRule:
     """What the rules have in common. Make one with `PoseNetMasks()`, `.coral()` or `.tfjs()`."""
 
     segment_threshold: float
-    refinement_steps: int
-    _follows_long: ClassVar[bool]  # steps follow the long offsets once more, or else the short ones
+    long_steps: int
     _is_squared: ClassVar[bool]  # distances are
     _is_mean: ClassVar[bool] = True  # of the distances of the parts, or else their sum
     _by_score: ClassVar[bool] = False  # parts count by their scores, and distances by the person's size
@@ -78,13 +77,12 @@ class MaskRule:
         fields, poses = as_posenet_fields(fields), _as_coco_poses(poses)
         segments = None if self._covers_all else _needed(fields, "segments")
         long_offsets = _needed(fields, "long_offsets")
-        refining = long_offsets if self._follows_long else fields.offsets
         rows, columns = pixels_in_cells(fields, size, placement)
         masks = np.zeros((len(poses), len(rows), len(columns)), np.bool_)
         height, width = fields.grid
         if masks.size == 0 or height == 0 or width == 0:
             return masks
-        tensors = _tensors(long_offsets, refining, segments)
+        tensors = _tensors(long_offsets, fields.offsets, segments)
         stride = np.float32(fields.output_stride)
         keypoint_threshold, pose_threshold = self._thresholds()
         parts_and_weights = np.empty((3, NUM_PARTS, len(poses)), np.float32)
@@ -106,8 +104,10 @@ class MaskRule:
             width,
             stride,
             np.float32(-np.inf if self._covers_all else logit(self.segment_threshold)),
-            self.refinement_steps,
+            self.long_steps,
+            self._short_steps(),
             self._is_rounded,
+            self._by_score and self.long_steps > 0,
             *parts_and_weights,
             self._is_squared,
             np.float32(self._furthest()),
@@ -117,7 +117,7 @@ class MaskRule:
             np.empty((2, width), np.float32),
             np.empty((2, width), np.int64),
             np.empty((2, width, len(poses)), np.float32),
-            np.empty((NUM_PARTS, 2), np.float32),
+            np.empty((2, NUM_PARTS, 2), np.float32),
             masks,
         )
         return masks
@@ -183,6 +183,10 @@ class MaskRule:
         """Return the distance above which a pixel is nobody's."""
         return np.inf
 
+    def _short_steps(self) -> int:
+        """Return how often the short offsets are followed after the long ones."""
+        return 0
+
     def _paint(
         self, fields: PoseNetFields, heatmaps: Field | None, size: Size, placement: Placement | None
     ) -> NDArray[np.int8]:
@@ -224,7 +228,7 @@ class CoralMasks(MaskRule):
     ----------
     segment_threshold : float
         Lowest person score of a pixel of `people` and `parts`; `masks` have none upstream.
-    refinement_steps : int
+    long_steps : int
         Times that the long offsets are followed once more; 2 upstream.
 
     References
@@ -233,8 +237,7 @@ class CoralMasks(MaskRule):
     """
 
     segment_threshold: float = 0.5
-    refinement_steps: int = 2
-    _follows_long: ClassVar[bool] = True
+    long_steps: int = 2
     _is_squared: ClassVar[bool] = True
     _is_mean: ClassVar[bool] = False
     _covers_all: ClassVar[bool] = True
@@ -261,7 +264,7 @@ class TfjsMasks(MaskRule):
         Keypoints count whose score is above this; 0.3 upstream.
     pose_threshold : float
         Lowest score of a pose that has pixels; 0.2 upstream.
-    refinement_steps : int
+    long_steps : int
         Times that the long offsets are followed once more; 8 upstream.
 
     References
@@ -272,8 +275,7 @@ class TfjsMasks(MaskRule):
     segment_threshold: float = 0.7
     keypoint_threshold: float = 0.3
     pose_threshold: float = 0.2
-    refinement_steps: int = 8
-    _follows_long: ClassVar[bool] = True
+    long_steps: int = 8
     _is_squared: ClassVar[bool] = True
     _is_rounded: ClassVar[bool] = True
 
@@ -286,12 +288,15 @@ class TfjsMasks(MaskRule):
 
 @dataclass(frozen=True)
 class PoseNetMasks(MaskRule):
-    """Give pixels to people as the PersonLab paper says.
+    """Give pixels to people by the PersonLab paper's rule, with more steps.
 
     The pose wins whose parts are nearest, by the mean distance weighted with
     their scores and measured in sizes of the person, to where the long
-    offsets lead, refined by short offsets. `coral()` and `tfjs()` are those
-    systems' rules.
+    offsets lead, refined by short offsets. A network's long offsets fall
+    short of parts far away, so they are followed again from there; but where
+    somebody else stands in front of a part, they lead off to theirs, so the
+    place that they led to first counts too: the nearer of both. `personlab()`
+    is the paper's rule as it is, `coral()` and `tfjs()` are those systems'.
 
     Attributes
     ----------
@@ -300,6 +305,8 @@ class PoseNetMasks(MaskRule):
     max_distance : float
         Distance above which a pixel is nobody's, in square roots of the area
         of the box around a person's keypoints; 0.25 in section 3.3.
+    long_steps : int
+        Times that the long offsets are followed once more. 0: only the place that the short offsets lead to counts.
     refinement_steps : int
         Short-offset steps after the long offsets; 2 in section 3.3.
 
@@ -323,8 +330,8 @@ class PoseNetMasks(MaskRule):
 
     segment_threshold: float = 0.5
     max_distance: float = 0.25
+    long_steps: int = 3
     refinement_steps: int = 2
-    _follows_long: ClassVar[bool] = False
     _is_squared: ClassVar[bool] = False
     _by_score: ClassVar[bool] = True
 
@@ -332,9 +339,16 @@ class PoseNetMasks(MaskRule):
         check(self)
 
     @staticmethod
-    def coral(*, segment_threshold: float = 0.5, refinement_steps: int = 2) -> CoralMasks:
+    def personlab(
+        *, segment_threshold: float = 0.5, max_distance: float = 0.25, refinement_steps: int = 2
+    ) -> "PoseNetMasks":
+        """Return the paper's rule as it is: long offsets are followed once, then refined by short ones."""
+        return PoseNetMasks(segment_threshold, max_distance, 0, refinement_steps)
+
+    @staticmethod
+    def coral(*, segment_threshold: float = 0.5, long_steps: int = 2) -> CoralMasks:
         """Return Coral's rule; see `CoralMasks` for its parameters."""
-        return CoralMasks(segment_threshold, refinement_steps)
+        return CoralMasks(segment_threshold, long_steps)
 
     @staticmethod
     def tfjs(
@@ -342,16 +356,19 @@ class PoseNetMasks(MaskRule):
         segment_threshold: float = 0.7,
         keypoint_threshold: float = 0.3,
         pose_threshold: float = 0.2,
-        refinement_steps: int = 8,
+        long_steps: int = 8,
     ) -> TfjsMasks:
         """Return tfjs's rule; see `TfjsMasks` for its parameters."""
-        return TfjsMasks(segment_threshold, keypoint_threshold, pose_threshold, refinement_steps)
+        return TfjsMasks(segment_threshold, keypoint_threshold, pose_threshold, long_steps)
 
     def _thresholds(self) -> tuple[float, float]:
         return 0.0, -np.inf
 
     def _furthest(self) -> float:
         return self.max_distance
+
+    def _short_steps(self) -> int:
+        return self.refinement_steps
 
 
 class Segmenting:

@@ -59,7 +59,7 @@ class PersonLabDecoder(Segmenting):
     min_vote_score: float = 0.01
     nms_similarity: float = 0.5
     local_maximum_radius: int = 1
-    _mask_rule: ClassVar[MaskRule] = PoseNetMasks()
+    _mask_rule: ClassVar[MaskRule] = PoseNetMasks.personlab()
 
     def __post_init__(self) -> None:
         check(self)

@@ -20,7 +20,7 @@ def check(decoder: Any) -> None:
     """Refuse parameters of a decoder, a frozen dataclass, that cannot be; bring the rest to plain int and float."""
     for parameter in fields_of(decoder):
         name, value = parameter.name, getattr(decoder, parameter.name)
-        low = 0 if name == "refinement_steps" else 1
+        low = 0 if name.endswith("_steps") else 1
         if isinstance(parameter.default, int):
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
                 raise InputError(f"{name} must be a whole number, at least {low}, got {value!r}")

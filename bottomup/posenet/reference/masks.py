@@ -62,29 +62,33 @@ def person_logits(fields: PoseNetFields) -> Array:
     return np.asarray(np.minimum(np.where(logits > f32(-88), logits, f32(-88)), f32(88)))
 
 
-def embed(fields: PoseNetFields, rule: MaskRule, row: int, column: int) -> Array:
-    """Return (17, 2), row and column, where a cell's long offsets lead, and the rule from there on."""
+def embed(fields: PoseNetFields, rule: MaskRule, row: int, column: int) -> list[Array]:
+    """Return the (17, 2) places, row and column, that a cell's offsets lead to and that count: one or two of them."""
     stride = f32(fields.output_stride)
     assert fields.long_offsets is not None
     long_offsets = _vectors(scaled(fields.long_offsets, f32(1) / stride))
-    refining = _vectors(scaled(fields.offsets, f32(1) / stride)) if isinstance(rule, PoseNetMasks) else long_offsets
-    places = np.array([row, column], f32) + long_offsets[row, column]
+    short_offsets = _vectors(scaled(fields.offsets, f32(1) / stride))
+    at_once = np.array([row, column], f32) + long_offsets[row, column]
+    if not isinstance(rule, TfjsMasks):
+        at_once = np.array([_inside(place, long_offsets) for place in at_once])
+    places = at_once.copy()
     for part in range(NUM_PARTS):
         place = places[part]
-        if isinstance(rule, TfjsMasks):
+        for _ in range(rule.long_steps):
+            if isinstance(rule, TfjsMasks):
+                pixel = _inside(np.floor(place * stride + f32(0.5)) / stride, long_offsets)
+                place = place + sample(long_offsets[:, :, part], pixel)
+            else:
+                place = follow(place, sample(long_offsets[:, :, part], place), long_offsets)
+        if isinstance(rule, PoseNetMasks):
             for _ in range(rule.refinement_steps):
-                pixel = np.floor(place * stride + f32(0.5))
-                place = place + sample(refining[:, :, part], follow(pixel / stride, np.zeros(2, f32), refining))
-        else:
-            place = follow(place, np.zeros(2, f32), refining)
-            for _ in range(rule.refinement_steps):
-                place = follow(place, sample(refining[:, :, part], place), refining)
+                place = follow(place, sample(short_offsets[:, :, part], place), short_offsets)
         places[part] = place
-    return np.asarray(places)
+    return [at_once, places] if isinstance(rule, PoseNetMasks) and rule.long_steps > 0 else [places]
 
 
-def measure(places: Array, pose: Poses, rule: MaskRule, output_stride: float) -> Any:
-    """Return how far 17 places are from the parts of a pose: the rule's mean or sum; infinity for no number."""
+def measure(places: list[Array], pose: Poses, rule: MaskRule, output_stride: float) -> Any:
+    """Return how far a pose's parts are from the nearer places: the rule's mean or sum; infinity for no number."""
     keypoints, score = pose.keypoints[0], pose.scores[0]
     parts = input_to_cell(keypoints[:, :2], output_stride).astype(f32)
     counts = np.isfinite(keypoints).all(axis=1)
@@ -100,10 +104,14 @@ def measure(places: Array, pose: Poses, rule: MaskRule, output_stride: float) ->
         weights, whole = np.ones(NUM_PARTS, f32), f32(1)
     total = f32(0)
     for part in np.flatnonzero(counts):
-        down, right = places[part] - parts[part]
-        squared = down * down + right * right
+        squared = min(np.square(place[part] - parts[part]).sum() for place in places)
         total += weights[part] / whole * (np.sqrt(squared) if isinstance(rule, PoseNetMasks) else squared)
     return total if counts.any() and total < np.inf else np.inf
+
+
+def _inside(place: Array, grid: Array) -> Array:
+    """Return the place inside the grid that is nearest; NaN is 0."""
+    return follow(place, np.zeros(2, f32), grid)
 
 
 def _lowest(rule: MaskRule) -> float:
