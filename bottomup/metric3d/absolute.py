@@ -153,12 +153,9 @@ def reconstruct_absolute(
             raise InputError(f"in_view must have shape {believed.shape}, got {given.shape}")
         believed &= given.reshape(believed.shape)
     roots, poses, outcomes = fit_rays(rays, relative, believed, fit)
-    problems = [
-        problem or outcome_problem(int(outcome), relative[person])
-        for person, (problem, outcome) in enumerate(zip(problems, outcomes, strict=True))
-    ]
+    said = zip(problems, outcome_problems(outcomes, relative), strict=True)
     first: Any = 0 if is_single else slice(None)
-    return Reconstruction(poses[first], roots[first], tuple(problems))
+    return Reconstruction(poses[first], roots[first], tuple(problem or outcome for problem, outcome in said))
 
 
 def fit_rays(
@@ -169,7 +166,8 @@ def fit_rays(
     outcomes = np.empty(len(rays), np.int64)
     root_kernels.reconstruct(
         np.ascontiguousarray(rays), np.ascontiguousarray(relative), np.array(in_view, np.bool_), fit.ridge,
-        fit.weight_outside, fit.batch_scaling, fit.weak_perspective, fit.fallback, fit.mix, roots, poses, outcomes,
+        fit.weight_outside, fit.batch_scaling, fit.weak_perspective, fit.fallback, fit.mix, np.empty(rays.shape[1]),
+        roots, poses, outcomes,
     )  # fmt: skip
     return roots, poses, outcomes
 
@@ -185,18 +183,25 @@ def _rays(
     matrices = np.asarray(intrinsics, np.float64)
     if matrices.shape not in ((3, 3), (count, 3, 3)):
         raise InputError(f"intrinsics must be (3, 3) or ({count}, 3, 3), one a person, got {matrices.shape}")
-    matrices = np.broadcast_to(matrices, (count, 3, 3))
+    if matrices.ndim == 2:
+        problem = intrinsics_problem(matrices)
+        return from_pixels(keypoints, matrices if problem is None else np.full((3, 3), np.nan)), [problem] * count
     problems = [intrinsics_problem(matrix) for matrix in matrices]
     rays = from_pixels(keypoints, matrices[:, None])
     rays[[problem is not None for problem in problems]] = np.nan
     return rays, problems
 
 
-def outcome_problem(outcome: int, relative: NDArray[np.float64]) -> str | None:
-    """Return what is to be said of a person, or None."""
-    if outcome == root_kernels.FITTED:
-        lost = int((~np.isfinite(relative).all(axis=1)).sum())
-        return f"{lost} of {len(relative)} parts have no relative position" if lost else None
-    if outcome >= 8:
-        return f"{_WHY[outcome - 8]}: placed by weak perspective"
-    return _WHY[outcome]
+def outcome_problems(outcomes: NDArray[np.int64], relative: NDArray[np.float64]) -> list[str | None]:
+    """Return what is to be said of each of M people, or None."""
+    lost = (~np.isfinite(relative).all(axis=2)).sum(axis=1)
+    problems: list[str | None] = [None] * len(outcomes)
+    for person in np.flatnonzero((outcomes != root_kernels.FITTED) | (lost > 0)):
+        outcome = int(outcomes[person])
+        if outcome == root_kernels.FITTED:
+            problems[person] = f"{lost[person]} of {relative.shape[1]} parts have no relative position"
+        elif outcome >= root_kernels.FALLBACK:
+            problems[person] = f"{_WHY[outcome - root_kernels.FALLBACK]}: placed by weak perspective"
+        else:
+            problems[person] = _WHY[outcome]
+    return problems

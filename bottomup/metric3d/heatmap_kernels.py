@@ -1,7 +1,7 @@
 """Loops of soft-argmax.
 
-Volumes are (B, H * W, D * N): in each cell of the image plane the N parts of
-depth 0, then those of depth 1. A *lane* is a place in such a cell.
+Volumes are (B, H * W, C): in each cell of the image plane, from channel `first`
+on, the N parts of depth 0, then those of depth 1. A *lane* is one of these D * N numbers.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ _MOST = 2.0**40  # a sum of exponentials up to here, and down to 1 / 2^40, loses
 
 
 @kernel
-def soft_argmax(volumes, scale, zero, height, width, depth, shift, rows, first_moments, totals, means):
+def soft_argmax(volumes, first, scale, zero, height, width, depth, shift, rows, first_moments, totals, means):
     """Write into `means` (B, N, 3) the mean column, row and depth of the softmax of (value - zero) * scale.
 
     Volumes are float32 or uint8. NaN where a part's logits hold NaN or +inf,
@@ -32,20 +32,20 @@ def soft_argmax(volumes, scale, zero, height, width, depth, shift, rows, first_m
     factor = scale * _LOG2_E
     for image in range(volumes.shape[0]):
         shift[:] = zero
-        add_volume(volumes[image], factor, height, width, depth, shift, rows, first_moments, totals)
+        add_volume(volumes[image], first, factor, height, width, depth, shift, rows, first_moments, totals)
         if not are_moderate(totals[0]):
-            find_peaks(volumes[image], depth, shift)
-            add_volume(volumes[image], factor, height, width, depth, shift, rows, first_moments, totals)
+            find_peaks(volumes[image], first, depth, shift)
+            add_volume(volumes[image], first, factor, height, width, depth, shift, rows, first_moments, totals)
         write_means(totals, means[image])
 
 
 @kernel
-def add_volume(volume, factor, height, width, depth, shift, rows, first_moments, totals):
+def add_volume(volume, first, factor, height, width, depth, shift, rows, first_moments, totals):
     """Set `totals` (4, N) to the sum of a volume's exponentials, and of column, row and depth times them."""
     num_parts = totals.shape[1]
     totals[:] = 0
     for row in range(height):
-        add_row(volume[row * width : (row + 1) * width], factor, shift, rows, first_moments)
+        add_row(volume[row * width : (row + 1) * width], first, factor, shift, rows, first_moments)
         for layer in range(depth):
             for part in range(num_parts):
                 lane = layer * num_parts + part
@@ -57,7 +57,7 @@ def add_volume(volume, factor, height, width, depth, shift, rows, first_moments,
 
 
 @contracted_kernel
-def add_row(cells, factor, shift, rows, first_moments):
+def add_row(cells, first, factor, shift, rows, first_moments):
     """Set, lane by lane, the sum of 2^((value - shift) * factor) over a row's cells, and of column times it.
 
     2^y is a power of two, whose exponent goes straight into the bits, times a polynomial of the rest. Written so that
@@ -66,7 +66,7 @@ def add_row(cells, factor, shift, rows, first_moments):
     rows[:] = 0
     first_moments[:] = 0
     for column in range(cells.shape[0]):
-        cell = cells[column]
+        cell = cells[column, first : first + rows.size]
         number = _F(column)
         for lane in range(rows.size):
             power = (_F(cell[lane]) - shift[lane]) * factor
@@ -82,12 +82,12 @@ def add_row(cells, factor, shift, rows, first_moments):
 
 
 @kernel
-def find_peaks(volume, depth, peaks):
+def find_peaks(volume, first, depth, peaks):
     """Set in every lane the highest logit that its part has at any depth; NaN is passed over."""
     num_parts = peaks.size // depth
     peaks[:] = -np.inf
     for cell in range(volume.shape[0]):
-        values = volume[cell]
+        values = volume[cell, first : first + peaks.size]
         for lane in range(peaks.size):
             value = _F(values[lane])
             peaks[lane] = value if value > peaks[lane] else peaks[lane]

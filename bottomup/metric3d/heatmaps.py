@@ -1,6 +1,5 @@
 """From a crop network's raw tensors to keypoints in crop pixels and relative poses in millimetres."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -11,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from bottomup.checks import Quantized, as_number
 from bottomup.errors import InputError
 from bottomup.metric3d.heatmap_kernels import soft_argmax
+from bottomup.metric3d.layouts import Shape, Volumes, axis_groups, find_volumes
 
 #: What a network gives: one tensor, several, or several by name.
 Outputs: TypeAlias = "ArrayLike | Quantized | Sequence[Any] | Mapping[str, Any]"
-_AXES = "bhwdp"
 
 
 class Decoded(NamedTuple):
@@ -93,8 +92,7 @@ class Heads:
             raise InputError(f"box_size must be millimetres above 0, got {self.box_size}")
         if self.volume_xy not in ("metric", "image"):
             raise InputError(f'volume_xy must be "metric" or "image", got {self.volume_xy!r}')
-        if sorted("".join(_groups(self.layout))) != sorted(_AXES) or "b" not in _groups(self.layout):
-            raise InputError(f'layout must have each of b, h, w, d, p once, as "bhw(dp)", got {self.layout!r}')
+        axis_groups(self.layout)
 
     @property
     def grid(self) -> int:
@@ -123,10 +121,11 @@ class Heads:
         >>> decoded.keypoints[0, 0], decoded.relative[0, 0].round(1)
         (array([144., 112.]), array([1237.5,  962.5, 1571.4]))
         """
-        heatmaps, volumes = self._find(outputs)
-        cells = mean_cells(volumes)
+        shape = Shape(self.layout, self.grid, self.depth, self.num_parts)
+        heatmaps, volumes = find_volumes(outputs, shape)
+        cells = mean_cells(volumes, shape)
         in_image = self._pixels(cells[..., :2])
-        keypoints = in_image if heatmaps is None else self._pixels(mean_cells(heatmaps)[..., :2])
+        keypoints = in_image if heatmaps is None else self._pixels(mean_cells(heatmaps, shape)[..., :2])
         relative = np.full(cells.shape, np.nan)
         if self.volume_xy == "metric":
             relative[..., :2] = in_image * (self.box_size / self.crop_size)
@@ -145,118 +144,13 @@ class Heads:
         halves = int(self.centred_stride) + int(self.half_shift)
         return cells * self.output_stride + halves * (self.output_stride // 2)
 
-    def _find(self, outputs: Any) -> tuple["_Volumes | None", "_Volumes"]:
-        """Return the heatmaps, where there are any, and the volumes."""
-        if isinstance(outputs, Mapping):
-            tensors = list(outputs.values())
-        else:
-            tensors = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
-        tensors = [tensor if isinstance(tensor, Quantized) else _as_real(tensor) for tensor in tensors]
-        layout = _groups(self.layout)
-        planes = [group.replace("d", "") for group in layout if group != "d"]
-        both = self._of_both(tensors, layout)
-        if both is not None:
-            return self._unfolded(both[0], planes, 1), self._unfolded(both[1], layout, self.depth)
-        volumes = [tensor for tensor in tensors if self._fits(tensor, layout, self.depth)]
-        heatmaps = [tensor for tensor in tensors if self._fits(tensor, planes, 1)]
-        if self.depth == 1 and len(planes) == len(layout):  # both are of one shape: volumes come last
-            heatmaps, volumes = volumes[:-1], volumes[-1:]
-        if len(volumes) != 1 or len(heatmaps) > 1:
-            shapes = ", ".join(str(tensor.shape) for tensor in tensors) or "none"
-            raise InputError(
-                f"outputs must hold volumes of {self.num_parts} parts, {self.depth} deep, on {self.grid} x {self.grid} "
-                f"cells in layout {self.layout}, and may hold heatmaps, got shapes {shapes}: change the Heads"
-            )
-        return (
-            self._unfolded(heatmaps[0], planes, 1) if heatmaps else None,
-            self._unfolded(volumes[0], layout, self.depth),
-        )
 
-    def _sizes(self, depth: int) -> dict[str, int]:
-        return {"h": self.grid, "w": self.grid, "d": depth, "p": self.num_parts}
-
-    def _fits(self, tensor: Any, groups: list[str], depth: int) -> bool:
-        """Return whether a tensor has the shape of that layout."""
-        if len(tensor.shape) != len(groups):
-            return False
-        sizes = self._sizes(depth)
-        wanted = [int(np.prod([sizes[axis] for axis in group])) for group in groups if group != "b"]
-        return wanted == [size for size, group in zip(tensor.shape, groups, strict=True) if group != "b"]
-
-    def _of_both(self, tensors: list[Any], layout: list[str]) -> tuple[Any, Any] | None:
-        """Cut a tensor whose channels are the heatmaps' and then the volumes', if there is one."""
-        channels = next(place for place, group in enumerate(layout) if "p" in group)
-        if sorted(layout[channels]) != ["d", "p"]:
-            return None
-        for tensor in tensors:
-            array = tensor.values if isinstance(tensor, Quantized) else tensor
-            if array.ndim == len(layout) and array.shape[channels] == self.num_parts * (1 + self.depth):
-                parts = np.split(array, [self.num_parts], axis=channels)
-                if self._fits(parts[1], layout, self.depth):
-                    cut = [_like(tensor, part) for part in parts]
-                    return cut[0], cut[1]
-        return None
-
-    def _unfolded(self, tensor: Any, groups: list[str], depth: int) -> "_Volumes":
-        """Bring a tensor to (B, H, W, D, N), C-contiguous float32 or uint8."""
-        array = tensor.values if isinstance(tensor, Quantized) else tensor
-        sizes = {**self._sizes(depth), "b": array.shape[groups.index("b")]}
-        axes = "".join(groups)
-        unfolded = array.reshape([sizes[axis] for axis in axes])
-        if "d" not in axes:
-            unfolded, axes = unfolded[..., None], axes + "d"
-        ordered = unfolded.transpose([axes.index(axis) for axis in _AXES])
-        if not isinstance(tensor, Quantized):
-            with np.errstate(over="ignore"):  # becomes infinite, which is reported
-                return _Volumes(np.ascontiguousarray(ordered, dtype=np.float32), 1.0, 0.0)
-        levels, zero = np.ascontiguousarray(ordered), tensor.zero_point
-        if levels.dtype == np.int8:
-            levels, zero = levels.view(np.uint8) ^ np.uint8(128), zero + 128
-        return _Volumes(levels, tensor.scale, zero)
-
-
-class _Volumes(NamedTuple):
-    """Volumes as the kernel takes them: real = (values - zero) * scale."""
-
-    values: NDArray[Any]  #: (B, H, W, D, N)
-    scale: float
-    zero: float
-
-
-def mean_cells(volumes: _Volumes) -> NDArray[np.float64]:
+def mean_cells(volumes: Volumes, shape: Shape) -> NDArray[np.float64]:
     """Return (B, N, 3) mean column, row and depth of the softmax of volumes, in cells."""
-    count, height, width, depth, num_parts = volumes.values.shape
-    lanes = np.empty((3, depth * num_parts), np.float32)
-    means = np.empty((count, num_parts, 3))
-    folded = volumes.values.reshape(count, height * width, depth * num_parts)
-    units = np.float32(volumes.scale), np.float32(volumes.zero)
-    soft_argmax(folded, *units, height, width, depth, lanes[0], lanes[1], lanes[2], np.empty((4, num_parts)), means)
+    lanes = np.empty((3, volumes.depth * shape.num_parts), np.float32)
+    means = np.empty((len(volumes.values), shape.num_parts, 3))
+    soft_argmax(
+        volumes.values, volumes.first, np.float32(volumes.scale), np.float32(volumes.zero), shape.grid, shape.grid,
+        volumes.depth, lanes[0], lanes[1], lanes[2], np.empty((4, shape.num_parts)), means,
+    )  # fmt: skip
     return means
-
-
-def _groups(layout: str) -> list[str]:
-    """Return the axes of a layout, "bhw(dp)" as ["b", "h", "w", "dp"]; nothing if it is none."""
-    if not isinstance(layout, str) or not re.fullmatch(r"(\([a-z]+\)|[a-z])+", layout):
-        return []
-    return [joined or alone for joined, alone in re.findall(r"\(([a-z]+)\)|([a-z])", layout)]
-
-
-def _as_real(tensor: Any) -> NDArray[Any]:
-    """Return a tensor of real numbers, or say that it is none."""
-    try:
-        array = np.asarray(tensor)
-    except ValueError as error:
-        raise InputError(f"outputs must be arrays of numbers: {error}") from error
-    if array.dtype in (np.uint8, np.int8):
-        raise InputError(
-            f"outputs are {array.dtype}, whose levels mean nothing alone: "
-            "pass bottomup.Quantized(values, scale, zero_point)"
-        )
-    if array.dtype.kind not in "fiu":
-        raise InputError(f"outputs must hold real numbers, got dtype {array.dtype}")
-    return array
-
-
-def _like(tensor: Any, part: NDArray[Any]) -> Any:
-    """Return part of a tensor's numbers with the tensor's units."""
-    return Quantized(part, tensor.scale, tensor.zero_point) if isinstance(tensor, Quantized) else part

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bottomup.metric3d.absolute import RootFit, fit_rays, outcome_problem
+from bottomup.metric3d.absolute import RootFit, fit_rays, outcome_problems
 from bottomup.metric3d.bones import absolute_by_bones
 from bottomup.metric3d.camera import Camera, from_pixels, turned
 from bottomup.metric3d.heatmaps import Decoded, Heads
@@ -68,10 +68,7 @@ def poses_of_crops(
         rays = from_pixels(decoded.keypoints, intrinsics[:, None])
         _, fitted, outcomes = fit_rays(rays, decoded.relative, in_view, fit)
         poses = list(fitted)
-        problems = [
-            outcome_problem(int(outcome), relative)
-            for outcome, relative in zip(outcomes, decoded.relative, strict=True)
-        ]
+        problems = outcome_problems(outcomes, decoded.relative)
     mirror = list(skeleton.mirror)
     for crop, pose in enumerate(poses):
         if recombination is not None:

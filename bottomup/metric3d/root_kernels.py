@@ -11,36 +11,38 @@ import numpy as np
 from bottomup.kernels.jit import kernel
 
 FITTED, TOO_FEW, ONE_RAY, BEHIND, NOT_FINITE = range(5)
+FALLBACK = 8  # added to what least squares came to, where weak perspective took over
 _LEAST_SPREAD = 1e-6  # of rays: a thousandth of a pixel at a focal length of 1000 px
 
 
 @kernel
 def reconstruct(
-    rays, relative, in_view, ridge, weight_outside, batch_scaling, weak, fallback, mix, roots, poses, outcomes
+    rays, relative, in_view, ridge, weight_outside, batch_scaling, weak, fallback, mix, weights, roots, poses, outcomes
 ):  # fmt: skip
-    """Write `roots` (M, 3), `poses` (M, N, 3) and `outcomes` (M,): one of the numbers above, plus 8 after a fallback.
+    """Write `roots` (M, 3), `poses` (M, N, 3) and `outcomes` (M,): one of the numbers above.
 
-    `in_view` loses the parts whose ray or pose is not finite.
+    `in_view` loses the parts whose ray or pose is not finite. Workspace: `weights` (N,).
     """
-    for person in range(rays.shape[0]):
-        for part in range(rays.shape[1]):
-            if not is_usable(rays, relative, person, part):
-                in_view[person, part] = False
     scales = (1.0, 1.0)
-    if batch_scaling:
+    if ridge > 0 and batch_scaling:
         scales = root_mean_squares(rays, relative, 0, rays.shape[0])
     for person in range(rays.shape[0]):
+        for part in range(rays.shape[1]):
+            usable = is_usable(rays, relative, person, part)
+            in_view[person, part] &= usable
+            weight = 1 + weight_outside if in_view[person, part] else weight_outside
+            weights[part] = weight * weight if usable else 0
         root = roots[person]
         if weak:
             outcome = fit_weakly(rays, relative, in_view, person, root)
         else:
             if ridge > 0 and not batch_scaling:
                 scales = root_mean_squares(rays, relative, person, person + 1)
-            outcome = fit_root(rays, relative, in_view, person, ridge, weight_outside, scales, root)
+            outcome = fit_root(rays[person], relative[person], in_view[person], weights, ridge, scales, root)
         if outcome != FITTED and fallback:
             retry = fit_weakly(rays, relative, in_view, person, root)
-            outcome = outcome + 8 if retry == FITTED else outcome
-        if outcome != FITTED and outcome < 8:
+            outcome = outcome + FALLBACK if retry == FITTED else outcome
+        if outcome != FITTED and outcome < FALLBACK:
             root[:] = np.nan
         outcomes[person] = outcome
         merge(rays[person], relative[person], in_view[person], mix, root, poses[person])
@@ -74,25 +76,26 @@ def root_mean_squares(rays, relative, first, last):
 
 
 @kernel
-def fit_root(rays, relative, in_view, person, ridge, weight_outside, scales, root):
-    """Write the translation that best brings a pose onto its rays, full perspective, linear least squares.
+def fit_root(rays, relative, in_view, weights, ridge, scales, root):
+    """Write the translation that best brings one pose (N, 3) onto its rays, full perspective, linear least squares.
 
-    X - n Z = n r_z - r_x, and the same for y, weighted, with `ridge` added to the diagonal of the normal equations
-    once rays and right sides are divided by `scales`. Solved around the means, which loses no digits.
+    X - n Z = n r_z - r_x, and the same for y, with `weights` of the squares, and `ridge` added to the diagonal of the
+    normal equations once rays n and right sides are divided by `scales`. Solved around the means, which loses no
+    digits.
     """
-    ray_scale, side_scale = scales
-    squares = mean_x = mean_y = mean_u = mean_v = 0.0
+    of_rays, of_sides = 1 / scales[0], 1 / scales[1]
     num_in_view = 0
-    for part in range(rays.shape[1]):
-        if is_usable(rays, relative, person, part):
-            num_in_view += in_view[person, part]
-            weight = weight_of(in_view[person, part], weight_outside)
-            x, y, u, v = equation(rays, relative, person, part, ray_scale, side_scale)
+    squares = mean_x = mean_y = mean_u = mean_v = 0.0
+    for part in range(weights.size):
+        num_in_view += in_view[part]
+        weight = weights[part]
+        if weight > 0:
+            x, y, z = rays[part, 0], rays[part, 1], relative[part, 2]
             squares += weight
             mean_x += weight * x
             mean_y += weight * y
-            mean_u += weight * u
-            mean_v += weight * v
+            mean_u += weight * (x * z - relative[part, 0])
+            mean_v += weight * (y * z - relative[part, 1])
     if num_in_view < 2:
         return TOO_FEW
     mean_x /= squares
@@ -100,37 +103,25 @@ def fit_root(rays, relative, in_view, person, ridge, weight_outside, scales, roo
     mean_u /= squares
     mean_v /= squares
     spread = product = 0.0
-    for part in range(rays.shape[1]):
-        if is_usable(rays, relative, person, part):
-            weight = weight_of(in_view[person, part], weight_outside)
-            x, y, u, v = equation(rays, relative, person, part, ray_scale, side_scale)
-            spread += weight * ((x - mean_x) * (x - mean_x) + (y - mean_y) * (y - mean_y))
-            product += weight * ((x - mean_x) * (u - mean_u) + (y - mean_y) * (v - mean_v))
-    if not math.sqrt(spread / squares) * ray_scale > _LEAST_SPREAD:
+    for part in range(weights.size):
+        weight = weights[part]
+        if weight > 0:
+            x, y, z = rays[part, 0], rays[part, 1], relative[part, 2]
+            off_x, off_y = x - mean_x, y - mean_y
+            spread += weight * (off_x * off_x + off_y * off_y)
+            off_u, off_v = x * z - relative[part, 0] - mean_u, y * z - relative[part, 1] - mean_v
+            product += weight * (off_x * off_u + off_y * off_v)
+    if not math.sqrt(spread / squares) > _LEAST_SPREAD:
         return ONE_RAY
     pull = ridge * squares / (squares + ridge)
-    depth = -(product + pull * (mean_x * mean_u + mean_y * mean_v))
-    depth /= spread + ridge + pull * (mean_x * mean_x + mean_y * mean_y)
     share = squares / (squares + ridge)
-    root[0] = share * (mean_u + mean_x * depth) * side_scale
-    root[1] = share * (mean_v + mean_y * depth) * side_scale
-    root[2] = depth * side_scale / ray_scale
-    return judged(relative, in_view, person, root)
-
-
-@kernel
-def weight_of(is_in_view, weight_outside):
-    """Return the weight of a part's squared error."""
-    weight = 1.0 + weight_outside if is_in_view else weight_outside
-    return weight * weight
-
-
-@kernel
-def equation(rays, relative, person, part, ray_scale, side_scale):
-    """Return a part's ray and the right sides of its two equations, scaled."""
-    x, y, z = rays[person, part, 0], rays[person, part, 1], relative[person, part, 2]
-    u, v = x * z - relative[person, part, 0], y * z - relative[person, part, 1]
-    return x / ray_scale, y / ray_scale, u / side_scale, v / side_scale
+    depth = -(product + pull * (mean_x * mean_u + mean_y * mean_v)) * of_rays * of_sides
+    depth /= ridge + (spread + pull * (mean_x * mean_x + mean_y * mean_y)) * of_rays * of_rays
+    depth *= scales[1] * of_rays
+    root[0] = share * (mean_u + mean_x * depth)
+    root[1] = share * (mean_v + mean_y * depth)
+    root[2] = depth
+    return judged(relative, in_view, root)
 
 
 @kernel
@@ -170,16 +161,16 @@ def fit_weakly(rays, relative, in_view, person, root):
     root[0] = mean_x * depth - mean_u
     root[1] = mean_y * depth - mean_v
     root[2] = depth - mean_z
-    return judged(relative, in_view, person, root)
+    return judged(relative[person], in_view[person], root)
 
 
 @kernel
-def judged(relative, in_view, person, root):
+def judged(relative, in_view, root):
     """Return whether a translation is finite and brings every part in view ahead of the camera."""
     if not math.isfinite(root[0] + root[1] + root[2]):
         return NOT_FINITE
-    for part in range(relative.shape[1]):
-        if in_view[person, part] and not relative[person, part, 2] + root[2] > 0:
+    for part in range(in_view.size):
+        if in_view[part] and not relative[part, 2] + root[2] > 0:
             return BEHIND
     return FITTED
 
