@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from bottomup.skeletons import OPENPOSE18 as OPENPOSE18
     from bottomup.skeletons import TRTPOSE18 as TRTPOSE18
     from bottomup.skeletons import Skeleton as Skeleton
+    from bottomup.tflite.outputs import read_masks as read_masks
     from bottomup.tflite.outputs import read_outputs as read_outputs
 
 __version__ = "0.1.0"
@@ -88,6 +89,7 @@ _HOME = {
     "metric3d": "metric3d",
     "paf": "paf",
     "posenet": "posenet",
+    "read_masks": "tflite.outputs",
     "read_outputs": "tflite.outputs",
     "skeletons": "skeletons",
     "synthetic": "synthetic",

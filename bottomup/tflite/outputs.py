@@ -95,6 +95,63 @@ def read_outputs(
     return _posenet_fields(arrays, shapes, as_size(input_size), logits)
 
 
+def read_masks(outputs: Mapping[str, FieldLike], input_size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return the masks that Coral's decoder operator made, (M, H, W): one a pose that `read_outputs` returns.
+
+    For the outputs of a `bodypix_*_decoder_edgetpu.tflite` that ran with the
+    operator. It gives every cell to somebody, and its masks are right on a
+    square grid of its own fixed size alone; of other inputs, take the raw
+    outputs, which `bottomup.load` and `PoseNetMasks` do.
+
+    Parameters
+    ----------
+    outputs : dict of str to array or Quantized
+        One image's outputs, by tensor name: poses (1, N, 17, 2), keypoint
+        scores (1, N, 17), pose scores (1, N), their count, and masks (1, N, H, W).
+    input_size : (int, int)
+        Width and height of the network's input, in pixels.
+
+    Raises
+    ------
+    ModelError
+        If these are not such outputs, or the masks' grid is not the network's.
+
+    Examples
+    --------
+    >>> shapes = {"poses": (1, 5, 17, 2), "keypoints": (1, 5, 17), "scores": (1, 5), "masks": (1, 5, 33, 33)}
+    >>> outputs = {"count": np.float32(2)} | {name: np.zeros(shape) for name, shape in shapes.items()}
+    >>> read_masks(outputs, input_size=(512, 512)).shape
+    (2, 33, 33)
+    """
+    if not isinstance(outputs, Mapping):
+        raise InputError(f"outputs must be a dict of tensor names to arrays, got {type(outputs).__name__}")
+    arrays = {name: values if isinstance(values, Quantized) else np.asarray(values) for name, values in outputs.items()}
+    shapes = {name: values.shape for name, values in arrays.items()}
+    names = _decoded_names(shapes)
+    most = shapes[names[0]][1] if names else 0
+    masks = [
+        name
+        for name, shape in shapes.items()
+        if len(shape) == 4 and shape[:2] == (1, most) and name not in (names or ())
+    ]
+    if names is None or len(masks) != 1:
+        raise ModelError(f"no outputs of a decoder with masks (1, N, H, W): {_listed(shapes)}")
+    rows, columns = shapes[masks[0]][2:]
+    size = as_size(input_size)
+    try:
+        output_stride(size, (rows, columns))
+    except InputError:
+        rows = 0
+    if rows != columns:
+        raise ModelError(
+            f"the operator's masks of {columns} x {columns} cells are wrong of inputs of {size.width} x {size.height}: "
+            "load the *_decoder.tflite file with bottomup.load, or take its raw outputs, and use PoseNetMasks"
+        )
+    values = arrays[masks[0]]
+    levels = values.dequantize() if isinstance(values, Quantized) else values
+    return np.asarray(levels[0, : len(_decoded_poses(arrays))] > 0.5)
+
+
 def as_size(input_size: Any) -> ImageSize:
     """Return a (width, height) that can be one."""
     try:
