@@ -40,7 +40,7 @@ class Tracker:
     min_similarity : float
         Lowest similarity, in [0, 1], of a pose and the person that it continues.
     max_gap : float
-        Seconds that a person may be out of sight and still keep the id.
+        Seconds that a person may be out of sight and still keep the id; with 0 in no frame.
     smoothing : OneEuro, optional
         Smooths the keypoints that are returned. Default: none.
 
@@ -107,8 +107,8 @@ class Tracker:
         """
         if not (math.isfinite(time) and time > self._time):
             raise InputError(f"time must move on from frame to frame, got {time} s after {self._time} s")
+        self._people = [it for it in self._people if it.seen == self._time or time - it.seen <= self.max_gap]
         self._time = time
-        self._people = [person for person in self._people if time - person.seen <= self.max_gap]
         poses = poses[poses.scores >= self.keep_score]
         is_somewhere = np.isfinite(poses.xy).all(axis=2, keepdims=True)
         positions = np.where(is_somewhere, poses.xy, np.nan).astype(np.float64)
