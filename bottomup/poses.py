@@ -83,6 +83,19 @@ class Poses:
         """Return no poses, yet N parts wide."""
         return cls(np.empty((0, len(skeleton.parts), 3), np.float32), np.empty(0, np.float32), skeleton, image_size)
 
+    @classmethod
+    def of_decoder(
+        cls,
+        keypoints: NDArray[np.float32],
+        scores: NDArray[np.float32],
+        skeleton: Skeleton,
+        filled: NDArray[np.bool_] | None = None,
+    ) -> "Poses":
+        """Return poses of arrays that fit together, as decoders make them: unchecked, a fifth of a small decode saved."""
+        poses = object.__new__(cls)
+        poses.__dict__.update(keypoints=keypoints, scores=scores, skeleton=skeleton, filled=filled)
+        return poses
+
     @property
     def xy(self) -> NDArray[np.float32]:
         """The (M, N, 2) positions, a view."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +12,7 @@ from bottomup.posenet.fields import PoseNetFields
 from bottomup.posenet.flavours import CoralDecoder, TfjsDecoder
 from bottomup.posenet.masks import MaskRule, PoseNetMasks, Segmenting
 from bottomup.posenet.personlab import PersonLabDecoder
-from bottomup.posenet.roots import as_posenet_fields, check, decode_roots, logit, squared_kappas
+from bottomup.posenet.roots import MOST_CELLS, as_posenet_fields, check, decode_roots, logit, squared_kappas
 from bottomup.poses import Poses
 
 
@@ -100,23 +100,22 @@ class PoseNetDecoder(Segmenting):
         fields = as_posenet_fields(fields)
         if not fields.logits:
             fields = fields.as_logits
-        stride = np.float32(fields.output_stride)
-        radius, error = np.float32(self.nms_radius) / stride, np.float32(self.position_error) / stride
-        return decode_roots(
-            _kernel(),
-            fields,
-            logit(self.score_threshold),
-            self.max_poses,
-            min(self.local_maximum_radius, sum(fields.grid)),
-            radius * radius,
+        parameters = (fields.level_scores, *self._parameters)
+        return decode_roots(_kernel(), fields, logit(self.score_threshold), self.max_poses, parameters)
+
+    @cached_property
+    def _parameters(self) -> tuple[Any, ...]:
+        """What the kernel takes beside fields and workspace."""
+        return (
+            min(self.local_maximum_radius, MOST_CELLS),
+            np.float32(self.nms_radius),
             self.refinement_steps,
-            fields.level_scores,
             self.vote_passes,
             np.float32(self.vote_radius),
             np.float32(logit(self.min_vote_score)),
             np.float32(self.min_pose_score),
             squared_kappas(),
-            error * error,
+            np.float32(self.position_error),
         )
 
     def decode_batch(self, fields: Iterable[PoseNetFields], *, threads: int = 1) -> list[Poses]:

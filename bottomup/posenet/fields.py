@@ -41,6 +41,7 @@ class Tensors(NamedTuple):
     fwd_zero: np.float32
     bwd_scale: np.float32
     bwd_zero: np.float32
+    is_quantized: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,16 +192,18 @@ class PoseNetFields:
             fwd_zero=fwd[2],
             bwd_scale=bwd[1],
             bwd_zero=bwd[2],
+            is_quantized=all_quantized,
         )
 
     @cached_property
     def in_cells(self) -> tuple[Any, ...]:
-        """What kernels of cells share: tensors with tables of their levels, cells in a float's unit, height, width.
+        """What kernels of cells share: tensors with tables of their levels, cells in a float's unit, height, width,
+        input pixels a cell.
 
         Vectors become cells by the tables where there are levels, by the unit where there are not.
         """
         t, per_stride = self.tensors, np.float32(1) / np.float32(self.output_stride)
-        table = _level_table if t.heatmaps.dtype == np.uint8 else _no_table
+        table = _level_table if t.is_quantized else _no_table
         return (
             t.heatmaps,
             table(t.heatmap_scale, t.heatmap_zero),
@@ -211,13 +214,14 @@ class PoseNetFields:
             table(t.bwd_scale * per_stride, t.bwd_zero),
             per_stride,
             *self.grid,
+            np.float32(self.output_stride),
         )
 
     @property
     def level_scores(self) -> NDArray[np.float32] | None:
         """Scores of the heatmaps' 256 levels, where these are logits; None where there are no levels."""
         t = self.tensors
-        return _score_table(t.heatmap_scale, t.heatmap_zero) if t.heatmaps.dtype == np.uint8 else None
+        return _score_table(t.heatmap_scale, t.heatmap_zero) if t.is_quantized else None
 
     @cached_property
     def as_floats(self) -> "PoseNetFields":

@@ -7,7 +7,7 @@ import numpy as np
 from bottomup.kernels.heaps import pop_std, pop_tfjs, push_tfjs
 from bottomup.kernels.jit import kernel
 from bottomup.kernels.sampling import find_corners, sample, sigmoid, write_keypoint
-from bottomup.posenet.kernels import heap_roots, is_near_any, place_root, sort_descending, trace
+from bottomup.posenet.kernels import heap_roots, is_near_any, place_root, sort_descending, squared, trace
 
 _PARTS = 17
 _EDGES = 16
@@ -20,18 +20,19 @@ _U = np.uint64  # an index that never counts from the end needs no test for that
 def decode_coral(
     flags, words, peaks, heap_scores, found, found_scores, order, ranks, keypoints, pose_scores, walks, heatmaps,
     logits, offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width, output_stride, max_poses,
-    lowest, local_maximum_radius, squared_radius, refinement_steps, score_threshold,
+    lowest, local_maximum_radius, nms_radius, refinement_steps, score_threshold,
 ):  # fmt: skip
     """Fill `keypoints` (P, 17, 3) and `pose_scores` (P,) with the poses of libcoral's decoder.
 
     Returns how many, or minus the number of roots where `peaks` is too small for them. The first ten arrays are a
-    `Workspace`; vectors are in cells: their scales are already divided by the stride.
+    `Workspace`; vectors are in cells, the radius in input pixels.
     """
     waiting = heap_roots(
         heatmaps, logits, height, width, lowest, local_maximum_radius, flags, words, peaks, heap_scores
     )
     if waiting > peaks.size:
         return -waiting
+    squared_radius = squared(nms_radius / output_stride)
     num_found = 0
     while waiting > 0 and num_found < max_poses:
         root = pop_std(heap_scores, peaks, waiting)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from bottomup.batch import map_on_threads
 from bottomup.posenet.fields import NUM_PARTS, PoseNetFields, Tensors
 from bottomup.posenet.masks import CoralMasks, MaskRule, Segmenting, TfjsMasks
-from bottomup.posenet.roots import as_posenet_fields, check, decode_roots, find_peaks, lowest_value, walks
+from bottomup.posenet.roots import MOST_CELLS, as_posenet_fields, check, decode_roots, find_peaks, lowest_value, walks
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 
@@ -71,17 +71,14 @@ class CoralDecoder(Segmenting):
         fields = as_posenet_fields(fields)
         if not fields.logits:
             fields = fields.as_logits
-        radius = np.float32(self.nms_radius) / np.float32(fields.output_stride)
-        return decode_roots(
-            _kernels().decode_coral,
-            fields,
-            _coral_logit(self.score_threshold),
-            self.max_poses,
-            min(self.local_maximum_radius, sum(fields.grid)),
-            radius * radius,
-            self.refinement_steps,
-            np.float32(self.score_threshold),
-        )
+        lowest = _coral_logit(self.score_threshold)
+        return decode_roots(_kernels().decode_coral, fields, lowest, self.max_poses, self._parameters)
+
+    @cached_property
+    def _parameters(self) -> tuple[Any, ...]:
+        """What the kernel takes beside fields and workspace."""
+        radii = min(self.local_maximum_radius, MOST_CELLS), np.float32(self.nms_radius)
+        return (*radii, self.refinement_steps, np.float32(self.score_threshold))
 
     def decode_batch(self, fields: Iterable[PoseNetFields], *, threads: int = 1) -> list[Poses]:
         """Return `decode` of every item, in order, on that many threads."""
@@ -159,7 +156,9 @@ class TfjsDecoder(Segmenting):
         lowest = lowest_value(t, _tfjs_lowest(self.score_threshold, fields.logits))
         if lowest is None:
             return Poses.empty(COCO17)
-        peaks = find_peaks(t.heatmaps, height, width, lowest, self.local_maximum_radius, compare_scores=fields.logits)
+        radius = min(self.local_maximum_radius, MOST_CELLS)
+        compare_scores = fields.logits and not t.is_quantized  # of different levels, none ties here
+        peaks = find_peaks(t.heatmaps, height, width, lowest, radius, compare_scores=compare_scores)
         count = len(peaks)
         most = min(self.max_poses, count)
         keypoints, scores = np.empty((most, NUM_PARTS, 3), np.float32), np.empty(most, np.float32)

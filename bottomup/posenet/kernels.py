@@ -22,19 +22,21 @@ _AREA_OF_BOX = np.float32(0.64)  # COCO's segment area over the area of the box 
 def decode_best(
     flags, words, peaks, heap_scores, found, found_scores, order, densities, keypoints, pose_scores, walks, heatmaps,
     logits, offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width, output_stride, max_poses,
-    lowest, local_maximum_radius, squared_radius, refinement_steps, scores, vote_passes, vote_radius, lowest_vote,
-    min_mean_score, squared_kappas, squared_error,
+    lowest, scores, local_maximum_radius, nms_radius, refinement_steps, vote_passes, vote_radius, lowest_vote,
+    min_mean_score, squared_kappas, position_error,
 ):  # fmt: skip
     """Fill `keypoints` (P, 17, 3) and `pose_scores` (P,) with the poses of our own decoder.
 
     Returns how many, or minus the number of roots where `peaks` is too small for them. The first ten arrays are a
-    `Workspace`; lengths are in cells.
+    `Workspace`; vectors and the radius of votes are in cells, the two other lengths in input pixels.
     """
     waiting = heap_roots(
         heatmaps, logits, height, width, lowest, local_maximum_radius, flags, words, peaks, heap_scores
     )
     if waiting > peaks.size:
         return -waiting
+    squared_radius = squared(nms_radius / output_stride)
+    squared_error = squared(position_error / output_stride)
     num_found = 0
     means = pose_scores
     while waiting > 0 and num_found < max_poses:
@@ -76,6 +78,12 @@ def decode_best(
             row, column, score = found[order[rank], part]
             write_keypoint(keypoints, rank, part, row, column, score, output_stride)
     return num_found
+
+
+@kernel
+def squared(value):
+    """Return a float32 times itself, a float32."""
+    return value * value
 
 
 @kernel

@@ -64,18 +64,20 @@ def weigh(
 @kernel
 def paint_masks(
     long_offsets, long_scale, long_zero, offsets, offset_scale, offset_zero, segments, segment_scale, segment_zero,
-    height, width, output_stride, lowest_segment, long_steps, short_steps, is_rounded, keeps_first, part_rows,
-    part_columns, weights, is_squared, furthest, rows, columns, starts, logits, winners, distances, places, masks,
+    height, width, output_stride, lowest_segment, long_steps, short_steps, is_rounded, keeps_places, part_rows,
+    part_columns, weights, is_squared, furthest, rows, columns, starts, logits, winners, distances, places, squares,
+    masks,
 ):  # fmt: skip
     """Set in `masks` (M, h, w) the pixels of each of M poses; pixel (y, x) lies at cell (`rows`[y], `columns`[x]).
 
     A cell's long offsets lead to a place for each part; more `long_steps` and `short_steps` follow the offsets there.
-    The pose wins whose parts are nearest to the last places, or with `keeps_first` to the nearer of the first and the
-    last: by the weighted sum of the 17 distances, or of their squares. Between cells, segments are bilinear, and so is
-    each pose's distance, over the cells on people alone. Poses are `part_rows`, `part_columns` and `weights`, (17, M);
-    a distance above `furthest` is nobody's. Both of `rows` and `columns` ascend inside the grid; `starts` (width + 1,)
-    is where the columns of each cell begin. Workspaces of two rows: `logits` and `winners` (2, width), `distances`
-    (2, width, M); `places` is (2, 17, 2). Lengths are in cells. Empty `segments`: all cells are on people.
+    The pose wins whose parts are nearest to the last places, or with `keeps_places` to the nearest of those before any
+    long step and the last: by the weighted sum of the 17 distances, or of their squares. Between cells, segments are
+    bilinear, and so is each pose's distance, over the cells on people alone. Poses are `part_rows`, `part_columns` and
+    `weights`, (17, M); a distance above `furthest` is nobody's. Both of `rows` and `columns` ascend inside the grid;
+    `starts` (width + 1,) is where the columns of each cell begin. Workspaces of two rows: `logits` and `winners`
+    (2, width), `distances` (2, width, M); of a cell: `places` (17, 2), `squares` (17, M). Lengths are in cells. Empty
+    `segments`: all cells are on people.
     """
     held_even = -1
     held_odd = -1
@@ -88,8 +90,8 @@ def paint_masks(
                 measure_row(
                     row, long_offsets, long_scale, long_zero, offsets, offset_scale, offset_zero, segments,
                     segment_scale, segment_zero, height, width, output_stride, lowest_segment, long_steps, short_steps,
-                    is_rounded, keeps_first, part_rows, part_columns, weights, is_squared, furthest, logits[row % 2],
-                    winners[row % 2], distances[row % 2], places[0], places[1],
+                    is_rounded, keeps_places, part_rows, part_columns, weights, is_squared, furthest, logits[row % 2],
+                    winners[row % 2], distances[row % 2], places, squares,
                 )  # fmt: skip
                 if row % 2:
                     held_odd = row
@@ -104,8 +106,8 @@ def paint_masks(
 @kernel
 def measure_row(
     row, long_offsets, long_scale, long_zero, offsets, offset_scale, offset_zero, segments, segment_scale, segment_zero,
-    height, width, output_stride, lowest_segment, long_steps, short_steps, is_rounded, keeps_first, part_rows,
-    part_columns, weights, is_squared, furthest, logits, winners, distances, first, last,
+    height, width, output_stride, lowest_segment, long_steps, short_steps, is_rounded, keeps_places, part_rows,
+    part_columns, weights, is_squared, furthest, logits, winners, distances, places, squares,
 ):  # fmt: skip
     """Fill `logits` and `winners` (width,) and `distances` (width, M) of a row of cells; nobody is -1."""
     read_logits(row, segments, segment_scale, segment_zero, width, logits)
@@ -118,17 +120,23 @@ def measure_row(
             vector = 2 * _PARTS * cell + part
             down = (np.float32(long_offsets[vector]) - long_zero) * long_scale
             right = (np.float32(long_offsets[vector + _PARTS]) - long_zero) * long_scale
-            last[part, 0] = np.float32(row) + down
-            last[part, 1] = np.float32(column) + right
+            places[part, 0] = np.float32(row) + down
+            places[part, 1] = np.float32(column) + right
+        squares[:] = _INFINITE
         if is_rounded:
-            follow_rounded(last, long_offsets, long_scale, long_zero, height, width, output_stride, long_steps)
+            follow_rounded(places, long_offsets, long_scale, long_zero, height, width, output_stride, long_steps)
         else:
             for part in range(_PARTS):
-                last[part, 0] = first[part, 0] = clamp(last[part, 0], np.float32(height - 1))
-                last[part, 1] = first[part, 1] = clamp(last[part, 1], np.float32(width - 1))
-            follow(last, long_offsets, long_scale, long_zero, height, width, long_steps)
-            follow(last, offsets, offset_scale, offset_zero, height, width, short_steps)
-        measure(first if keeps_first else last, last, part_rows, part_columns, weights, is_squared, distances[column])
+                places[part, 0] = clamp(places[part, 0], np.float32(height - 1))
+                places[part, 1] = clamp(places[part, 1], np.float32(width - 1))
+            for _ in range(long_steps):
+                if keeps_places:
+                    approach(places, part_rows, part_columns, squares)
+                follow(places, long_offsets, long_scale, long_zero, height, width)
+            for _ in range(short_steps):
+                follow(places, offsets, offset_scale, offset_zero, height, width)
+        approach(places, part_rows, part_columns, squares)
+        add_up(squares, weights, is_squared, distances[column])
         nearest = _INFINITE
         for pose in range(weights.shape[1]):
             if distances[column, pose] < nearest:
@@ -151,17 +159,16 @@ def read_logits(row, segments, segment_scale, segment_zero, width, logits):
 
 
 @kernel
-def follow(places, offsets, offset_scale, offset_zero, height, width, steps):
-    """Move the places of all parts, (17, 2) inside the grid, to where the parts' offsets lead, inside all the way."""
+def follow(places, offsets, offset_scale, offset_zero, height, width):
+    """Move the places of all parts, (17, 2) inside the grid, to where the parts' offsets lead, inside it too."""
     last_row = np.float32(height - 1)
     last_column = np.float32(width - 1)
-    for _ in range(steps):
-        for part in range(_PARTS):
-            row = places[part, 0]
-            column = places[part, 1]
-            down, right = sample_vector(offsets, offset_scale, offset_zero, part, row, column, width)
-            places[part, 0] = clamp(row + down, last_row)
-            places[part, 1] = clamp(column + right, last_column)
+    for part in range(_PARTS):
+        row = places[part, 0]
+        column = places[part, 1]
+        down, right = sample_vector(offsets, offset_scale, offset_zero, part, row, column, width)
+        places[part, 0] = clamp(row + down, last_row)
+        places[part, 1] = clamp(column + right, last_column)
 
 
 @kernel
@@ -210,35 +217,35 @@ def lerp(values, scale, zero, first, below_step, beside_step, below, beside):
 
 
 @kernel
-def measure(first, last, part_rows, part_columns, weights, is_squared, distances):
-    """Write to `distances` (M,) the weighted sums of the distances of each pose's parts from the nearer of two places.
+def approach(places, part_rows, part_columns, squares):
+    """Lower `squares` (17, M) to the squared distances of the places (17, 2) from each pose's parts, (17, M).
 
-    Places are (17, 2); the first do not count for squared distances. Parts are (17, M), so that poses run innermost
-    and are reckoned several at a time. A sum that is no number is infinite.
+    Poses run innermost, so that several are reckoned at a time.
     """
+    for part in range(_PARTS):
+        row = places[part, 0]
+        column = places[part, 1]
+        for pose in range(squares.shape[1]):
+            down = row - part_rows[part, pose]
+            right = column - part_columns[part, pose]
+            squared = down * down + right * right
+            squares[part, pose] = squared if squared < squares[part, pose] else squares[part, pose]
+
+
+@kernel
+def add_up(squares, weights, is_squared, distances):
+    """Write to `distances` (M,) the weighted sums of the distances, or of their squares, (17, M)."""
     for pose in range(distances.size):
         distances[pose] = _ZERO
     for part in range(_PARTS):
-        first_row = first[part, 0]
-        first_column = first[part, 1]
-        last_row = last[part, 0]
-        last_column = last[part, 1]
         if is_squared:
             for pose in range(distances.size):
-                down = last_row - part_rows[part, pose]
-                right = last_column - part_columns[part, pose]
-                distances[pose] += weights[part, pose] * (down * down + right * right)
+                distances[pose] += weights[part, pose] * squares[part, pose]
         else:
             for pose in range(distances.size):
-                down = first_row - part_rows[part, pose]
-                right = first_column - part_columns[part, pose]
-                nearer = down * down + right * right
-                down = last_row - part_rows[part, pose]
-                right = last_column - part_columns[part, pose]
-                other = down * down + right * right
-                distances[pose] += weights[part, pose] * np.sqrt(other if other < nearer else nearer)
+                distances[pose] += weights[part, pose] * np.sqrt(squares[part, pose])
     for pose in range(distances.size):
-        if not distances[pose] < _INFINITE:
+        if not distances[pose] < _INFINITE:  # NaN is no distance
             distances[pose] = _INFINITE
 
 

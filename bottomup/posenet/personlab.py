@@ -9,7 +9,7 @@ import numpy as np
 from bottomup.batch import map_on_threads
 from bottomup.posenet.fields import NUM_PARTS, PoseNetFields
 from bottomup.posenet.masks import MaskRule, PoseNetMasks, Segmenting
-from bottomup.posenet.roots import as_posenet_fields, check, find_peaks, logit, squared_kappas, walks
+from bottomup.posenet.roots import MOST_CELLS, as_posenet_fields, check, find_peaks, logit, squared_kappas, walks
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 
@@ -106,10 +106,11 @@ class PersonLabDecoder(Segmenting):
             fine_width,
             hough,
         )
-        peaks = find_peaks(hough, fine_height, fine_width, np.float32(self.score_threshold), self.local_maximum_radius)
+        radius = min(self.local_maximum_radius, MOST_CELLS)
+        peaks = find_peaks(hough, fine_height, fine_width, np.float32(self.score_threshold), radius)
         count = len(peaks)
         most = min(self.max_poses, count)
-        radius = np.float32(self.nms_radius) / np.float32(stride)
+        near = np.float32(self.nms_radius) / np.float32(stride)
         keypoints, scores = np.empty((most, NUM_PARTS, 3), np.float32), np.empty(most, np.float32)
         found = decode_personlab(
             peaks,
@@ -119,8 +120,8 @@ class PersonLabDecoder(Segmenting):
             fineness,
             fine_height,
             fine_width,
-            *fields.in_cells,
-            radius * radius,
+            *fields.in_cells[:-1],
+            near * near,
             self.refinement_steps,
             np.float32(self.hough_radius) / np.float32(stride),
             squared_kappas(),

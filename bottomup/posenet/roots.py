@@ -15,6 +15,8 @@ from bottomup.posenet.fields import EDGES, NUM_EDGES, NUM_PARTS, PoseNetFields, 
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 
+MOST_CELLS = 1 << 20  #: a window wider than any grid
+
 
 def check(decoder: Any) -> None:
     """Refuse parameters of a decoder, a frozen dataclass, that cannot be; bring the rest to plain int and float."""
@@ -55,26 +57,25 @@ class Workspace(threading.local):
     """
 
     def __init__(self) -> None:
-        self.row_size = self.num_roots = 0
         self.arrays: tuple[NDArray[Any], ...] = ()
         self.make_room(64 * NUM_PARTS, 1024)
 
     def make_room(self, row_size: int, num_roots: int) -> None:
         """Have room for at least that many elements of a row, and roots."""
-        self.row_size, self.num_roots = max(self.row_size, row_size), max(self.num_roots, num_roots)
-        words = np.empty((self.row_size + 31) // 32 * 4, np.uint64)
-        keypoints = (self.num_roots, NUM_PARTS, 3)
+        if self.arrays:
+            row_size, num_roots = max(row_size, self.arrays[0].size), max(num_roots, self.arrays[2].size)
+        words = np.empty((row_size + 31) // 32 * 4, np.uint64)
         self.arrays = (
             words.view(np.uint8),
             words,
-            np.empty(self.num_roots, np.int64),
-            np.empty(self.num_roots, np.float32),
-            np.empty(keypoints, np.float32),
-            np.empty(self.num_roots, np.float32),
-            np.empty(self.num_roots, np.int64),
-            np.empty(keypoints[:2], np.float32),
-            np.empty(keypoints, np.float32),
-            np.empty(self.num_roots, np.float32),
+            np.empty(num_roots, np.int64),
+            np.empty(num_roots, np.float32),
+            np.empty((num_roots, NUM_PARTS, 3), np.float32),
+            np.empty(num_roots, np.float32),
+            np.empty(num_roots, np.int64),
+            np.empty((num_roots, NUM_PARTS), np.float32),
+            np.empty((num_roots, NUM_PARTS, 3), np.float32),
+            np.empty(num_roots, np.float32),
         )
 
 
@@ -82,40 +83,43 @@ _space = Workspace()
 
 
 def decode_roots(
-    decode: Callable[..., int], fields: PoseNetFields, lowest: float, max_poses: int, *parameters: Any
+    decode: Callable[..., int], fields: PoseNetFields, lowest: float, max_poses: int, parameters: tuple[Any, ...]
 ) -> Poses:
     """Return the poses that a kernel finds from all heatmap peaks whose real value reaches `lowest`."""
     reached = lowest_value(fields.tensors, lowest)
     if reached is None:
         return Poses.empty(COCO17)
-    width = fields.grid[1]
-    if width * NUM_PARTS > _space.row_size:
-        _space.make_room(width * NUM_PARTS, 0)
-    stride = np.float32(fields.output_stride)
+    cells = fields.in_cells
+    row_size = cells[-2] * NUM_PARTS
+    arrays = _space.arrays
     while True:
-        arrays = _space.arrays
-        most = min(max_poses, _space.num_roots)
-        found = decode(*arrays, walks(), *fields.in_cells, stride, most, reached, *parameters)
+        if row_size > arrays[0].size:
+            _space.make_room(row_size, 0)
+            arrays = _space.arrays
+        room = arrays[2].size
+        most = max_poses if max_poses < room else room
+        found = decode(*arrays, walks(), *cells, most, reached, *parameters)
         if found >= 0:
-            return Poses(arrays[-2][:found].copy(), arrays[-1][:found].copy(), COCO17)
+            return Poses.of_decoder(arrays[-2][:found].copy(), arrays[-1][:found].copy(), COCO17)
         _space.make_room(0, -found)
+        arrays = _space.arrays
 
 
 def lowest_value(tensors: Tensors, lowest: float) -> Any:
     """Return the first element, of the heatmaps' own type, whose real value reaches `lowest`; None if none can."""
-    if tensors.heatmaps.dtype == np.float32:
-        return np.float32(lowest)
-    return _lowest_level(tensors.heatmap_scale, tensors.heatmap_zero, lowest)
+    if tensors.is_quantized:
+        return _lowest_level(tensors.heatmap_scale, tensors.heatmap_zero, lowest)
+    return np.float32(lowest)
 
 
 def find_peaks(
     values: NDArray[Any], height: int, width: int, lowest: Any, radius: int, compare_scores: bool = False
 ) -> NDArray[np.int64]:
     """Return the flat indices of the peaks of 17 maps that reach `lowest`, an element of their type."""
-    _space.make_room(width * NUM_PARTS, 0)
+    if width * NUM_PARTS > _space.arrays[0].size:
+        _space.make_room(width * NUM_PARTS, 0)
     while True:
         flags, words, peaks = _space.arrays[:3]
-        radius = min(radius, height + width)
         count = _kernels().find_peaks(
             values, height, width, NUM_PARTS, lowest, radius, compare_scores, flags, words, peaks
         )

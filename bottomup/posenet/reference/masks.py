@@ -63,7 +63,7 @@ def person_logits(fields: PoseNetFields) -> Array:
 
 
 def embed(fields: PoseNetFields, rule: MaskRule, row: int, column: int) -> list[Array]:
-    """Return the (17, 2) places, row and column, that a cell's offsets lead to and that count: one or two of them."""
+    """Return the (17, 2) places, row and column, that a cell's offsets lead to, those that count."""
     stride = f32(fields.output_stride)
     assert fields.long_offsets is not None
     long_offsets = _vectors(scaled(fields.long_offsets, f32(1) / stride))
@@ -71,24 +71,32 @@ def embed(fields: PoseNetFields, rule: MaskRule, row: int, column: int) -> list[
     at_once = np.array([row, column], f32) + long_offsets[row, column]
     if not isinstance(rule, TfjsMasks):
         at_once = np.array([_inside(place, long_offsets) for place in at_once])
-    places = at_once.copy()
-    for part in range(NUM_PARTS):
-        place = places[part]
-        for _ in range(rule.long_steps):
-            if isinstance(rule, TfjsMasks):
-                pixel = _inside(np.floor(place * stride + f32(0.5)) / stride, long_offsets)
-                place = place + sample(long_offsets[:, :, part], pixel)
-            else:
-                place = follow(place, sample(long_offsets[:, :, part], place), long_offsets)
-        if isinstance(rule, PoseNetMasks):
-            for _ in range(rule.refinement_steps):
-                place = follow(place, sample(short_offsets[:, :, part], place), short_offsets)
-        places[part] = place
-    return [at_once, places] if isinstance(rule, PoseNetMasks) and rule.long_steps > 0 else [places]
+    visited = [at_once]
+    for _ in range(rule.long_steps):
+        visited.append(
+            np.array([_follow_long(place, part, rule, long_offsets, stride) for part, place in enumerate(visited[-1])])
+        )
+    places = visited.pop()
+    if not isinstance(rule, PoseNetMasks):
+        return [places]
+    for _ in range(rule.refinement_steps):
+        pairs = enumerate(places)
+        places = np.array(
+            [follow(place, sample(short_offsets[:, :, part], place), short_offsets) for part, place in pairs]
+        )
+    return [*visited, places]
+
+
+def _follow_long(place: Array, part: int, rule: MaskRule, long_offsets: Array, stride: Any) -> Array:
+    """Return where a part's long offset leads from a place; tfjs's is read at a whole pixel and may leave the grid."""
+    if isinstance(rule, TfjsMasks):
+        pixel = _inside(np.floor(place * stride + f32(0.5)) / stride, long_offsets)
+        return np.asarray(place + sample(long_offsets[:, :, part], pixel))
+    return follow(place, sample(long_offsets[:, :, part], place), long_offsets)
 
 
 def measure(places: list[Array], pose: Poses, rule: MaskRule, output_stride: float) -> Any:
-    """Return how far a pose's parts are from the nearer places: the rule's mean or sum; infinity for no number."""
+    """Return how far a pose's parts are from the nearest of places: the rule's mean or sum; infinity for no number."""
     keypoints, score = pose.keypoints[0], pose.scores[0]
     parts = input_to_cell(keypoints[:, :2], output_stride).astype(f32)
     counts = np.isfinite(keypoints).all(axis=1)
