@@ -209,9 +209,8 @@ def test_a_camera_that_fails_says_so_after_its_last_frame(capture):
             raise cv2.error("unplugged")
 
     capture([picture(number) for number in range(5)], pause=pause)
-    with video.Reader(0) as camera:
-        with pytest.raises(InputError, match="camera 0 cannot be read any further"):
-            list(camera)
+    with video.Reader(0) as camera, pytest.raises(InputError, match="camera 0 cannot be read any further"):
+        list(camera)
 
 
 # Writing
