@@ -60,6 +60,15 @@ def test_kernels_answer_as_the_definition(fields, decoder):
     assert_same(decoder.decode(fields), reference.decode(fields, decoder))
 
 
+def test_levels_are_compared_as_levels_where_their_scores_do_not_tie():
+    random = np.random.default_rng(5)
+    fields = bu.PoseNetFields.from_mid_offsets(
+        *(bu.Quantized(random.integers(0, 3, (6, 6, size), np.uint8) * 60, 0.047, 0) for size in (17, 34, 64))
+    )
+    decoder = P.tfjs(score_threshold=0, max_poses=6)
+    assert_same(decoder.decode(fields), reference.decode(fields, decoder))
+
+
 @flavours
 def test_kernels_answer_as_the_definition_on_people(decoder):
     fields = people(3)
