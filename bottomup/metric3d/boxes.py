@@ -101,4 +101,4 @@ def _boxes(found: Any, image: NDArray[np.uint8]) -> NDArray[np.float64]:
         boxes = as_boxes(found)
     except InputError as error:
         raise InputError(f"the detector must return Poses or boxes: {error}") from error
-    return boxes if boxes.shape[1] == 5 else np.concatenate([boxes, np.ones((len(boxes), 1))], axis=1)
+    return boxes.copy() if boxes.shape[1] == 5 else np.concatenate([boxes, np.ones((len(boxes), 1))], axis=1)

@@ -249,7 +249,8 @@ def undistort(points: ArrayLike, coefficients: ArrayLike) -> NDArray[np.float64]
                 break
         a, b, c, d = _distortion_slopes(found, coefficients)
         missing = abs(distort(found, coefficients) - wanted).max(axis=-1)
-        good = (missing < 1e3 * _TOLERANCE) & (a * d - b * c > 0)  # else it is the image of another, wider ray
+        same_side = (found * wanted).sum(axis=-1) >= 0
+        good = (missing < 1e3 * _TOLERANCE) & (a * d - b * c > 0) & same_side  # else a wider ray was folded back here
     return np.where(good[..., None], found, np.nan)
 
 

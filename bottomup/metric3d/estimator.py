@@ -430,7 +430,7 @@ internal_batch_size, antialias_factor, num_aug, average_aug, skeleton, channel_o
     ) -> NDArray[np.bool_]:
         """Return which people to believe; who has no pose is not judged."""
         kept = np.full(len(boxes), True)
-        judged = np.isfinite(poses3d).reshape(len(boxes), -1).any(axis=1)
+        judged = np.isfinite(poses3d).any(axis=(1, 2, 3))
         kept[judged] = are_plausible(
             poses3d[judged], poses2d[judged], boxes[judged], edges=self.skeleton.edges, bone_lengths=self.bone_lengths
         )

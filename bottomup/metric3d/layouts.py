@@ -119,11 +119,15 @@ def _volumes(tensor: Any, groups: list[str], shape: Shape, channels: int, first:
     array = array.reshape(sizes["b"], cells, -1) if array.size else np.empty((0, cells, first + lanes))
     if not isinstance(tensor, Quantized):
         with np.errstate(over="ignore"):  # becomes infinite, which is reported
-            return Volumes(np.ascontiguousarray(array, dtype=np.float32), first, shape.depth, 1.0, 0.0)
-    levels = np.ascontiguousarray(array)
-    if levels.dtype == np.int8:
-        levels, zero = levels.view(np.uint8) ^ np.uint8(128), zero + 128
-    return Volumes(levels.astype(np.uint8, copy=False), first, shape.depth, scale, zero)
+            return Volumes(_for_kernel(array, np.float32), first, shape.depth, 1.0, 0.0)
+    if array.dtype == np.int8:
+        array, zero = np.ascontiguousarray(array).view(np.uint8) ^ np.uint8(128), zero + 128
+    return Volumes(_for_kernel(array, np.uint8), first, shape.depth, scale, zero)
+
+
+def _for_kernel(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    """Return an array of the one kind that a kernel is compiled for: writeable too, though nothing is written."""
+    return np.require(array, dtype, ["C_CONTIGUOUS", "WRITEABLE"])
 
 
 def _as_real(tensor: Any) -> NDArray[Any]:

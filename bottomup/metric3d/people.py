@@ -63,7 +63,7 @@ def poses_of_crops(
     in_view = heads.in_view(decoded.keypoints)
     if heads.volume_xy == "image":
         assert bone_lengths is not None
-        poses, problems = _by_bones(decoded, intrinsics, in_view, skeleton, bone_lengths)
+        poses, problems = _by_bones(decoded, intrinsics, flips, in_view, skeleton, bone_lengths)
     else:
         rays = from_pixels(decoded.keypoints, intrinsics[:, None])
         _, fitted, outcomes = fit_rays(rays, decoded.relative, in_view, fit)
@@ -80,15 +80,18 @@ def poses_of_crops(
 def _by_bones(
     decoded: Decoded,
     intrinsics: NDArray[np.float64],
+    flips: NDArray[np.bool_],
     in_view: NDArray[np.bool_],
     skeleton: Skeleton,
     bone_lengths: ArrayLike,
 ) -> tuple[list[NDArray[np.float64]], list[str | None]]:
     """Return each crop's pose and problem, of 2.5D volumes."""
+    edges = np.array(skeleton.edges, np.int64).reshape(-1, 2)
+    mirrored = np.array(skeleton.mirror, np.int64)[edges]
     found = [
         absolute_by_bones(
-            decoded.keypoints[[crop]], decoded.relative[[crop], :, 2], Camera(intrinsics[crop]), skeleton.edges,
-            bone_lengths, in_view=in_view[[crop]],
+            decoded.keypoints[[crop]], decoded.relative[[crop], :, 2], Camera(intrinsics[crop]),
+            mirrored if flips[crop] else edges, bone_lengths, in_view=in_view[[crop]],
         )
         for crop in range(len(intrinsics))
     ]  # fmt: skip

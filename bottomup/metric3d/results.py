@@ -46,7 +46,7 @@ class Poses3D:
     @property
     def found(self) -> NDArray[np.bool_]:
         """Which of the M people have a pose, (M,) bool."""
-        return np.asarray(np.isfinite(self.poses3d).reshape(len(self), -1).any(axis=1))
+        return np.asarray(np.isfinite(self.poses3d).any(axis=tuple(range(1, self.poses3d.ndim))))
 
 
 @dataclass(frozen=True, eq=False)
