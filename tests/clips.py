@@ -83,6 +83,9 @@ class FakeCapture:
         self.read_so_far += 1
         return True, self.frames[self.read_so_far - 1]
 
+    def set(self, what, value):
+        return False
+
     def get(self, what):
         if what == cv2.CAP_PROP_POS_MSEC and self.times:
             return self.times[self.read_so_far - 1]

@@ -187,3 +187,17 @@ def test_without_opencv_the_way_out_is_named(monkeypatch):
 
 def test_the_package_offers_it():
     assert bu.draw_poses is draw_poses
+
+
+def test_ids_stand_above_the_head_and_inside_the_picture():
+    black = np.zeros((300, 200, 3), np.uint8)
+    keypoints = np.full((1, 17, 3), (np.nan, np.nan, 0), np.float32)
+    keypoints[0, 0] = 100, 150, 1
+    without = draw_poses(black, Poses(keypoints, [1], COCO17))
+    written = draw_poses(black, Poses(keypoints, [1], COCO17, ids=[12]))
+    rows, columns = np.nonzero((without != written).any(axis=2))
+    assert 110 < rows.min() < rows.max() < 150
+    assert abs((columns.min() + columns.max()) / 2 - 100) < 4
+    keypoints[0, 0] = 199, 0, 1
+    changed = np.argwhere((draw_poses(black, Poses(keypoints, [1], COCO17, ids=[12])) == 245).all(axis=2))
+    assert len(changed) > 20  # white letters, none of them cut off

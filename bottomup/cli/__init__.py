@@ -1,6 +1,7 @@
 """The command line: `bottomup predict`, `decode`, `eval`, `inspect`, `models`, `warmup`.
 
-Exit status 0, or 2 with one line on standard error that says what was wrong.
+Exit status 0, 2 with one line on standard error that says what was wrong, or
+130 where Ctrl-C ended it before its end; a camera has no other end, and gives 0.
 Heavy imports stand inside the commands, so that help is quick.
 """
 

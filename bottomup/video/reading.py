@@ -36,8 +36,9 @@ class Reader:
 
     The first frame is read at once, so that what gives none is refused here.
     Frames are turned upright as the file says. A camera or a live stream
-    gives its newest frame whenever one is asked for and leaves out those that
-    came meanwhile, so that poses never lag behind; a file leaves out none.
+    (rtsp, rtmp, rtp, srt, udp) gives its newest frame whenever one is asked
+    for and leaves out those that came meanwhile, so that poses never lag
+    behind; a file leaves out none.
     Close it, or use it in a `with` statement.
 
     Parameters
@@ -206,6 +207,7 @@ def _opened(source: str | Path | int, name: str) -> Any:
         raise InputError(f"{name} cannot be opened: {error.err}") from error
     if not capture.isOpened():
         raise InputError(f"{name} cannot be opened: {_way_out(source)}")
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # not so by default in OpenCV 4
     return capture
 
 
