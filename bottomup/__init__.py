@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bottomup import catalogue as catalogue
+    from bottomup import distributed as distributed
     from bottomup import evaluate as evaluate
     from bottomup import export as export
     from bottomup import inspection as inspection
@@ -81,6 +82,7 @@ _HOME = {
     "draw_masks": "draw",
     "draw_parts": "draw",
     "draw_poses": "draw",
+    "distributed": "distributed",
     "evaluate": "evaluate",
     "export": "export",
     "inspection": "inspection",

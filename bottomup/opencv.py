@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from bottomup.errors import InputError, MissingRuntimeError
 
+#: Endings of the image files that OpenCV reads and writes.
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
 
 def import_cv2() -> Any:
     """Return the `cv2` module.
@@ -37,15 +40,20 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     InputError
         If there is no such file, or it is no image that OpenCV can read.
     """
-    cv2 = import_cv2()
     try:
         data = np.fromfile(path, dtype=np.uint8)  # not cv2.imread, which opens no name beyond ASCII on Windows
     except OSError as error:
         raise InputError(f"image {str(path)!r} cannot be opened: {error.strerror or error}") from error
+    return decode_image(data, str(path))
+
+
+def decode_image(data: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
+    """Return an image file's content, (bytes,), as `read_image` returns the file; `name` is for complaints."""
+    cv2 = import_cv2()
     try:
         image: NDArray[np.uint8] | None = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     except cv2.error as error:
-        raise InputError(f"image {str(path)!r} cannot be read: {error.err}") from error
+        raise InputError(f"image {name!r} cannot be read: {error.err}") from error
     if image is None:
-        raise InputError(f"image {str(path)!r} is none that OpenCV reads: pass a JPEG, PNG, WebP, BMP or TIFF file")
+        raise InputError(f"image {name!r} is none that OpenCV reads: pass a JPEG, PNG, WebP, BMP or TIFF file")
     return image

@@ -25,7 +25,7 @@ ROWS = [
     ["metric3d"],
     ["draw", "export", "tracking"],
     ["video"],
-    ["evaluate", "inspection"],
+    ["evaluate", "inspection", "distributed"],
     ["cli"],
     ["__main__"],
 ]
