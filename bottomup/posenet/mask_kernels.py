@@ -15,6 +15,7 @@ _HALF = np.float32(0.5)
 _ONE = np.float32(1)
 _CERTAIN = np.float32(88)  # logits beyond it are cut: the score is 1, and infinity times 0 would be NaN
 _INFINITE = np.float32(np.inf)
+_NEVER = np.float32(-1)  # a squared distance that no step falls short of
 _UNKNOWN, _DISPUTED = -2, -3  # winners of a square of cells that are none: of no cell yet, of several
 
 
@@ -64,20 +65,22 @@ def weigh(
 @kernel
 def paint_masks(
     long_offsets, long_scale, long_zero, offsets, offset_scale, offset_zero, segments, segment_scale, segment_zero,
-    height, width, output_stride, lowest_segment, long_steps, short_steps, is_rounded, keeps_places, part_rows,
-    part_columns, weights, is_squared, furthest, rows, columns, starts, logits, winners, distances, places, squares,
-    masks,
+    height, width, output_stride, lowest_segment, long_steps, short_steps, is_rounded, keeps_places, still, part_rows,
+    part_columns, weights, is_squared, furthest, rows, columns, starts, logits, winners, distances, places,
+    is_moving, squares, masks,
 ):  # fmt: skip
     """Set in `masks` (M, h, w) the pixels of each of M poses; pixel (y, x) lies at cell (`rows`[y], `columns`[x]).
 
-    A cell's long offsets lead to a place for each part; more `long_steps` and `short_steps` follow the offsets there.
+    A cell's long offsets lead to a place for each part; up to `long_steps` more follow the long offsets there, until
+    one moves it by no more than the square root of `still` cells, and `short_steps` the short ones.
     The pose wins whose parts are nearest to the last places, or with `keeps_places` to the nearest of those before any
     long step and the last: by the weighted sum of the 17 distances, or of their squares. Between cells, segments are
     bilinear, and so is each pose's distance, over the cells on people alone. Poses are `part_rows`, `part_columns` and
-    `weights`, (17, M); a distance above `furthest` is nobody's. Both of `rows` and `columns` ascend inside the grid;
-    `starts` (width + 1,) is where the columns of each cell begin. Workspaces of two rows: `logits` and `winners`
-    (2, width), `distances` (2, width, M); of a cell: `places` (17, 2), `squares` (17, M). Lengths are in cells. Empty
-    `segments`: all cells are on people.
+    `weights`, (17, M), where M may be rounded up with poses infinitely far away; a distance above `furthest` is
+    nobody's. Both of `rows` and `columns` ascend inside the grid; `starts` (width + 1,) is where the columns of each
+    cell begin. Workspaces of two rows: `logits` and `winners` (2, width), `distances` (2, width, M); of a cell:
+    `places` (17, 2), `is_moving` (17,), `squares` (17, M). Lengths are in cells. Empty `segments`: all cells are on
+    people.
     """
     held_even = -1
     held_odd = -1
@@ -90,8 +93,8 @@ def paint_masks(
                 measure_row(
                     row, long_offsets, long_scale, long_zero, offsets, offset_scale, offset_zero, segments,
                     segment_scale, segment_zero, height, width, output_stride, lowest_segment, long_steps, short_steps,
-                    is_rounded, keeps_places, part_rows, part_columns, weights, is_squared, furthest, logits[row % 2],
-                    winners[row % 2], distances[row % 2], places, squares,
+                    is_rounded, keeps_places, still, part_rows, part_columns, weights, is_squared, furthest,
+                    logits[row % 2], winners[row % 2], distances[row % 2], places, is_moving, squares,
                 )  # fmt: skip
                 if row % 2:
                     held_odd = row
@@ -106,8 +109,9 @@ def paint_masks(
 @kernel
 def measure_row(
     row, long_offsets, long_scale, long_zero, offsets, offset_scale, offset_zero, segments, segment_scale, segment_zero,
-    height, width, output_stride, lowest_segment, long_steps, short_steps, is_rounded, keeps_places, part_rows,
-    part_columns, weights, is_squared, furthest, logits, winners, distances, places, squares,
+    height, width, output_stride, lowest_segment, long_steps, short_steps, is_rounded, keeps_places, still, part_rows,
+    part_columns, weights, is_squared, furthest, logits, winners, distances, places, is_moving,
+    squares,
 ):  # fmt: skip
     """Fill `logits` and `winners` (width,) and `distances` (width, M) of a row of cells; nobody is -1."""
     read_logits(row, segments, segment_scale, segment_zero, width, logits)
@@ -129,12 +133,15 @@ def measure_row(
             for part in range(_PARTS):
                 places[part, 0] = clamp(places[part, 0], np.float32(height - 1))
                 places[part, 1] = clamp(places[part, 1], np.float32(width - 1))
+            is_moving[:] = True
             for _ in range(long_steps):
                 if keeps_places:
                     approach(places, part_rows, part_columns, squares)
-                follow(places, long_offsets, long_scale, long_zero, height, width)
+                if not follow(places, is_moving, still, long_offsets, long_scale, long_zero, height, width):
+                    break
+            is_moving[:] = True
             for _ in range(short_steps):
-                follow(places, offsets, offset_scale, offset_zero, height, width)
+                follow(places, is_moving, _NEVER, offsets, offset_scale, offset_zero, height, width)
         approach(places, part_rows, part_columns, squares)
         add_up(squares, weights, is_squared, distances[column])
         nearest = _INFINITE
@@ -159,16 +166,27 @@ def read_logits(row, segments, segment_scale, segment_zero, width, logits):
 
 
 @kernel
-def follow(places, offsets, offset_scale, offset_zero, height, width):
-    """Move the places of all parts, (17, 2) inside the grid, to where the parts' offsets lead, inside it too."""
+def follow(places, is_moving, still, offsets, offset_scale, offset_zero, height, width):
+    """Move the places of parts, (17, 2) inside the grid, to where the parts' offsets lead, inside it too.
+
+    Those alone that are moving, (17,). One that moves by a squared distance of no more than `still` is no longer, from
+    the next time on. Tell whether any still is.
+    """
     last_row = np.float32(height - 1)
     last_column = np.float32(width - 1)
+    is_any_moving = False
     for part in range(_PARTS):
-        row = places[part, 0]
-        column = places[part, 1]
-        down, right = sample_vector(offsets, offset_scale, offset_zero, part, row, column, width)
-        places[part, 0] = clamp(row + down, last_row)
-        places[part, 1] = clamp(column + right, last_column)
+        if is_moving[part]:
+            row = places[part, 0]
+            column = places[part, 1]
+            down, right = sample_vector(offsets, offset_scale, offset_zero, part, row, column, width)
+            places[part, 0] = clamp(row + down, last_row)
+            places[part, 1] = clamp(column + right, last_column)
+            down = places[part, 0] - row
+            right = places[part, 1] - column
+            is_moving[part] = down * down + right * right > still
+            is_any_moving |= is_moving[part]
+    return is_any_moving
 
 
 @kernel
@@ -228,8 +246,7 @@ def approach(places, part_rows, part_columns, squares):
         for pose in range(squares.shape[1]):
             down = row - part_rows[part, pose]
             right = column - part_columns[part, pose]
-            squared = down * down + right * right
-            squares[part, pose] = squared if squared < squares[part, pose] else squares[part, pose]
+            squares[part, pose] = min(squares[part, pose], down * down + right * right)
 
 
 @kernel
@@ -240,10 +257,12 @@ def add_up(squares, weights, is_squared, distances):
     for part in range(_PARTS):
         if is_squared:
             for pose in range(distances.size):
-                distances[pose] += weights[part, pose] * squares[part, pose]
+                weight = weights[part, pose]
+                distances[pose] += weight * squares[part, pose] if weight > _ZERO else _ZERO
         else:
             for pose in range(distances.size):
-                distances[pose] += weights[part, pose] * np.sqrt(squares[part, pose])
+                weight = weights[part, pose]
+                distances[pose] += weight * np.sqrt(squares[part, pose]) if weight > _ZERO else _ZERO
     for pose in range(distances.size):
         if not distances[pose] < _INFINITE:  # NaN is no distance
             distances[pose] = _INFINITE

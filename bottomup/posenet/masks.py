@@ -24,6 +24,9 @@ from bottomup.skeletons import COCO17
 #: Pixels of masks: one a cell, or as many as (width, height) says.
 Size: TypeAlias = tuple[int, int] | Literal["grid"] | None
 
+_STILL = 0.25  # cells; a step no longer than that ends those along the long offsets, and changes no figure of photos
+_LANES = 8  # poses that a processor reckons at a time; workspaces hold whole groups
+
 
 class Segmentation(NamedTuple):
     """Whose the pixels of an image are."""
@@ -85,7 +88,8 @@ class MaskRule:
         tensors = _tensors(long_offsets, fields.offsets, segments)
         stride = np.float32(fields.output_stride)
         keypoint_threshold, pose_threshold = self._thresholds()
-        parts_and_weights = np.empty((3, NUM_PARTS, len(poses)), np.float32)
+        lanes = -(-len(poses) // _LANES) * _LANES
+        parts_and_weights = np.full((3, NUM_PARTS, lanes), np.inf, np.float32)  # idle lanes are infinitely far away
         _kernels().weigh(
             np.ascontiguousarray(poses.keypoints),
             np.ascontiguousarray(poses.scores),
@@ -108,6 +112,7 @@ class MaskRule:
             self._short_steps(),
             self._is_rounded,
             self._by_score and self.long_steps > 0,
+            np.float32(_STILL**2 if self._by_score else -1),
             *parts_and_weights,
             self._is_squared,
             np.float32(self._furthest()),
@@ -116,9 +121,10 @@ class MaskRule:
             np.searchsorted(columns, np.arange(width + 1)).astype(np.int64),
             np.empty((2, width), np.float32),
             np.empty((2, width), np.int64),
-            np.empty((2, width, len(poses)), np.float32),
+            np.empty((2, width, lanes), np.float32),
             np.empty((NUM_PARTS, 2), np.float32),
-            np.empty((NUM_PARTS, len(poses)), np.float32),
+            np.empty(NUM_PARTS, np.bool_),
+            np.empty((NUM_PARTS, lanes), np.float32),
             masks,
         )
         return masks
@@ -307,7 +313,8 @@ class PoseNetMasks(MaskRule):
         Distance above which a pixel is nobody's, in square roots of the area
         of the box around a person's keypoints; 0.25 in section 3.3.
     long_steps : int
-        Times that the long offsets are followed once more; 4 measured best. 0: the paper's rule.
+        Times at most that the long offsets are followed once more, while they
+        move a place by more than a quarter of a cell; 4 measured best. 0: the paper's rule.
     refinement_steps : int
         Short-offset steps after the long offsets; 2 in section 3.3.
 

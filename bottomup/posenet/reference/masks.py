@@ -71,19 +71,21 @@ def embed(fields: PoseNetFields, rule: MaskRule, row: int, column: int) -> list[
     at_once = np.array([row, column], f32) + long_offsets[row, column]
     if not isinstance(rule, TfjsMasks):
         at_once = np.array([_inside(place, long_offsets) for place in at_once])
-    visited = [at_once]
+    visited, places, is_moving = [], at_once, np.ones(NUM_PARTS, bool)
     for _ in range(rule.long_steps):
-        visited.append(
-            np.array([_follow_long(place, part, rule, long_offsets, stride) for part, place in enumerate(visited[-1])])
-        )
-    places = visited.pop()
+        visited.append(places)
+        places = places.copy()
+        for part in np.flatnonzero(is_moving).tolist():
+            places[part] = _follow_long(places[part], part, rule, long_offsets, stride)
+        if isinstance(rule, PoseNetMasks):
+            is_moving &= np.square(places - visited[-1]).sum(axis=1) > f32(1 / 16)
+            if not is_moving.any():
+                break
     if not isinstance(rule, PoseNetMasks):
         return [places]
     for _ in range(rule.refinement_steps):
-        pairs = enumerate(places)
-        places = np.array(
-            [follow(place, sample(short_offsets[:, :, part], place), short_offsets) for part, place in pairs]
-        )
+        vectors = [sample(short_offsets[:, :, part], place) for part, place in enumerate(places)]
+        places = np.array([follow(place, vector, short_offsets) for place, vector in zip(places, vectors, strict=True)])
     return [*visited, places]
 
 
