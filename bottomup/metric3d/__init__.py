@@ -1,6 +1,6 @@
 """Absolute 3D poses: a crop network's heatmaps and volumes, or any lifter's poses, to millimetres in the world."""
 
-from bottomup.metric3d import boxes, camera, crops, evaluation, heatmaps, plausibility, reference
+from bottomup.metric3d import boxes, camera, crops, evaluation, heatmaps, plausibility, reference, synthetic
 from bottomup.metric3d.absolute import Reconstruction, RootFit, reconstruct_absolute
 from bottomup.metric3d.bones import absolute_by_bones, bone_lengths_of, median_bone_lengths
 from bottomup.metric3d.boxes import boxes_from_poses
@@ -44,4 +44,5 @@ __all__ = [
     "reconstruct_absolute",
     "reference",
     "suppress_implausible_poses",
+    "synthetic",
 ]

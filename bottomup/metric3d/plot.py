@@ -10,7 +10,7 @@ from bottomup.metric3d.bones import as_edges
 from bottomup.metric3d.camera import as_points
 from bottomup.skeletons import Skeleton
 
-_COLOURS = ("#e6842a", "#137b80", "#8e6c8a", "#c14a4a", "#5b8a3c", "#3a6ea5", "#b8a13a", "#6b5b4b")
+_COLOURS = ("#ff8c1a", "#00a5cf", "#d6278d", "#e03131", "#5fb324", "#3561d4", "#d4b800", "#7b4fd6")
 
 
 def plot_poses3d(
@@ -60,7 +60,7 @@ def plot_poses3d(
     up = as_points(world_up, 3, "world_up")
     if np.count_nonzero(up) != 1:
         raise InputError(f"world_up must lie along one axis, got {up.tolist()}")
-    figure = _figure((12, 5.5) if image is not None else (6, 5.5))
+    figure = _figure((13, 5.5) if image is not None else (6.5, 5.5))
     if image is not None:
         _draw_photo(figure.add_subplot(1, 2, 1), image, poses2d, edges)
     space = figure.add_subplot(1, 2 if image is not None else 1, 2 if image is not None else 1, projection="3d")
@@ -112,10 +112,11 @@ def _draw_space(axes: Any, poses: NDArray[np.float64], edges: NDArray[np.int64],
     finite = shown.reshape(-1, 3)
     finite = finite[np.isfinite(finite).all(axis=1)]
     low, high = (finite.min(axis=0), finite.max(axis=0)) if len(finite) else (np.full(3, -1.0), np.ones(3))
-    middle, half = (low + high) / 2, max(float((high - low).max()) / 2, 0.5) * 1.1
+    middle, size = (low + high) / 2, np.maximum(high - low, 1.0) * 1.1
     names = ["x", "y", "z"]
-    for place, axis in enumerate(order):
-        name = f"{'-' if signs[axis] < 0 else ''}{names[axis]} (m)"
-        getattr(axes, f"set_{'xyz'[place]}lim")(middle[place] - half, middle[place] + half)
-        getattr(axes, f"set_{'xyz'[place]}label")(name)
-    axes.set_box_aspect((1, 1, 1))
+    for place, (axis, name) in enumerate(zip(order, "xyz", strict=True)):
+        getattr(axes, f"set_{name}lim")(middle[place] - size[place] / 2, middle[place] + size[place] / 2)
+        getattr(axes, f"set_{name}label")(f"{'-' if signs[axis] < 0 else ''}{names[axis]} (m)")
+        steps = max(1, round(float(size[place] / size.max() * 5)))
+        axes.locator_params(axis=name, nbins=steps)
+    axes.set_box_aspect(size, zoom=0.9)
