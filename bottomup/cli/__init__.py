@@ -16,6 +16,7 @@ from bottomup.cli.decode import decode_tensors
 from bottomup.cli.eval import evaluate_model
 from bottomup.cli.inspect import inspect_photo
 from bottomup.cli.loading import add_model_options
+from bottomup.cli.masks import add_mask_options
 from bottomup.cli.models import list_models, pull_model, show_model
 from bottomup.cli.options import STRIDES, add_decoder_options
 from bottomup.cli.predict import predict_sources
@@ -98,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     predicting.add_argument("--track", action="store_true", help="give people in videos ids that they keep")
     predicting.add_argument("--smooth", action="store_true", help="calm their movements as well; implies --track")
+    add_mask_options(predicting)
     add_model_options(predicting)
     predicting.add_argument(
         "--min-score",

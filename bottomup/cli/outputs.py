@@ -53,7 +53,7 @@ class Outputs:
         """Return a path for an image's drawn picture."""
         stem, suffix = os.path.splitext(os.path.basename(path))
         suffix = suffix if suffix.lower() in IMAGE_SUFFIXES else ".jpg"
-        return self._free(self._folder, stem, suffix)
+        return self.free_name(self._folder, stem, suffix)
 
     def video(self, source: str | int) -> tuple[Path, Path]:
         """Return paths for a video's drawn one, and for its JSON lines."""
@@ -61,8 +61,8 @@ class Outputs:
             stem = f"camera-{source}"
         else:
             stem = Path(source.split("?")[0].rstrip("/")).stem or "stream"
-        drawn = self._free(self._folder, stem, ".mp4")
-        return drawn, self.lines_path or self._free(self._folder, drawn.stem, ".jsonl")
+        drawn = self.free_name(self._folder, stem, ".mp4")
+        return drawn, self.lines_path or self.free_name(self._folder, drawn.stem, ".jsonl")
 
     def write_openpose(self, poses: "Poses", drawn: Path, frame: int | None = None) -> None:
         """Write the poses of an image or frame as OpenPose does, under its name for them, if that was asked for."""
@@ -71,12 +71,12 @@ class Outputs:
         if self._openpose is not None:
             ending = "_keypoints.json"
             if frame is None:
-                path = self._free(self._openpose, drawn.stem, ending)
+                path = self.free_name(self._openpose, drawn.stem, ending)
             else:
                 path = self._openpose / f"{drawn.stem}_{frame:012d}{ending}"
             write(path, json.dumps(openpose_json(poses), allow_nan=False).encode())
 
-    def _free(self, folder: Path, stem: str, ending: str) -> Path:
+    def free_name(self, folder: Path, stem: str, ending: str) -> Path:
         """Return a name in a folder, numbered where it is occupied, and occupy it."""
         names = itertools.chain([stem + ending], (f"{stem}-{number}{ending}" for number in itertools.count(2)))
         path = next(folder / name for name in names if identity(folder / name) not in self._occupied)

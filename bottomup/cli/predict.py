@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import bottomup
 from bottomup.cli.console import Progress, complain, quiet_opencv, say, write, write_json
 from bottomup.cli.loading import load_estimator
+from bottomup.cli.masks import check_mask_options, find_people, tint, write_masks
 from bottomup.cli.outputs import Outputs, draw, open_lines
 from bottomup.cli.sources import find_sources
 from bottomup.cli.video import Interrupted, predict_video
@@ -36,6 +37,7 @@ def predict_sources(asked: argparse.Namespace) -> int:
         raise InputError("; ".join(sources.complaints))
     if (asked.track or asked.smooth) and not sources.videos:
         raise InputError("--track and --smooth follow people from frame to frame: name a video")
+    check_mask_options(asked, bool(sources.videos))
     outputs = Outputs(asked, sources)
     estimator = load_estimator(asked)
     outputs.make_folders()
@@ -64,14 +66,14 @@ def _predict_images(
     waiting: deque[tuple[str, NDArray[np.uint8]]] = deque()
     num_images = num_people = 0
     with Progress(len(paths)) as progress:
-        for poses in estimator.batch(_read_images(paths, waiting, progress)):
+        for poses, found in find_people(estimator, _read_images(paths, waiting, progress), asked):
             path, pixels = waiting.popleft()
-            poses = poses[poses.scores >= asked.min_score]
             drawn = outputs.picture(path)
-            write(drawn, _encoded(draw(pixels, poses), drawn.suffix))
+            write(drawn, _encoded(draw(tint(pixels, found, asked), poses), drawn.suffix))
             outputs.write_openpose(poses, drawn)
             height, width = pixels.shape[:2]
             about = {"image": path, "width": width, "height": height, "drawn": str(drawn)}
+            about |= write_masks(found, drawn, outputs, asked)
             if lines is not None:
                 lines.write(json_line(poses, **about))
             else:

@@ -1,0 +1,96 @@
+"""`bottomup predict --masks`: whose the pixels of images are."""
+
+import argparse
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from bottomup.cli.console import make_folder, write
+from bottomup.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from bottomup.cli.outputs import Outputs
+    from bottomup.estimator import PoseEstimator
+    from bottomup.posenet.masks import Segmentation
+    from bottomup.poses import Poses
+
+
+def add_mask_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that this module reads."""
+    parser.add_argument(
+        "--masks",
+        action="store_true",
+        help="also find whose the pixels of images are, with a model that tells, as Coral's BodyPix: people are tinted "
+        "in the pictures, DIR/masks holds a PNG of each, and the JSON their run-length encoding as COCO's",
+    )
+    parser.add_argument(
+        "--parts",
+        action="store_true",
+        help="and which part of the body they show, of BodyPix: parts are tinted, and DIR/masks/NAME-parts.png holds "
+        "the number of each from 1 on, 0 for nobody; implies --masks",
+    )
+
+
+def check_mask_options(asked: argparse.Namespace, has_videos: bool) -> None:
+    """Refuse masks of videos."""
+    if has_masks(asked) and has_videos:
+        raise InputError("--masks and --parts are for images: of a video, call estimator.masks on its frames in Python")
+
+
+def has_masks(asked: argparse.Namespace) -> bool:
+    """Tell whether masks are asked for."""
+    return bool(asked.masks or asked.parts)
+
+
+def find_people(
+    estimator: "PoseEstimator", images: Iterable["NDArray[np.uint8]"], asked: argparse.Namespace
+) -> Iterator[tuple["Poses", "Segmentation | None"]]:
+    """Yield the poses in each image that score well enough, and whose its pixels are where that is asked for."""
+    if not has_masks(asked):
+        for poses in estimator.batch(images):
+            yield poses[poses.scores >= asked.min_score], None
+        return
+    for image in images:
+        found = estimator.masks(image, min_score=asked.min_score)
+        if asked.parts and found.parts is None:
+            raise InputError(f"{estimator.path} tells no parts of the body, as Coral's BodyPix does: leave --parts out")
+        yield found.poses, found
+
+
+def tint(image: "NDArray[np.uint8]", found: "Segmentation | None", asked: argparse.Namespace) -> "NDArray[np.uint8]":
+    """Return the image with its people tinted, or their parts."""
+    from bottomup.draw import draw_masks, draw_parts
+
+    if found is None:
+        return image
+    return draw_parts(image, found.parts) if asked.parts and found.parts is not None else draw_masks(image, found.masks)
+
+
+def write_masks(
+    found: "Segmentation | None", drawn: "Path", outputs: "Outputs", asked: argparse.Namespace
+) -> dict[str, Any]:
+    """Write the masks of an image; return what its JSON says of them: {"masks": one a pose, "parts": a file}."""
+    import numpy as np
+
+    from bottomup.export import coco_rle
+    from bottomup.opencv import import_cv2
+
+    if found is None:
+        return {}
+    cv2 = import_cv2()
+    folder = drawn.parent / "masks"
+    make_folder(folder)
+    told: dict[str, Any] = {"masks": []}
+    for number, mask in enumerate(found.masks, start=1):
+        path = outputs.free_name(folder, f"{drawn.stem}-{number}", ".png")
+        write(path, bytes(cv2.imencode(".png", mask.astype(np.uint8) * 255)[1]))
+        told["masks"].append({"file": str(path), "segmentation": coco_rle(mask)})
+    if asked.parts and found.parts is not None:
+        path = outputs.free_name(folder, f"{drawn.stem}-parts", ".png")
+        write(path, bytes(cv2.imencode(".png", (found.parts + 1).astype(np.uint8))[1]))
+        told["parts"] = str(path)
+    return told
