@@ -25,7 +25,8 @@ class Tracker:
 
     Each frame's poses are matched with the people known so far, so that the
     sum of their object keypoint similarities is highest (the Hungarian
-    method), each person being expected where their velocity takes them. One
+    method), each person being expected where their velocity takes them; poses
+    that are sure enough to make a new person come first. One
     tracker serves one video: its ids count from 1, and none is given twice.
     It knows people by where they are, not by their looks: who comes back
     after `max_gap` is new.
@@ -112,11 +113,12 @@ class Tracker:
         poses = poses[poses.scores >= self.keep_score]
         is_somewhere = np.isfinite(poses.xy).all(axis=2, keepdims=True)
         positions = np.where(is_somewhere, poses.xy, np.nan).astype(np.float64)
-        owners = self._continued(positions, poses.skeleton, time)
+        owners: dict[int, _Person] = {}
+        are_sure = poses.scores >= self.start_score
+        for indices in (np.flatnonzero(are_sure), np.flatnonzero(~are_sure)):
+            owners |= self._continued(positions, indices, poses.skeleton, time)
         for index, score in enumerate(poses.scores):
-            if index in owners:
-                owners[index].move(positions[index], time)
-            elif score >= self.start_score:
+            if index not in owners and score >= self.start_score:
                 self.num_people += 1
                 owners[index] = _Person(self.num_people, positions[index], time)
                 self._people.append(owners[index])
@@ -128,15 +130,22 @@ class Tracker:
         numbers = np.array([owners[index].number for index in chosen], np.int32)
         return replace(poses[chosen], keypoints=keypoints, ids=numbers)
 
-    def _continued(self, positions: NDArray[np.float64], skeleton: Skeleton, time: float) -> "dict[int, _Person]":
-        """Return the known person of each of the (M, N, 2) positions that continue one, by index."""
-        if not (len(positions) and self._people):
+    def _continued(
+        self, positions: NDArray[np.float64], indices: NDArray[np.intp], skeleton: Skeleton, time: float
+    ) -> "dict[int, _Person]":
+        """Return, of those of the (M, N, 2) positions that continue a person not seen yet at this time, whom."""
+        people = [person for person in self._people if person.seen < time]
+        if not (len(indices) and people):
             return {}
-        expected = np.stack([person.expected(time) for person in self._people])
-        alike = similarities(expected, positions, skeleton)
+        expected = np.stack([person.expected(time) for person in people])
+        alike = similarities(expected, positions[indices], skeleton)
         alike[alike < self.min_similarity] = 0
-        pairs = zip(*linear_sum_assignment(alike, maximize=True), strict=True)
-        return {int(index): self._people[known] for known, index in pairs if alike[known, index] > 0}
+        owners = {}
+        for known, chosen in zip(*linear_sum_assignment(alike, maximize=True), strict=True):
+            if alike[known, chosen] > 0:
+                people[known].move(positions[indices[chosen]], time)
+                owners[int(indices[chosen])] = people[known]
+        return owners
 
 
 @dataclass(frozen=True)

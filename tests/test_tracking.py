@@ -66,6 +66,14 @@ def test_unsure_poses_continue_people_and_start_none():
     assert ids_over(frames, start_score=0.2, keep_score=0.2) == [[1], []]
 
 
+def test_a_sure_pose_comes_before_an_unsure_one_that_lies_nearer():
+    frames = [people(100), people(110, 100, scores=[0.9, 0.15])]
+    assert ids_over(frames) == [[1], [1]]
+    tracker = Tracker()
+    tracker.update(frames[0], 0.0)
+    assert tracker.update(frames[1], 0.04).scores.tolist() == pytest.approx([0.9])
+
+
 def test_parts_that_come_and_go_are_no_new_person():
     rng = np.random.default_rng(0)
     frames = []
