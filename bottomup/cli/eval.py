@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bottomup.cli.console import Progress, make_folder, say, write, write_json
+from bottomup.cli.console import Progress, make_folder, quiet_opencv, say, write, write_json
 from bottomup.cli.loading import load_estimator
 from bottomup.errors import BottomupError, InputError
 
@@ -23,6 +23,7 @@ _HEADINGS = ("AP", "AP50", "AP75", "APm", "APl", "AR", "AR50", "AR75", "ARm", "A
 
 def evaluate_model(asked: argparse.Namespace) -> int:
     """Run a model on labelled images and measure its poses: tables to the terminal, pictures and JSON into a folder."""
+    quiet_opencv()
     from bottomup import evaluate
     from bottomup.evaluate.documents import read_truth
     from bottomup.evaluate.precision import import_faster_coco_eval

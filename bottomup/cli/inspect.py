@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from bottomup.cli.console import identity, say, write
+from bottomup.cli.console import identity, quiet_opencv, say, write
 from bottomup.cli.loading import load_estimator
 from bottomup.cli.predict import DEMO
 from bottomup.errors import InputError
@@ -11,6 +11,7 @@ from bottomup.errors import InputError
 
 def inspect_photo(asked: argparse.Namespace) -> int:
     """Write a page about one image."""
+    quiet_opencv()
     photo = asked.photo or str(DEMO)
     out = asked.out or f"{Path(photo).stem}.html"
     if identity(out) == identity(photo):
