@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from bottomup.cli.console import identity, make_folder, write
-from bottomup.cli.sources import IMAGE_SUFFIXES, Sources
+from bottomup.cli.sources import Sources
 from bottomup.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class Outputs:
 
     def picture(self, path: str) -> Path:
         """Return a path for an image's drawn picture."""
+        from bottomup.opencv import IMAGE_SUFFIXES
+
         stem, suffix = os.path.splitext(os.path.basename(path))
         suffix = suffix if suffix.lower() in IMAGE_SUFFIXES else ".jpg"
         return self.free_name(self._folder, stem, suffix)

@@ -2,12 +2,10 @@
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
-#: Images that OpenCV reads and writes.
-IMAGE_SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 _VIDEO_SUFFIXES = {
     *(".3gp", ".asf", ".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg"),
     *(".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv"),
@@ -24,6 +22,9 @@ class Sources(NamedTuple):
 
 def find_sources(names: Sequence[str]) -> Sources:
     """Return the images and videos that are named: files, folders, patterns, URLs, numbers of cameras."""
+    from bottomup.opencv import IMAGE_SUFFIXES
+
+    suffixes = IMAGE_SUFFIXES | _VIDEO_SUFFIXES
     images: dict[str, str] = {}
     videos: dict[str, str | int] = {}
     complaints = []
@@ -34,7 +35,7 @@ def find_sources(names: Sequence[str]) -> Sources:
             continue
         if os.path.isdir(path):
             paths = [os.path.join(path, entry) for entry in os.listdir(path) if not entry.startswith(".")]
-            paths = sorted(entry for entry in paths if _has_suffix(entry, IMAGE_SUFFIXES | _VIDEO_SUFFIXES))
+            paths = sorted(entry for entry in paths if _has_suffix(entry, suffixes))
             complaint = f"folder {name!r} holds no images and no videos"
         elif os.path.exists(path):
             paths = [path]
@@ -43,7 +44,7 @@ def find_sources(names: Sequence[str]) -> Sources:
             continue
         else:
             found = glob.glob(path, recursive=True)
-            paths = sorted(entry for entry in found if _has_suffix(entry, IMAGE_SUFFIXES | _VIDEO_SUFFIXES))
+            paths = sorted(entry for entry in found if _has_suffix(entry, suffixes))
             complaint = f"no image or video matches {name!r}"
         if not paths:
             complaints.append(complaint)
@@ -55,13 +56,13 @@ def find_sources(names: Sequence[str]) -> Sources:
 
 def _is_video(path: str) -> bool:
     """Return whether a file is a video by its suffix, or, where that says nothing, no image that OpenCV knows."""
+    from bottomup.opencv import IMAGE_SUFFIXES, import_cv2
+
     suffix = Path(path).suffix.lower()
     if suffix in IMAGE_SUFFIXES or suffix in _VIDEO_SUFFIXES:
         return suffix in _VIDEO_SUFFIXES
-    from bottomup.opencv import import_cv2
-
     return not import_cv2().haveImageReader(path)
 
 
-def _has_suffix(path: str, suffixes: set[str]) -> bool:
+def _has_suffix(path: str, suffixes: Set[str]) -> bool:
     return Path(path).suffix.lower() in suffixes and os.path.isfile(path)
