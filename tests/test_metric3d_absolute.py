@@ -48,10 +48,11 @@ def test_the_kernel_equals_the_normal_equations(seed, settings_of_fit, mix):
     in_view = np.random.default_rng(seed).random(seen.shape[:2]) < 0.7
     in_view[:, :4] = True
     rays = rays_of(seen)
-    roots, poses, _ = fit_rays(rays, relative, in_view, RootFit(mix=mix, **settings_of_fit))
+    fitted = fit_rays(rays, relative, in_view, RootFit(mix=mix, **settings_of_fit))
     wanted = reference.fit_roots(rays, relative, in_view, **settings_of_fit)
-    np.testing.assert_allclose(roots, wanted, rtol=1e-8, atol=1e-6)
-    np.testing.assert_allclose(poses, reference.merge(rays, relative, in_view, wanted, mix=mix), rtol=1e-8, atol=1e-6)
+    np.testing.assert_allclose(fitted.roots, wanted, rtol=1e-8, atol=1e-6)
+    merged = reference.merge(rays, relative, in_view, wanted, mix=mix)
+    np.testing.assert_allclose(fitted.poses3d, merged, rtol=1e-8, atol=1e-6)
 
 
 @settings(deadline=None, max_examples=20)
@@ -60,7 +61,7 @@ def test_weak_perspective_equals_its_reference(seed):
     relative, _, seen = scene(seed)
     in_view = np.full(seen.shape[:2], True)
     in_view[:, -2:] = False
-    roots, _, _ = fit_rays(rays_of(seen), relative, in_view, RootFit(weak_perspective=True))
+    roots = fit_rays(rays_of(seen), relative, in_view, RootFit(weak_perspective=True)).roots
     np.testing.assert_allclose(roots, reference.fit_roots_weakly(rays_of(seen), relative, in_view), rtol=1e-9)
 
 

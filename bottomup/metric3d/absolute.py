@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from bottomup.checks import as_number
 from bottomup.errors import InputError
 from bottomup.metric3d import root_kernels
-from bottomup.metric3d.camera import Camera, as_points, from_pixels, intrinsics_problem
+from bottomup.metric3d.camera import Camera, as_points, intrinsics_problem
 
 _WHY = {
     root_kernels.TOO_FEW: "fewer than two parts are in view",
@@ -146,30 +146,47 @@ def reconstruct_absolute(
     if is_single:
         relative, keypoints = relative[None], keypoints[None]
     rays, problems = _rays(keypoints, intrinsics)
-    believed = np.asarray(np.isfinite(rays).all(axis=2))
+    believed = np.ones(rays.shape[:2], np.bool_)
     if in_view is not None:
         given = np.asarray(in_view, dtype=np.bool_)
         if given.size != believed.size:
             raise InputError(f"in_view must have shape {believed.shape}, got {given.shape}")
-        believed &= given.reshape(believed.shape)
-    roots, poses, outcomes = fit_rays(rays, relative, believed, fit)
-    said = zip(problems, outcome_problems(outcomes, relative), strict=True)
+        believed = given.reshape(believed.shape)
+    fitted = fit_rays(rays, relative, believed, fit)
     first: Any = 0 if is_single else slice(None)
-    return Reconstruction(poses[first], roots[first], tuple(problem or outcome for problem, outcome in said))
+    said = tuple(problem or outcome for problem, outcome in zip(problems, fitted.problems, strict=True))
+    return Reconstruction(fitted.poses3d[first], fitted.roots[first], said)
 
 
 def fit_rays(
     rays: NDArray[np.float64], relative: NDArray[np.float64], in_view: NDArray[np.bool_], fit: RootFit
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Return roots (M, 3), poses (M, N, 3) and outcomes (M,), as `root_kernels` numbers them, of normalised rays."""
-    roots, poses = np.empty((len(rays), 3)), np.empty((len(rays), rays.shape[1], 3))
-    outcomes = np.empty(len(rays), np.int64)
+) -> Reconstruction:
+    """Place (M, N, 3) poses on (M, N, 2) normalised rays; parts that are not finite are taken as not in view."""
+    count, num_parts = rays.shape[:2]
+    roots, poses = np.empty((count, 3)), np.empty((count, num_parts, 3))
+    outcomes, lost = np.empty(count, np.int64), np.empty(count, np.int64)
     root_kernels.reconstruct(
         np.ascontiguousarray(rays), np.ascontiguousarray(relative), np.array(in_view, np.bool_), fit.ridge,
-        fit.weight_outside, fit.batch_scaling, fit.weak_perspective, fit.fallback, fit.mix, np.empty(rays.shape[1]),
-        roots, poses, outcomes,
+        fit.weight_outside, fit.batch_scaling, fit.weak_perspective, fit.fallback, fit.mix, np.empty(num_parts), roots,
+        poses, outcomes, lost,
     )  # fmt: skip
-    return roots, poses, outcomes
+    problems: list[str | None] = [None] * count
+    for person in np.flatnonzero((outcomes != root_kernels.FITTED) | (lost > 0)):
+        outcome = int(outcomes[person])
+        if outcome == root_kernels.FITTED:
+            problems[person] = f"{lost[person]} of {num_parts} parts have no relative position"
+        elif outcome >= root_kernels.FALLBACK:
+            problems[person] = f"{_WHY[outcome - root_kernels.FALLBACK]}: placed by weak perspective"
+        else:
+            problems[person] = _WHY[outcome]
+    return Reconstruction(poses, roots, tuple(problems))
+
+
+def unproject(pixels: NDArray[np.float64], intrinsics: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn (M, N, 2) pixels into normalised coordinates of each person's camera (M, 3, 3), which has no lens."""
+    rays = np.empty(pixels.shape)
+    root_kernels.unproject(np.ascontiguousarray(pixels), np.ascontiguousarray(intrinsics), rays)
+    return rays
 
 
 def _rays(
@@ -180,28 +197,13 @@ def _rays(
     if isinstance(intrinsics, Camera):
         usable = intrinsics.normalise(keypoints) if intrinsics.problem is None else np.full(keypoints.shape, np.nan)
         return usable, [intrinsics.problem] * count
-    matrices = np.asarray(intrinsics, np.float64)
+    matrices = np.array(intrinsics, np.float64)
     if matrices.shape not in ((3, 3), (count, 3, 3)):
         raise InputError(f"intrinsics must be (3, 3) or ({count}, 3, 3), one a person, got {matrices.shape}")
     if matrices.ndim == 2:
-        problem = intrinsics_problem(matrices)
-        return from_pixels(keypoints, matrices if problem is None else np.full((3, 3), np.nan)), [problem] * count
-    problems = [intrinsics_problem(matrix) for matrix in matrices]
-    rays = from_pixels(keypoints, matrices[:, None])
-    rays[[problem is not None for problem in problems]] = np.nan
-    return rays, problems
-
-
-def outcome_problems(outcomes: NDArray[np.int64], relative: NDArray[np.float64]) -> list[str | None]:
-    """Return what is to be said of each of M people, or None."""
-    lost = (~np.isfinite(relative).all(axis=2)).sum(axis=1)
-    problems: list[str | None] = [None] * len(outcomes)
-    for person in np.flatnonzero((outcomes != root_kernels.FITTED) | (lost > 0)):
-        outcome = int(outcomes[person])
-        if outcome == root_kernels.FITTED:
-            problems[person] = f"{lost[person]} of {relative.shape[1]} parts have no relative position"
-        elif outcome >= root_kernels.FALLBACK:
-            problems[person] = f"{_WHY[outcome - root_kernels.FALLBACK]}: placed by weak perspective"
-        else:
-            problems[person] = _WHY[outcome]
-    return problems
+        problems = [intrinsics_problem(matrices)] * count
+        matrices = np.tile(matrices, (count, 1, 1))
+    else:
+        problems = [intrinsics_problem(matrix) for matrix in matrices]
+    matrices[[problem is not None for problem in problems]] = np.nan
+    return unproject(keypoints, matrices), problems

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bottomup.metric3d.absolute import RootFit, fit_rays, outcome_problems
+from bottomup.metric3d.absolute import RootFit, fit_rays, unproject
 from bottomup.metric3d.bones import absolute_by_bones
-from bottomup.metric3d.camera import Camera, from_pixels, turned
+from bottomup.metric3d.camera import Camera, turned
 from bottomup.metric3d.heatmaps import Decoded, Heads
 from bottomup.skeletons import Skeleton
 
@@ -65,10 +65,8 @@ def poses_of_crops(
         assert bone_lengths is not None
         poses, problems = _by_bones(decoded, intrinsics, flips, in_view, skeleton, bone_lengths)
     else:
-        rays = from_pixels(decoded.keypoints, intrinsics[:, None])
-        _, fitted, outcomes = fit_rays(rays, decoded.relative, in_view, fit)
-        poses = list(fitted)
-        problems = outcome_problems(outcomes, decoded.relative)
+        fitted = fit_rays(unproject(decoded.keypoints, intrinsics), decoded.relative, in_view, fit)
+        poses, problems = list(fitted.poses3d), list(fitted.problems)
     mirror = list(skeleton.mirror)
     for crop, pose in enumerate(poses):
         if recombination is not None:

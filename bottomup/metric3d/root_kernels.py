@@ -17,9 +17,10 @@ _LEAST_SPREAD = 1e-6  # of rays: a thousandth of a pixel at a focal length of 10
 
 @kernel
 def reconstruct(
-    rays, relative, in_view, ridge, weight_outside, batch_scaling, weak, fallback, mix, weights, roots, poses, outcomes
+    rays, relative, in_view, ridge, weight_outside, batch_scaling, weak, fallback, mix, weights, roots, poses, outcomes,
+    lost,
 ):  # fmt: skip
-    """Write `roots` (M, 3), `poses` (M, N, 3) and `outcomes` (M,): one of the numbers above.
+    """Write `roots` (M, 3), `poses` (M, N, 3), `outcomes` (M,) as numbered above, and `lost` (M,) parts without a pose.
 
     `in_view` loses the parts whose ray or pose is not finite. Workspace: `weights` (N,).
     """
@@ -27,7 +28,10 @@ def reconstruct(
     if ridge > 0 and batch_scaling:
         scales = root_mean_squares(rays, relative, 0, rays.shape[0])
     for person in range(rays.shape[0]):
+        lost[person] = 0
         for part in range(rays.shape[1]):
+            place = relative[person, part]
+            lost[person] += not math.isfinite(place[0] + place[1] + place[2])
             usable = is_usable(rays, relative, person, part)
             in_view[person, part] &= usable
             weight = 1 + weight_outside if in_view[person, part] else weight_outside
@@ -46,6 +50,19 @@ def reconstruct(
             root[:] = np.nan
         outcomes[person] = outcome
         merge(rays[person], relative[person], in_view[person], mix, root, poses[person])
+
+
+@kernel
+def unproject(pixels, intrinsics, rays):
+    """Write the rays of (M, N, 2) pixels through cameras (M, 3, 3) without a lens; nothing finite through no camera."""
+    for person in range(pixels.shape[0]):
+        matrix = intrinsics[person]
+        a, b, c, d = matrix[0, 0], matrix[0, 1], matrix[1, 0], matrix[1, 1]
+        scale = 1 / (a * d - b * c)
+        for part in range(pixels.shape[1]):
+            x, y = pixels[person, part, 0] - matrix[0, 2], pixels[person, part, 1] - matrix[1, 2]
+            rays[person, part, 0] = (d * x - b * y) * scale
+            rays[person, part, 1] = (a * y - c * x) * scale
 
 
 @kernel
