@@ -91,7 +91,7 @@ class Poses:
         skeleton: Skeleton,
         filled: NDArray[np.bool_] | None = None,
     ) -> "Poses":
-        """Return poses of arrays that fit together, as decoders make them: unchecked, a fifth of a small decode saved."""
+        """Return poses of arrays that fit together, as decoders make them: unchecked, which small decodes notice."""
         poses = object.__new__(cls)
         poses.__dict__.update(keypoints=keypoints, scores=scores, skeleton=skeleton, filled=filled)
         return poses
