@@ -18,6 +18,7 @@ from bottomup.errors import InputError
 #: The lens coefficients that a camera keeps, in OpenCV's order: k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4.
 NUM_COEFFICIENTS = 12
 _NEWTON_STEPS = 50
+_LARGEST = 1e9  # pixels, millimetres or lens coefficients: beyond, float64 loses the rest
 _TOLERANCE = 1e-12  # of undistorted normalised coordinates: 1e-9 px at a focal length of 1000 px
 
 
@@ -119,7 +120,7 @@ class Camera:
         """What makes the camera unusable, or None."""
         return (
             intrinsics_problem(self.intrinsics)
-            or (None if np.isfinite(self.distortion).all() else "the lens coefficients are not finite")
+            or (None if (abs(self.distortion) < _LARGEST).all() else "the lens coefficients are not finite")
             or _extrinsics_problem(self.extrinsics)
             or _up_problem(self.world_up)
         )
@@ -280,6 +281,8 @@ def intrinsics_problem(intrinsics: NDArray[np.float64]) -> str | None:
         return "the intrinsics are not finite"
     if abs(a * e - b * d) < 1e-12:
         return "the focal length is zero"
+    if max(map(abs, (a, b, c, d, e, f))) > _LARGEST:
+        return "the intrinsics are no pixels"
     if last != [0, 0, 1]:
         return "the last row of the intrinsics is not 0, 0, 1"
     return None
@@ -288,12 +291,14 @@ def intrinsics_problem(intrinsics: NDArray[np.float64]) -> str | None:
 def _extrinsics_problem(extrinsics: NDArray[np.float64]) -> str | None:
     if not np.isfinite(extrinsics).all():
         return "the extrinsics are not finite"
+    if (abs(extrinsics) > _LARGEST).any():
+        return "the extrinsics are no millimetres"
     if abs(np.linalg.det(extrinsics[:3, :3])) < 1e-12:
         return "the rotation of the extrinsics cannot be inverted"
     return None
 
 
 def _up_problem(up: NDArray[np.float64]) -> str | None:
-    if not np.isfinite(up).all() or not up.any():
+    if not 1e-9 < np.abs(up).max() < _LARGEST:
         return "the world's up vector has no direction"
     return None

@@ -11,6 +11,7 @@ from bottomup.opencv import import_cv2
 
 _DISPLAY_GAMMA = 2.2
 _DEEPEST_LEVEL = 2  # of the image pyramid
+_SMALLEST = 1e-3  # pixels that a box may be seen to measure
 _FAR = 1e5  # pixels: further off than any image reaches
 
 
@@ -53,11 +54,12 @@ def crop_cameras(
     problem = camera.problem or _box_problem(box, image_size)
     if problem is not None:
         return _no_cameras(len(schedule), problem)
-    rays = _rays_of_box(camera, box)
-    upright = _look_at(rays[0], camera.up)
-    sides = to_pixels(_flattened(turned(rays[1:], upright.T)), camera.intrinsics)
-    size = np.maximum(np.linalg.norm(sides[0] - sides[2]), np.linalg.norm(sides[1] - sides[3]))
-    if not 0 < size < np.inf:
+    with np.errstate(all="ignore"):  # numbers of no sense become no size
+        rays = _rays_of_box(camera, box)
+        upright = _look_at(rays[0], camera.up)
+        sides = to_pixels(_flattened(turned(rays[1:], upright.T)), camera.intrinsics)
+        size = np.maximum(np.linalg.norm(sides[0] - sides[2]), np.linalg.norm(sides[1] - sides[3]))
+    if not _SMALLEST < size < _FAR:
         return _no_cameras(len(schedule), "no camera sees the whole box: it reaches beyond the lens or the horizon")
     rotations, intrinsics = np.empty((len(schedule), 3, 3)), np.zeros((len(schedule), 3, 3))
     scales = crop_size / size * schedule.scales
