@@ -53,9 +53,10 @@ def evaluate_model(asked: argparse.Namespace) -> int:
     figures = evaluate.keypoint_ap(results, truth, image_ids=measured)
     matches = evaluate.match_people(results, truth, min_score=asked.min_score, image_ids=measured)
     errors = evaluate.part_errors(matches)
+    written = _write(out, results, figures, errors, matches, asked.images)  # first: whom we print to may leave early
     _print_figures(figures)
     _print_errors(errors, matches, asked.min_score)
-    _write(out, results, figures, errors, matches, asked.images)
+    say(f"\n{out}: {', '.join(written)}")
     return _FAILED if progress.complaints else 0
 
 
@@ -128,8 +129,8 @@ def _write(
     errors: "list[PartErrors]",
     matches: "list[ImageMatches]",
     images: str,
-) -> None:
-    """Write results, figures, the plot and the contact sheet."""
+) -> list[str]:
+    """Write results, figures, the plot and the contact sheet; return the files' names."""
     from bottomup.evaluate import contact_sheet, plot_precision_recall, worst_images
     from bottomup.opencv import import_cv2
 
@@ -144,7 +145,7 @@ def _write(
     if worst:
         written.append("worst.jpg")
         write(out / "worst.jpg", bytes(import_cv2().imencode(".jpg", contact_sheet(worst, images))[1]))
-    say(f"\n{out}: {', '.join(written)}")
+    return written
 
 
 def _or_none(value: Any) -> Any:
