@@ -384,3 +384,25 @@ def test_the_same_camera_may_be_written_two_ways():
     assert (
         off(estimator.estimate_poses(blank(), boxes, eye.intrinsics, eye.distortion, num_aug=1), poses)[0].max() < 0.01
     )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_absurd_numbers_are_problems_and_nothing_else(seed):
+    random = np.random.default_rng(seed)
+    absurd = [np.nan, np.inf, -np.inf, 1e30, -1e30, 0, 1e-30, 3.4e38]
+
+    def network(crops):
+        logits = random.normal(0, 3, (len(crops), 2, 2, 17 * 3)).astype(np.float32)
+        logits[random.random(logits.shape) < 0.05] = random.choice(absurd)
+        return logits
+
+    estimator = PoseEstimator3D(network, TINY, SKELETON)
+    for _ in range(4):
+        matrix, lens, place, boxes = INTRINSICS / 8, np.array(LENS), np.eye(4), BOXES.copy()
+        matrix[2, 2] = 1
+        for array in random.choice(np.array([0, 1, 2, 3]), 2):
+            chosen = (matrix, lens, place, boxes)[array].reshape(-1)
+            chosen[random.integers(len(chosen))] = random.choice(absurd)
+        result = estimator.estimate_poses(noisy(0), boxes, matrix, lens, place, num_aug=2)
+        assert all(found or problem for found, problem in zip(result.found, result.problems, strict=True))
+        assert not np.isinf(result.poses3d).any()

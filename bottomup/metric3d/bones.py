@@ -11,6 +11,7 @@ _STEPS = 100
 _LONGEST_FIRST_GUESS = 1500.0  # mm of the largest extent of a pose, as MeTRAbs guesses
 
 
+@np.errstate(all="ignore")  # numbers of no sense are judged, not warned of
 def absolute_by_bones(
     keypoints_2d: ArrayLike,
     depths: ArrayLike,
@@ -125,6 +126,7 @@ def as_edges(edges: ArrayLike, num_parts: int) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
+@np.errstate(all="ignore")  # numbers of no sense are judged, not warned of
 def bone_lengths_of(poses3d: ArrayLike, edges: ArrayLike) -> NDArray[np.float64]:
     """Return (..., E) lengths of the bones of (..., N, 3) poses."""
     poses = as_points(poses3d, 3, "poses3d")

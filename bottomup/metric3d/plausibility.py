@@ -12,6 +12,7 @@ _SPREAD = 200.0  # mm within which augmentations agree on a part
 _SIMILAR = 300.0  # mm at which two parts have nothing in common
 
 
+@np.errstate(all="ignore")  # numbers of no sense are judged, not warned of
 def has_plausible_bones(poses3d: ArrayLike, edges: ArrayLike, bone_lengths: ArrayLike) -> NDArray[np.bool_]:
     """Return which (M, N, 3) poses have no bone of absurd length.
 
@@ -35,6 +36,7 @@ def has_plausible_bones(poses3d: ArrayLike, edges: ArrayLike, bone_lengths: Arra
     return np.asarray(~absurd.any(axis=-1))
 
 
+@np.errstate(all="ignore")  # numbers of no sense are judged, not warned of
 def is_consistent(poses3d: ArrayLike) -> NDArray[np.bool_]:
     """Return on which of M people their A augmentations (M, A, N, 3) agree, camera frame, millimetres.
 
@@ -53,6 +55,7 @@ def is_consistent(poses3d: ArrayLike) -> NDArray[np.bool_]:
     return agree
 
 
+@np.errstate(all="ignore")  # numbers of no sense are judged, not warned of
 def fills_box(poses2d: ArrayLike, boxes: ArrayLike) -> NDArray[np.bool_]:
     """Return which (M, N, 2) poses, in image pixels, cover more than half of the (M, 4) box that they were found in."""
     poses, places = as_points(poses2d, 2, "poses2d"), as_boxes(boxes)
@@ -67,6 +70,7 @@ def fills_box(poses2d: ArrayLike, boxes: ArrayLike) -> NDArray[np.bool_]:
     return np.asarray(shared > 0.5 * places[:, 2:4].prod(axis=1))
 
 
+@np.errstate(all="ignore")  # numbers of no sense are judged, not warned of
 def suppress_similar(poses3d: ArrayLike, scores: ArrayLike, *, threshold: float = 0.4) -> NDArray[np.bool_]:
     """Return which (M, N, 3) poses are nobody's double of a higher score: non-maximum suppression on poses.
 
