@@ -124,14 +124,19 @@ def lay_out(image: NDArray[np.uint8], resize: Resize, input_size: ImageSize) -> 
     cv2 = import_cv2()
     image_size = ImageSize(image.shape[1], image.shape[0])
     placement = resize.place(image_size, input_size)
-    resized = image
-    if placement.resized != image_size:
+    left, top, resized = placement.left, placement.top, placement.resized
+    if resized == input_size == image_size:
+        return image, placement
+    laid_out = np.empty((input_size.height, input_size.width, 3), np.uint8)
+    if resized != input_size:
+        grey = resize.pad_value if isinstance(resize, Letterbox) else 0
+        laid_out[:top] = laid_out[top + resized.height :] = grey
+        laid_out[:, :left] = laid_out[:, left + resized.width :] = grey
+    place = laid_out[top : top + resized.height, left : left + resized.width]
+    if resized == image_size:
+        place[:] = image
+    else:
         shrinks = placement.scale_x < 1 and placement.scale_y < 1
-        resized = cv2.resize(image, placement.resized, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    if placement.resized == input_size:
-        return resized, placement
-    grey = resize.pad_value if isinstance(resize, Letterbox) else 0
-    right = input_size.width - placement.left - placement.resized.width
-    bottom = input_size.height - placement.top - placement.resized.height
-    border = (placement.top, bottom, placement.left, right)
-    return cv2.copyMakeBorder(resized, *border, cv2.BORDER_CONSTANT, value=(grey, grey, grey)), placement
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        cv2.resize(image, resized, dst=place, interpolation=method)
+    return laid_out, placement

@@ -21,7 +21,7 @@ def find_peaks(values, height, width, num_parts, lowest, radius, compare_scores,
     scores tie, however different the logits. Workspace: `flags`, bytes that `words` shows eight at a time, at least a
     row of elements.
     """
-    count = 0
+    count = np.int64(0)  # a literal would be a type of its own, and compile everything below once more
     row_size = width * num_parts
     for row in range(height):
         start = row * row_size
@@ -30,7 +30,9 @@ def find_peaks(values, height, width, num_parts, lowest, radius, compare_scores,
             inner, end = start + num_parts, end - num_parts
             up = row_size if row > 0 else 0
             down = row_size if row < height - 1 else 0
-            count = collect_peaks(values, start, inner, row, height, width, num_parts, lowest, 1, False, count, peaks)
+            count = collect_peaks(
+                values, start, inner, row, height, width, num_parts, lowest, radius, False, count, peaks
+            )  # fmt: skip
             flag_peaks(values, inner, end - inner, up, down, num_parts, lowest, flags)
             count = collect_flagged(flags, words, inner, end - inner, count, peaks)
             start, end = end, end + num_parts

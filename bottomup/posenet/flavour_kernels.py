@@ -33,7 +33,7 @@ def decode_coral(
     if waiting > peaks.size:
         return -waiting
     squared_radius = squared(nms_radius / output_stride)
-    num_found = 0
+    num_found = np.int64(0)
     while waiting > 0 and num_found < max_poses:
         root = pop_std(heap_scores, peaks, waiting)
         waiting -= 1
@@ -49,7 +49,7 @@ def decode_coral(
         for part in range(_PARTS):
             corners = find_corners(pose[part, 0], pose[part, 1], width)
             pose[part, 2] = sigmoid(sample(heatmaps, logits, _ONE, _PARTS, part, corners))
-        score = sum_of_free(found, num_found, order, 0, squared_radius, ranks) / np.float32(_PARTS)
+        score = sum_of_free(found, num_found, order, np.int64(0), squared_radius, ranks) / np.float32(_PARTS)
         if score >= score_threshold:
             found_scores[num_found] = score
             num_found += 1
@@ -120,7 +120,7 @@ def decode_tfjs(
         if score >= score_threshold:
             push_tfjs(heap_scores, peaks, waiting, score, peaks[peak])
             waiting += 1
-    num_found = 0
+    num_found = np.int64(0)
     while waiting > 0 and num_found < found.shape[0]:
         root = pop_tfjs(heap_scores, peaks, waiting)
         waiting -= 1

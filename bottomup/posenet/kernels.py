@@ -37,7 +37,7 @@ def decode_best(
         return -waiting
     squared_radius = squared(nms_radius / output_stride)
     squared_error = squared(position_error / output_stride)
-    num_found = 0
+    num_found = np.int64(0)
     means = pose_scores
     while waiting > 0 and num_found < max_poses:
         root = pop_std(heap_scores, peaks, waiting)

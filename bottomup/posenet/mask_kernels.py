@@ -13,7 +13,7 @@ _BODY_PARTS = 24
 _ZERO = np.float32(0)
 _HALF = np.float32(0.5)
 _ONE = np.float32(1)
-_CERTAIN = np.float32(88)  # logits beyond it are cut: the score is 1, and infinity times 0 would be NaN
+_CERTAIN = np.float32(88)  # logits beyond it are cut: their score is 1, and infinity times 0 would be NaN
 _INFINITE = np.float32(np.inf)
 _NEVER = np.float32(-1)  # a squared distance that no step falls short of
 _UNKNOWN, _DISPUTED = -2, -3  # winners of a square of cells that are none: of no cell yet, of several
@@ -74,13 +74,14 @@ def paint_masks(
     A cell's long offsets lead to a place for each part; up to `long_steps` more follow the long offsets there, until
     one moves it by no more than the square root of `still` cells, and `short_steps` the short ones.
     The pose wins whose parts are nearest to the last places, or with `keeps_places` to the nearest of those before any
-    long step and the last: by the weighted sum of the 17 distances, or of their squares. Between cells, segments are
-    bilinear, and so is each pose's distance, over the cells on people alone. Poses are `part_rows`, `part_columns` and
-    `weights`, (17, M), where M may be rounded up with poses infinitely far away; a distance above `furthest` is
-    nobody's. Both of `rows` and `columns` ascend inside the grid; `starts` (width + 1,) is where the columns of each
-    cell begin. Workspaces of two rows: `logits` and `winners` (2, width), `distances` (2, width, M); of a cell:
-    `places` (17, 2), `is_moving` (17,), `squares` (17, M). Lengths are in cells. Empty `segments`: all cells are on
-    people.
+    long step and the last: by the weighted sum of the 17 distances, or of their squares; a cell where all are above
+    `furthest` is nobody's. Between cells, segments are bilinear. So is each pose's distance, cut at `furthest`, over
+    the cells on people alone; a pixel is nobody's where the least of them is above `furthest` times the share of the
+    cells that are somebody's. Poses are `part_rows`, `part_columns` and `weights`, (17, M), where M may be rounded up
+    with poses infinitely far away. Both of `rows` and `columns` ascend inside the grid; `starts` (width + 1,) is where
+    the columns of each cell begin. Workspaces of two rows: `logits` and `winners` (2, width), `distances`
+    (2, width, M); of a cell: `places` (17, 2), `is_moving` (17,), `squares` (17, M). Lengths are in cells. Empty
+    `segments`: all cells are on people.
     """
     held_even = -1
     held_odd = -1
@@ -151,6 +152,8 @@ def measure_row(
                 winners[column] = pose
         if not nearest <= furthest:
             winners[column] = -1
+        for pose in range(weights.shape[1]):
+            distances[column, pose] = min(distances[column, pose], furthest)
 
 
 @kernel
@@ -159,10 +162,15 @@ def read_logits(row, segments, segment_scale, segment_zero, width, logits):
     for column in range(width):
         logit = _ZERO
         if segments.size > 0:
-            logit = (np.float32(segments[row * width + column]) - segment_zero) * segment_scale
-        if not logit > -_CERTAIN:  # true for NaN
-            logit = -_CERTAIN
-        logits[column] = min(logit, _CERTAIN)
+            logit = read_logit(segments, segment_scale, segment_zero, row * width + column)
+        logits[column] = logit
+
+
+@kernel
+def read_logit(logits, scale, zero, element):
+    """Return a logit of a tensor, cut to what float32 scores tell apart; NaN is the lowest."""
+    logit = (np.float32(logits[element]) - zero) * scale
+    return min(logit, _CERTAIN) if logit > -_CERTAIN else -_CERTAIN
 
 
 @kernel
@@ -308,12 +316,17 @@ def paint_row(
                 continue
             pose = winner
             if winner < 0:
+                share = (_ONE - below) * (_ONE - along) if is_in else _ZERO
+                share_beside = (_ONE - below) * along if is_in_beside else _ZERO
+                share_below = below * (_ONE - along) if is_in_below else _ZERO
+                share_across = below * along if is_in_across else _ZERO
+                owned = share if winners[column] >= 0 else _ZERO
+                owned += share_beside if winners[beside] >= 0 else _ZERO
+                owned += share_below if winners_below[column] >= 0 else _ZERO
+                owned += share_across if winners_below[beside] >= 0 else _ZERO
                 pose = nearest_pose(
-                    (_ONE - below) * (_ONE - along) if is_in else _ZERO,
-                    (_ONE - below) * along if is_in_beside else _ZERO,
-                    below * (_ONE - along) if is_in_below else _ZERO,
-                    below * along if is_in_across else _ZERO,
-                    distances[column], distances[beside], distances_below[column], distances_below[beside], furthest,
+                    share, share_beside, share_below, share_across, distances[column], distances[beside],
+                    distances_below[column], distances_below[beside], furthest * owned,
                 )  # fmt: skip
             if pose >= 0:
                 masks[pose, y, x] = True
@@ -321,10 +334,7 @@ def paint_row(
 
 @kernel
 def nearest_pose(share, share_beside, share_below, share_across, here, beside, below, across, furthest):
-    """Return the pose of the least weighted mean of four cells' distances (M,); -1 where that is above `furthest`."""
-    whole = share + share_beside + share_below + share_across
-    if not whole > _ZERO:
-        return -1
+    """Return the pose of the least weighted sum of four cells' distances (M,); -1 where that is above `furthest`."""
     nearest = _INFINITE
     winner = -1
     for pose in range(here.size):
@@ -337,9 +347,8 @@ def nearest_pose(share, share_beside, share_below, share_across, here, beside, b
             total += share_below * below[pose]
         if share_across > _ZERO:
             total += share_across * across[pose]
-        distance = total / whole
-        if distance < nearest:
-            nearest = distance
+        if total < nearest:
+            nearest = total
             winner = pose
     return winner if nearest <= furthest else -1
 
@@ -363,7 +372,7 @@ def paint_parts(
         for row in range(top, bottom + 1):
             if (held_odd if row % 2 else held_even) != row:
                 read_logits(row, segments, segment_scale, segment_zero, width, logits[row % 2])
-                find_best_parts(row, heatmaps, width, bests[row % 2])
+                find_best_parts(row, heatmaps, heatmap_scale, heatmap_zero, width, bests[row % 2])
                 if row % 2:
                     held_odd = row
                 else:
@@ -390,8 +399,8 @@ def paint_parts(
                     upper = _BODY_PARTS * (top * width + near)
                     lower = _BODY_PARTS * (bottom * width + near)
                     for channel in range(_BODY_PARTS):
-                        a = (np.float32(heatmaps[upper + channel]) - heatmap_zero) * heatmap_scale
-                        b = (np.float32(heatmaps[lower + channel]) - heatmap_zero) * heatmap_scale
+                        a = read_logit(heatmaps, heatmap_scale, heatmap_zero, upper + channel)
+                        b = read_logit(heatmaps, heatmap_scale, heatmap_zero, lower + channel)
                         edges[side, channel] = (_ONE - below) * a + below * b
             for x in range(first, end):
                 along = columns[x] - np.float32(column)
@@ -400,14 +409,14 @@ def paint_parts(
 
 
 @kernel
-def find_best_parts(row, heatmaps, width, bests):
-    """Write the channel of the highest of 24 logits of each cell of a row; the first of equal ones; NaN is none."""
+def find_best_parts(row, heatmaps, heatmap_scale, heatmap_zero, width, bests):
+    """Write the channel of the highest of 24 logits of each cell of a row; the first of equal ones."""
     for column in range(width):
-        start = _BODY_PARTS * (row * width + column)
+        bests[column] = 0
         highest = -_INFINITE
-        bests[column] = 0 if heatmaps.size == 0 else -1
         for channel in range(_BODY_PARTS if heatmaps.size > 0 else 0):
-            logit = np.float32(heatmaps[start + channel])
+            element = _BODY_PARTS * (row * width + column) + channel
+            logit = read_logit(heatmaps, heatmap_scale, heatmap_zero, element)
             if logit > highest:
                 highest = logit
                 bests[column] = channel
@@ -415,9 +424,9 @@ def find_best_parts(row, heatmaps, width, bests):
 
 @kernel
 def best_part(edges, along):
-    """Return the channel of the highest logit between two edges (2, 24); the first of equal ones; NaN is none."""
+    """Return the channel of the highest logit between two edges (2, 24); the first of equal ones."""
     highest = -_INFINITE
-    best = -1
+    best = 0
     for channel in range(_BODY_PARTS):
         logit = (_ONE - along) * edges[0, channel] + along * edges[1, channel]
         if logit > highest:

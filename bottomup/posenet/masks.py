@@ -2,8 +2,9 @@
 
 Rules are frozen dataclasses: `PoseNetMasks()` is our own, PersonLab's with
 more steps; `.personlab()`, `.coral()` and `.tfjs()` are theirs. All decide at the cells of the
-grid; between cells, person logits are bilinear, and so is each pose's
-distance over the cells on people, and the nearest pose has the pixel.
+grid. Between cells, person logits are bilinear, and so is each pose's distance
+over the cells on people, cut at the rule's largest: the nearest pose has the
+pixel, and nobody has it where cells that are nobody's prevail.
 """
 
 from dataclasses import dataclass

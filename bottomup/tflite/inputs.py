@@ -1,12 +1,14 @@
 """From pixels to the network's input tensor."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.errors import InputError, ModelError
+from bottomup.opencv import import_cv2
 from bottomup.tflite.runtime import TensorInfo
 
 ChannelOrder: TypeAlias = Literal["bgr", "rgb"]
@@ -81,19 +83,27 @@ def input_tensor(
     ModelError
         If the tensor is of a type that no image can be turned into.
     """
-    pixels = image if channel_order == rule.channel_order else image[..., ::-1]
+    cv2 = import_cv2()
+    pixels = image if channel_order == rule.channel_order else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     if tensor.dtype.kind == "f":
-        real = pixels * _channel_scales(rule).astype(np.float32) + np.asarray(rule.shift, np.float32)
-        return np.ascontiguousarray(real, dtype=tensor.dtype)[None]
+        return np.asarray(cv2.LUT(pixels, _real_numbers(rule)[None]), tensor.dtype)[None]
     if tensor.dtype not in (np.uint8, np.int8):
         raise ModelError(f"the network takes images of {tensor.dtype}: only float, uint8 and int8 inputs are known")
     table = _levels(rule, tensor)
-    if (table == _untouched(tensor)).all():
-        untouched = np.ascontiguousarray(pixels)
-        return (untouched if tensor.dtype == np.uint8 else (untouched ^ np.uint8(128)).view(np.int8))[None]
-    return np.stack([table[channel][pixels[..., channel]] for channel in range(3)], axis=-1)[None]
+    if tensor.dtype == np.uint8 and (table == _untouched(tensor)).all():
+        return np.ascontiguousarray(pixels)[None]
+    levels = cv2.LUT(pixels, np.ascontiguousarray(table.T).view(np.uint8)[None])
+    return np.asarray(levels).view(tensor.dtype)[None]
 
 
+@lru_cache(maxsize=16)
+def _real_numbers(rule: InputRule) -> NDArray[np.float32]:
+    """Return the (256, 3) numbers of each channel's pixel values."""
+    pixels = np.arange(256, dtype=np.float32)[:, None]
+    return pixels * _channel_scales(rule).astype(np.float32) + np.asarray(rule.shift, np.float32)
+
+
+@lru_cache(maxsize=16)
 def _levels(rule: InputRule, tensor: TensorInfo) -> NDArray[Any]:
     """Return the (3, 256) levels of each channel's pixel values."""
     own = _untouched(tensor)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from bottomup.checks import Field
 from bottomup.geometry import Placement, input_to_cell
 from bottomup.posenet.fields import BODY_PARTS, NUM_PARTS, PoseNetFields
 from bottomup.posenet.masks import CoralMasks, MaskRule, PoseNetMasks, Size, TfjsMasks, pixels_in_cells
@@ -21,19 +22,25 @@ def find_masks(
         if isinstance(rule, CoralMasks):
             segments = np.zeros(fields.grid, f32)
         distances = np.full((len(poses), *fields.grid), np.inf, f32)
+        stride = f32(fields.output_stride)
+        assert fields.long_offsets is not None
+        long_offsets, short_offsets = (as_vectors(field, stride) for field in (fields.long_offsets, fields.offsets))
         for row, column in np.argwhere(counts).tolist():
-            places = embed(fields, rule, row, column)
+            places = embed(long_offsets, short_offsets, stride, rule, row, column)
             for number in range(len(poses)):
                 distances[number, row, column] = measure(places, poses[number], rule, fields.output_stride)
+        furthest = f32(rule.max_distance) if isinstance(rule, PoseNetMasks) else f32(np.inf)
+        is_owned = ((distances <= furthest) & (distances < np.inf)).any(axis=0)
+        distances = np.asarray(np.minimum(distances, furthest))
         rows, columns = pixels_in_cells(fields, size, placement)
         masks = np.zeros((len(poses), len(rows), len(columns)), bool)
         for y, x in np.ndindex(len(rows), len(columns)):
             corners = _corners(rows[y], columns[x])
             if isinstance(rule, CoralMasks) or _between(segments, corners) >= f32(_lowest(rule)):
-                nearest = [_mean_over(counts, one, corners) for one in distances]
+                nearest = [_sum_over(counts, one, corners) for one in distances]
                 best = int(np.argmin(nearest)) if nearest else 0
-                furthest = f32(rule.max_distance) if isinstance(rule, PoseNetMasks) else np.inf
-                if nearest and nearest[best] <= furthest and nearest[best] < np.inf:
+                share = _sum_over(counts, is_owned.astype(f32), corners)
+                if nearest and nearest[best] <= furthest * share and nearest[best] < np.inf:
                     masks[best, y, x] = True
         return masks
 
@@ -42,32 +49,32 @@ def find_parts(fields: PoseNetFields, rule: MaskRule, size: Size = None, placeme
     """Return what `rule.parts(fields, None, size, placement=placement)` returns."""
     assert fields.part_heatmaps is not None
     with np.errstate(all="ignore"):
-        segments, heatmaps = person_logits(fields), scaled(fields.part_heatmaps, f32(1))
+        segments, heatmaps = person_logits(fields), _cut(scaled(fields.part_heatmaps, f32(1)))
         rows, columns = pixels_in_cells(fields, size, placement)
         parts = np.full((len(rows), len(columns)), -1, np.int8)
         for y, x in np.ndindex(len(rows), len(columns)):
             corners = _corners(rows[y], columns[x])
             if _between(segments, corners) >= f32(_lowest(rule)):
                 logits = [_between(heatmaps[..., part], corners) for part in range(len(BODY_PARTS))]
-                known = np.where(np.isnan(logits), -np.inf, logits)
-                parts[y, x] = np.argmax(known) if known.max() > -np.inf else -1
+                parts[y, x] = np.argmax(logits)
         return parts
 
 
 def person_logits(fields: PoseNetFields) -> Array:
-    """Return (H, W) person logits, cut at plus and minus 88; NaN is nobody."""
+    """Return (H, W) person logits; NaN is nobody."""
     if fields.segments is None:
         return np.zeros(fields.grid, f32)
-    logits = scaled(fields.segments, f32(1))[..., 0]
-    return np.asarray(np.minimum(np.where(logits > f32(-88), logits, f32(-88)), f32(88)))
+    return _cut(scaled(fields.segments, f32(1))[..., 0])
 
 
-def embed(fields: PoseNetFields, rule: MaskRule, row: int, column: int) -> list[Array]:
-    """Return the (17, 2) places, row and column, that a cell's offsets lead to, those that count."""
-    stride = f32(fields.output_stride)
-    assert fields.long_offsets is not None
-    long_offsets = _vectors(scaled(fields.long_offsets, f32(1) / stride))
-    short_offsets = _vectors(scaled(fields.offsets, f32(1) / stride))
+def as_vectors(field: Field, output_stride: float) -> Array:
+    """Return an offset tensor as (H, W, 17, 2) vectors in cells, down and right."""
+    tensor = scaled(field, f32(1) / f32(output_stride))
+    return np.asarray(np.moveaxis(tensor.reshape(*tensor.shape[:2], 2, NUM_PARTS), 2, 3))
+
+
+def embed(long_offsets: Array, short_offsets: Array, stride: Any, rule: MaskRule, row: int, column: int) -> list[Array]:
+    """Return the (17, 2) places, row and column, that a cell's offsets, in cells, lead to: those that count."""
     at_once = np.array([row, column], f32) + long_offsets[row, column]
     if not isinstance(rule, TfjsMasks):
         at_once = np.array([_inside(place, long_offsets) for place in at_once])
@@ -124,13 +131,13 @@ def _inside(place: Array, grid: Array) -> Array:
     return follow(place, np.zeros(2, f32), grid)
 
 
+def _cut(logits: Array) -> Array:
+    """Return logits cut at plus and minus 88, beyond which no float32 score tells them apart; NaN is the lowest."""
+    return np.asarray(np.minimum(np.where(logits > f32(-88), logits, f32(-88)), f32(88)))
+
+
 def _lowest(rule: MaskRule) -> float:
     return logit(rule.segment_threshold)
-
-
-def _vectors(tensor: Array) -> Array:
-    """Return (H, W, 17, 2) vectors, down and right."""
-    return np.asarray(np.moveaxis(tensor.reshape(*tensor.shape[:2], 2, NUM_PARTS), 2, 3))
 
 
 def _corners(row: Any, column: Any) -> list[tuple[int, int, Any, Any]]:
@@ -156,12 +163,10 @@ def _between(values: Array, corners: list[tuple[int, int, Any, Any]]) -> Any:
     return near * first + across * second
 
 
-def _mean_over(counts: Array, values: Array, corners: list[tuple[int, int, Any, Any]]) -> Any:
-    """Return the mean of four cells by their shares, of those that count; infinity if there are none."""
-    shares = [
-        (f32(down * across), values[row, column])
-        for row, column, down, across in corners
-        if counts[row, column] and down * across > 0
-    ]
-    whole = sum((share for share, _ in shares), f32(0))
-    return sum((share * value for share, value in shares), f32(0)) / whole if shares else np.inf
+def _sum_over(counts: Array, values: Array, corners: list[tuple[int, int, Any, Any]]) -> Any:
+    """Return the sum of four cells' values by their shares, of those that count."""
+    total = f32(0)
+    for row, column, down, across in corners:
+        if counts[row, column] and down * across > 0:
+            total += down * across * values[row, column]
+    return total
