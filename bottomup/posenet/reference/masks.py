@@ -24,20 +24,22 @@ def find_masks(
         distances = np.full((len(poses), *fields.grid), np.inf, f32)
         stride = f32(fields.output_stride)
         assert fields.long_offsets is not None
-        long_offsets, short_offsets = (as_vectors(field, stride) for field in (fields.long_offsets, fields.offsets))
+        long_offsets, short_offsets = (
+            as_vectors(field, fields.output_stride) for field in (fields.long_offsets, fields.offsets)
+        )
         for row, column in np.argwhere(counts).tolist():
             places = embed(long_offsets, short_offsets, stride, rule, row, column)
             for number in range(len(poses)):
                 distances[number, row, column] = measure(places, poses[number], rule, fields.output_stride)
         furthest = f32(rule.max_distance) if isinstance(rule, PoseNetMasks) else f32(np.inf)
         is_owned = ((distances <= furthest) & (distances < np.inf)).any(axis=0)
-        distances = np.asarray(np.minimum(distances, furthest))
+        near: Array = np.minimum(distances, furthest)
         rows, columns = pixels_in_cells(fields, size, placement)
         masks = np.zeros((len(poses), len(rows), len(columns)), bool)
         for y, x in np.ndindex(len(rows), len(columns)):
             corners = _corners(rows[y], columns[x])
             if isinstance(rule, CoralMasks) or _between(segments, corners) >= f32(_lowest(rule)):
-                nearest = [_sum_over(counts, one, corners) for one in distances]
+                nearest = [_sum_over(counts, near[number], corners) for number in range(len(poses))]
                 best = int(np.argmin(nearest)) if nearest else 0
                 share = _sum_over(counts, is_owned.astype(f32), corners)
                 if nearest and nearest[best] <= furthest * share and nearest[best] < np.inf:
