@@ -32,7 +32,7 @@ def find_masks(
             for number in range(len(poses)):
                 distances[number, row, column] = measure(places, poses[number], rule, fields.output_stride)
         furthest = f32(rule.max_distance) if isinstance(rule, PoseNetMasks) else f32(np.inf)
-        is_owned: Array = ((distances <= furthest) & (distances < np.inf)).any(axis=0)
+        is_owned = np.asarray(((distances <= furthest) & (distances < np.inf)).any(axis=0))
         near: Array = np.minimum(distances, furthest)
         rows, columns = pixels_in_cells(fields, size, placement)
         masks = np.zeros((len(poses), len(rows), len(columns)), bool)
