@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from typing import Any
 
 from bottomup.cli.console import say
 
@@ -11,16 +12,20 @@ def warm_up(asked: argparse.Namespace) -> int:
     import time
 
     started = time.perf_counter()
+    import numpy as np
+
     from bottomup.paf.decoder import PafDecoder
     from bottomup.posenet.decoder import PoseNetDecoder as PoseNet
     from bottomup.synthetic import paf_fields, posenet_fields, random_poses
 
     size = (129, 129)
     person = random_poses(1, size)
+    pixels: dict[str, Any] = {"masks": np.ones((1, *size), bool), "body_parts": np.zeros(size, int)}
     for quantized in (False, True):
-        fields = posenet_fields(person, size, quantized=quantized)
+        fields = posenet_fields(person, size, quantized=quantized, **pixels)
         for decoder in (PoseNet(), PoseNet.coral(), PoseNet.tfjs(), PoseNet.tfjs(max_poses=1), PoseNet.personlab()):
             decoder.decode(fields)
+        PoseNet().parts(fields, person)
         PafDecoder().decode(paf_fields(person, (128, 128), quantized=quantized))
     seconds = time.perf_counter() - started
     folders = _kernel_caches()

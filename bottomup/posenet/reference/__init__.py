@@ -1,7 +1,8 @@
 """The PoseNet decoders, said aloud: pure NumPy, one definition a function, slow and obvious.
 
 Hold your own port against this: `decode(fields, decoder)` answers as
-`decoder.decode(fields)` does, to the order of ties.
+`decoder.decode(fields)` does, to the order of ties; `find_masks` and
+`find_parts` answer as a mask rule does.
 """
 
 from typing import TypeAlias
@@ -14,6 +15,8 @@ from bottomup.posenet.flavours import CoralDecoder, TfjsDecoder
 from bottomup.posenet.personlab import PersonLabDecoder
 from bottomup.posenet.reference.best import decode_best
 from bottomup.posenet.reference.coral import decode_coral
+from bottomup.posenet.reference.masks import find_masks as find_masks
+from bottomup.posenet.reference.masks import find_parts as find_parts
 from bottomup.posenet.reference.personlab import decode_personlab
 from bottomup.posenet.reference.tfjs import decode_tfjs, decode_tfjs_single
 from bottomup.poses import Poses
