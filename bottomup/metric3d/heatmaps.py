@@ -13,7 +13,7 @@ from bottomup.metric3d.heatmap_kernels import soft_argmax
 from bottomup.metric3d.layouts import Shape, Volumes, axis_groups, find_volumes
 
 #: What a network gives: one tensor, several, or several by name.
-Outputs: TypeAlias = "ArrayLike | Quantized | Sequence[Any] | Mapping[str, Any]"
+Outputs: TypeAlias = ArrayLike | Quantized | Sequence[Any] | Mapping[str, Any]
 
 
 class Decoded(NamedTuple):
