@@ -11,10 +11,25 @@ Result = TypeVar("Result")
 
 
 def map_on_threads(function: Callable[[Given], Result], items: Iterable[Given], threads: int) -> list[Result]:
-    """Return `function` of every item, in order, computed on that many threads."""
+    """Return `function` of every item, in order, computed on that many threads, of which the caller's is one."""
     if threads < 1:
         raise InputError(f"threads must be at least 1, got {threads}")
     if threads == 1:
         return [function(item) for item in items]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(function, items))
+    every = list(items)
+    results: dict[int, Result] = {}
+    waiting = iter(range(len(every)))  # shared: a thread takes the next item when it is done with one
+
+    def work() -> None:
+        try:
+            for index in waiting:
+                results[index] = function(every[index])
+        finally:
+            list(waiting)  # after an error nobody goes on
+
+    with ThreadPoolExecutor(threads - 1) as pool:
+        others = [pool.submit(work) for _ in range(threads - 1)]
+        work()
+        for other in others:
+            other.result()
+    return [results[index] for index in range(len(every))]

@@ -126,11 +126,20 @@ def test_fields_of_logits_are_their_own_logits():
 
 def test_the_callers_arrays_are_shared_and_not_written_to():
     tensors = displacement_tensors()
-    for tensor in tensors:
-        tensor.flags.writeable = False
     fields = PoseNetFields.from_displacements(*tensors)
     assert np.shares_memory(fields.heatmaps, tensors[0])
     assert np.shares_memory(fields.tensors.offsets, tensors[1])
+    PoseNetDecoder(score_threshold=0).decode(fields)
+    for tensor, expected in zip(tensors, displacement_tensors(), strict=True):
+        np.testing.assert_array_equal(tensor, expected)
+
+
+def test_read_only_arrays_are_no_type_of_their_own_to_kernels():
+    tensors = displacement_tensors()
+    for tensor in tensors:
+        tensor.flags.writeable = False
+    fields = PoseNetFields.from_displacements(*tensors)
+    assert all(array.flags.writeable for array in fields.tensors if isinstance(array, np.ndarray))
 
 
 def test_long_offsets_and_segments_come_along():

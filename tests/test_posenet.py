@@ -60,6 +60,39 @@ def test_kernels_answer_as_the_definition(fields, decoder):
     assert_same(decoder.decode(fields), reference.decode(fields, decoder))
 
 
+@flavours
+def test_a_batch_of_many_kinds_answers_as_one_by_one(decoder):
+    levels = bu.synthetic.posenet_fields(bu.synthetic.random_poses(2, seed=4), quantized=True)
+    read_only = bu.synthetic.posenet_fields(bu.synthetic.random_poses(1, seed=5))
+    for tensor in (read_only.heatmaps, read_only.offsets):
+        tensor.flags.writeable = False
+    some = [people(1), levels, bu.synthetic.posenet_fields(bu.synthetic.random_poses(1), input_size=(353, 257))]
+    fields = [levels] * 17 + some + [people(count % 3) for count in range(18)] + [read_only]
+    expected = [decoder.decode(item) for item in fields]
+    for threads in (1, 3):
+        answers = decoder.decode_batch(iter(fields), threads=threads)
+        assert [len(poses) for poses in answers] == [len(poses) for poses in expected]
+        for poses, other in zip(answers, expected, strict=True):
+            np.testing.assert_array_equal(poses.keypoints, other.keypoints)
+            np.testing.assert_array_equal(poses.scores, other.scores)
+
+
+def test_a_batch_makes_room_for_roots_without_number():
+    random = np.random.default_rng(3)
+    noise = [random.normal(size=(40, 40, size)).astype(np.float32) for size in (17, 34, 64)]
+    fields = [bu.PoseNetFields.from_mid_offsets(*noise)] * 16
+    decoder = P.coral(score_threshold=0.01)
+    with ThreadPoolExecutor(1) as fresh:
+        [first, *others] = fresh.submit(decoder.decode_batch, fields).result()
+    assert_same(first, decoder.decode(fields[0]))
+    assert all(np.array_equal(first.keypoints, other.keypoints) for other in others)
+
+
+def test_a_batch_says_what_was_wrong_with_one_item():
+    with pytest.raises(bu.InputError, match="fields must be PoseNetFields"):
+        P().decode_batch([people(1), None], threads=2)
+
+
 def test_levels_are_compared_as_levels_where_their_scores_do_not_tie():
     random = np.random.default_rng(5)
     fields = bu.PoseNetFields.from_mid_offsets(

@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bottomup.batch import map_on_threads
 from bottomup.posenet.fields import PoseNetFields
 from bottomup.posenet.flavours import CoralDecoder, TfjsDecoder
 from bottomup.posenet.masks import MaskRule, PoseNetMasks, Segmenting
 from bottomup.posenet.personlab import PersonLabDecoder
 from bottomup.posenet.roots import MOST_CELLS, as_posenet_fields, check, decode_roots, logit, squared_kappas
+from bottomup.posenet.together import Call, decode_batch
 from bottomup.poses import Poses
 
 
@@ -103,6 +103,13 @@ class PoseNetDecoder(Segmenting):
         parameters = (fields.level_scores, *self._parameters)
         return decode_roots(_kernel(), fields, logit(self.score_threshold), self.max_poses, parameters)
 
+    def _call(self, fields: PoseNetFields) -> Call:
+        """Return how several images like this one are decoded together."""
+        from bottomup.posenet.batch_kernels import decode_best_together
+
+        parameters = (fields.level_scores, *self._parameters)
+        return Call(decode_best_together, logit(self.score_threshold), self.max_poses, parameters)
+
     @cached_property
     def _parameters(self) -> tuple[Any, ...]:
         """What the kernel takes beside fields and workspace."""
@@ -120,7 +127,7 @@ class PoseNetDecoder(Segmenting):
 
     def decode_batch(self, fields: Iterable[PoseNetFields], *, threads: int = 1) -> list[Poses]:
         """Return `decode` of every item, in order, on that many threads."""
-        return map_on_threads(self.decode, fields, threads)
+        return decode_batch(self.decode, self._call, fields, threads)
 
     @staticmethod
     def coral(

@@ -181,13 +181,13 @@ class PoseNetFields:
         else:
             displacements = np.concatenate([fwd[0], bwd[0]], axis=2)
         return Tensors(
-            heatmaps=heatmaps[0].reshape(-1),
+            heatmaps=_own(heatmaps[0]),
             heatmap_scale=heatmaps[1],
             heatmap_zero=heatmaps[2],
-            offsets=offsets[0].reshape(-1),
+            offsets=_own(offsets[0]),
             offset_scale=offsets[1],
             offset_zero=offsets[2],
-            displacements=displacements.reshape(-1),
+            displacements=_own(displacements),
             fwd_scale=fwd[1],
             fwd_zero=fwd[2],
             bwd_scale=bwd[1],
@@ -216,6 +216,14 @@ class PoseNetFields:
             *self.grid,
             np.float32(self.output_stride),
         )
+
+    @cached_property
+    def kind(self) -> tuple[float, ...]:
+        """What fields have in common that one call of a kernel can decode: units and grid."""
+        t = self.tensors
+        units = (t.heatmap_scale, t.heatmap_zero, t.offset_scale, t.offset_zero, t.fwd_scale, t.fwd_zero, t.bwd_scale)
+        every = (*units, t.bwd_zero, self.output_stride, self.logits, t.is_quantized, *self.grid)
+        return tuple(float(value) for value in every)
 
     @property
     def level_scores(self) -> NDArray[np.float32] | None:
@@ -274,6 +282,12 @@ def _levels_and_units(field: Field) -> tuple[NDArray[Any], np.float32, np.float3
     if isinstance(field, Quantized):
         return field.values, np.float32(field.scale), np.float32(field.zero_point)
     return field, np.float32(1), np.float32(0)
+
+
+def _own(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a flat tensor of the one array type that kernels are compiled for, a copy where it is read-only."""
+    flat = array.reshape(-1)
+    return flat if flat.flags.writeable and flat.flags.aligned else flat.copy()
 
 
 @lru_cache(maxsize=256)

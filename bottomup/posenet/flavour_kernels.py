@@ -25,7 +25,7 @@ def decode_coral(
     """Fill `keypoints` (P, 17, 3) and `pose_scores` (P,) with the poses of libcoral's decoder.
 
     Returns how many, or minus the number of roots where `peaks` is too small for them. The first ten arrays are a
-    `Workspace`; vectors are in cells, the radius in input pixels.
+    workspace; vectors are in cells, the radius in input pixels.
     """
     waiting = heap_roots(
         heatmaps, logits, height, width, lowest, local_maximum_radius, flags, words, peaks, heap_scores

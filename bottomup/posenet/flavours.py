@@ -11,6 +11,7 @@ from bottomup.batch import map_on_threads
 from bottomup.posenet.fields import NUM_PARTS, PoseNetFields, Tensors
 from bottomup.posenet.masks import CoralMasks, MaskRule, Segmenting, TfjsMasks
 from bottomup.posenet.roots import MOST_CELLS, as_posenet_fields, check, decode_roots, find_peaks, lowest_value, walks
+from bottomup.posenet.together import Call, decode_batch
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 
@@ -74,6 +75,12 @@ class CoralDecoder(Segmenting):
         lowest = _coral_logit(self.score_threshold)
         return decode_roots(_kernels().decode_coral, fields, lowest, self.max_poses, self._parameters)
 
+    def _call(self, fields: PoseNetFields) -> Call:
+        """Return how several images like this one are decoded together."""
+        from bottomup.posenet.batch_kernels import decode_coral_together
+
+        return Call(decode_coral_together, _coral_logit(self.score_threshold), self.max_poses, self._parameters)
+
     @cached_property
     def _parameters(self) -> tuple[Any, ...]:
         """What the kernel takes beside fields and workspace."""
@@ -82,7 +89,7 @@ class CoralDecoder(Segmenting):
 
     def decode_batch(self, fields: Iterable[PoseNetFields], *, threads: int = 1) -> list[Poses]:
         """Return `decode` of every item, in order, on that many threads."""
-        return map_on_threads(self.decode, fields, threads)
+        return decode_batch(self.decode, self._call, fields, threads)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ def decode_best(
     """Fill `keypoints` (P, 17, 3) and `pose_scores` (P,) with the poses of our own decoder.
 
     Returns how many, or minus the number of roots where `peaks` is too small for them. The first ten arrays are a
-    `Workspace`; vectors and the radius of votes are in cells, the two other lengths in input pixels.
+    workspace; vectors and the radius of votes are in cells, the two other lengths in input pixels.
     """
     waiting = heap_roots(
         heatmaps, logits, height, width, lowest, local_maximum_radius, flags, words, peaks, heap_scores

@@ -15,6 +15,7 @@ from bottomup.posenet.fields import EDGES, NUM_EDGES, NUM_PARTS, PoseNetFields, 
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 
+_ROOTS_TO_START_WITH = 1024
 MOST_CELLS = 1 << 20  #: a window wider than any grid
 
 
@@ -47,39 +48,43 @@ def as_posenet_fields(fields: Any) -> PoseNetFields:
     return fields
 
 
-class Workspace(threading.local):
-    """Arrays that kernels write to, kept from call to call, one set a thread.
+class _Workspaces(threading.local):
+    """Each thread's workspace."""
 
-    Room for as many roots as were ever found at once, and for as many poses:
-    bytes of one row of heatmaps and the same as words, roots and their scores
-    as a heap, poses (row, column, score), their scores and order, one number
-    a keypoint, and the answer: keypoints and scores.
+    arrays: tuple[NDArray[Any], ...] = ()
+
+
+_workspaces = _Workspaces()
+
+
+def make_room(row_size: int, num_roots: int) -> tuple[NDArray[Any], ...]:
+    """Return the thread's workspace: arrays that kernels write to, kept from call to call.
+
+    There is room for at least that many elements of a row of heatmaps, that
+    many roots, and as many poses: bytes of a row and the same as words, roots
+    and their scores as a heap, poses (row, column, score), their scores and
+    order, one number a keypoint, and the answer: keypoints and scores.
     """
-
-    def __init__(self) -> None:
-        self.arrays: tuple[NDArray[Any], ...] = ()
-        self.make_room(64 * NUM_PARTS, 1024)
-
-    def make_room(self, row_size: int, num_roots: int) -> None:
-        """Have room for at least that many elements of a row, and roots."""
-        if self.arrays:
-            row_size, num_roots = max(row_size, self.arrays[0].size), max(num_roots, self.arrays[2].size)
-        words = np.empty((row_size + 31) // 32 * 4, np.uint64)
-        self.arrays = (
-            words.view(np.uint8),
-            words,
-            np.empty(num_roots, np.int64),
-            np.empty(num_roots, np.float32),
-            np.empty((num_roots, NUM_PARTS, 3), np.float32),
-            np.empty(num_roots, np.float32),
-            np.empty(num_roots, np.int64),
-            np.empty((num_roots, NUM_PARTS), np.float32),
-            np.empty((num_roots, NUM_PARTS, 3), np.float32),
-            np.empty(num_roots, np.float32),
-        )
-
-
-_space = Workspace()
+    arrays = _workspaces.arrays
+    if arrays:
+        if row_size <= arrays[0].size and num_roots <= arrays[2].size:
+            return arrays
+        row_size, num_roots = max(row_size, arrays[0].size), max(num_roots, arrays[2].size)
+    num_roots = max(num_roots, _ROOTS_TO_START_WITH)
+    words = np.empty((row_size + 31) // 32 * 4, np.uint64)
+    _workspaces.arrays = (
+        words.view(np.uint8),
+        words,
+        np.empty(num_roots, np.int64),
+        np.empty(num_roots, np.float32),
+        np.empty((num_roots, NUM_PARTS, 3), np.float32),
+        np.empty(num_roots, np.float32),
+        np.empty(num_roots, np.int64),
+        np.empty((num_roots, NUM_PARTS), np.float32),
+        np.empty((num_roots, NUM_PARTS, 3), np.float32),
+        np.empty(num_roots, np.float32),
+    )
+    return _workspaces.arrays
 
 
 def decode_roots(
@@ -90,19 +95,15 @@ def decode_roots(
     if reached is None:
         return Poses.empty(COCO17)
     cells = fields.in_cells
-    row_size = cells[-2] * NUM_PARTS
-    arrays = _space.arrays
+    num_roots = 0
     while True:
-        if row_size > arrays[0].size:
-            _space.make_room(row_size, 0)
-            arrays = _space.arrays
+        arrays = make_room(cells[-2] * NUM_PARTS, num_roots)
         room = arrays[2].size
         most = max_poses if max_poses < room else room
         found = decode(*arrays, walks(), *cells, most, reached, *parameters)
         if found >= 0:
             return Poses.of_decoder(arrays[-2][:found].copy(), arrays[-1][:found].copy(), COCO17)
-        _space.make_room(0, -found)
-        arrays = _space.arrays
+        num_roots = -found
 
 
 def lowest_value(tensors: Tensors, lowest: float) -> Any:
@@ -116,16 +117,14 @@ def find_peaks(
     values: NDArray[Any], height: int, width: int, lowest: Any, radius: int, compare_scores: bool = False
 ) -> NDArray[np.int64]:
     """Return the flat indices of the peaks of 17 maps that reach `lowest`, an element of their type."""
-    if width * NUM_PARTS > _space.arrays[0].size:
-        _space.make_room(width * NUM_PARTS, 0)
+    num_roots = 0
     while True:
-        flags, words, peaks = _space.arrays[:3]
-        count = _kernels().find_peaks(
+        flags, words, peaks = make_room(width * NUM_PARTS, num_roots)[:3]
+        num_roots = _kernels().find_peaks(
             values, height, width, NUM_PARTS, lowest, radius, compare_scores, flags, words, peaks
         )
-        if count <= len(peaks):
-            return peaks[:count].copy()
-        _space.make_room(0, count)
+        if num_roots <= peaks.size:
+            return peaks[:num_roots].copy()
 
 
 @cache

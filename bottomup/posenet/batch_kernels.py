@@ -1,0 +1,38 @@
+"""Several images in one call: threads that come back for each image wait for one another longer than they decode."""
+
+from bottomup.kernels.jit import kernel
+from bottomup.posenet.flavour_kernels import decode_coral
+from bottomup.posenet.kernels import decode_best
+
+
+@kernel
+def decode_coral_together(
+    counts, flags, words, peaks, heap_scores, found, found_scores, order, spare, keypoints, pose_scores, walks,
+    heatmaps, logits, offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width, output_stride,
+    *parameters,
+):  # fmt: skip
+    """Do as `decode_coral` for every image of the tuples `heatmaps`, `offsets`, `displacements`.
+
+    `counts` (B,) are what it returns for each; `keypoints` (B, M, 17, 3) and `pose_scores` (B, M) the poses.
+    """
+    for image in range(counts.size):
+        counts[image] = decode_coral(
+            flags, words, peaks, heap_scores, found, found_scores, order, spare, keypoints[image], pose_scores[image],
+            walks, heatmaps[image], logits, offsets[image], offset_table, displacements[image], fwd_table, bwd_table,
+            unit, height, width, output_stride, *parameters,
+        )  # fmt: skip
+
+
+@kernel
+def decode_best_together(
+    counts, flags, words, peaks, heap_scores, found, found_scores, order, spare, keypoints, pose_scores, walks,
+    heatmaps, logits, offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width, output_stride,
+    *parameters,
+):  # fmt: skip
+    """Do as `decode_best` for every image, as `decode_coral_together` does."""
+    for image in range(counts.size):
+        counts[image] = decode_best(
+            flags, words, peaks, heap_scores, found, found_scores, order, spare, keypoints[image], pose_scores[image],
+            walks, heatmaps[image], logits, offsets[image], offset_table, displacements[image], fwd_table, bwd_table,
+            unit, height, width, output_stride, *parameters,
+        )  # fmt: skip

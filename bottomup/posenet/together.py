@@ -1,0 +1,78 @@
+"""Batches of fields: images of one kind go to a kernel several at a time.
+
+A thread that comes back to Python after each image waits for the others
+there longer than a kernel takes.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bottomup.batch import map_on_threads
+from bottomup.posenet.fields import NUM_PARTS, PoseNetFields
+from bottomup.posenet.roots import as_posenet_fields, lowest_value, make_room, walks
+from bottomup.poses import Poses
+from bottomup.skeletons import COCO17
+
+_TOGETHER = 16  # images in one call
+_MOST_POSES = 64  # of each, for which there is room in such a call
+
+
+class Call(NamedTuple):
+    """How a kernel is called for several images of one kind."""
+
+    kernel: Callable[..., None]  #: of `batch_kernels`
+    lowest: float  #: logit of a root
+    max_poses: int
+    parameters: tuple[Any, ...]
+
+
+def decode_batch(
+    decode: Callable[[PoseNetFields], Poses],
+    call_for: Callable[[PoseNetFields], Call],
+    fields: Iterable[PoseNetFields],
+    threads: int,
+) -> list[Poses]:
+    """Return the poses of every item, in order, on that many threads; `decode` is for those that are alone."""
+
+    def take(chunk: list[PoseNetFields]) -> list[Poses]:
+        if len(chunk) == _TOGETHER and _are_of_one_kind(chunk):
+            call = call_for(chunk[0])
+            if call.max_poses <= _MOST_POSES:
+                return _decode_together(chunk, call)
+        return [decode(item) for item in chunk]
+
+    items = list(map(as_posenet_fields, fields))
+    chunks = [items[start : start + _TOGETHER] for start in range(0, len(items), _TOGETHER)]
+    return [poses for chunk in map_on_threads(take, chunks, threads) for poses in chunk]
+
+
+def _are_of_one_kind(chunk: list[PoseNetFields]) -> bool:
+    """Tell whether one call will do: logits on one grid, in one unit."""
+    kind = chunk[0].kind
+    return chunk[0].logits and all(item.kind == kind for item in chunk)
+
+
+def _decode_together(chunk: list[PoseNetFields], call: Call) -> list[Poses]:
+    """Return the poses of images of one kind, from one call."""
+    kernel, lowest, most, parameters = call
+    reached = lowest_value(chunk[0].tensors, lowest)
+    if reached is None:
+        return [Poses.empty(COCO17) for _ in chunk]
+    cells = [item.in_cells for item in chunk]
+    heatmaps, offsets, displacements = (tuple(every[place] for every in cells) for place in (0, 2, 4))
+    _, logits, _, offset_table, _, *rest = cells[0]
+    counts = np.empty(len(chunk), np.int64)
+    keypoints = np.empty((len(chunk), most, NUM_PARTS, 3), np.float32)
+    scores = np.empty((len(chunk), most), np.float32)
+    num_roots = 0
+    while True:
+        arrays = make_room(cells[0][-2] * NUM_PARTS, max(num_roots, most))
+        inputs = (heatmaps, logits, offsets, offset_table, displacements, *rest)
+        kernel(counts, *arrays[:-2], keypoints, scores, walks(), *inputs, most, reached, *parameters)
+        num_roots = -int(counts.min())
+        if num_roots <= 0:
+            break
+    found = zip(counts.tolist(), keypoints, scores, strict=True)
+    return [Poses.of_decoder(places[:count], values[:count], COCO17) for count, places, values in found]
