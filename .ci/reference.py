@@ -4,10 +4,27 @@ import inspect
 import re
 import sys
 from pathlib import Path
+from typing import Generic, TypeVar
 
+import numpy.typing
 import pdoc
 
-import bottomup
+Element = TypeVar("Element")
+
+
+class ArrayLike:
+    """Stands for numpy's, of which pdoc would show all the types that it stands for."""
+
+
+class NDArray(Generic[Element]):
+    """Stands for numpy's, likewise."""
+
+
+for stand_in in (ArrayLike, NDArray):
+    stand_in.__module__ = "numpy.typing"
+    setattr(numpy.typing, stand_in.__name__, stand_in)
+
+import bottomup  # noqa: E402
 
 
 def load_names() -> None:
@@ -16,16 +33,22 @@ def load_names() -> None:
         setattr(bottomup, name, getattr(bottomup, name))
 
 
-def document_fields() -> None:
-    """Make the comments of named tuples' fields their docstrings, which pdoc shows."""
+def document_classes() -> None:
+    """Have pdoc show what it leaves out: the comments of named tuples' fields, and `__call__`."""
     modules = [module for name, module in sorted(sys.modules.items()) if name.startswith("bottomup.")]
-    for kind in {kind for module in modules for kind in vars(module).values() if isinstance(kind, type)}:
-        if issubclass(kind, tuple) and kind.__module__.startswith("bottomup."):
+    kinds = {kind for module in modules for kind in vars(module).values() if isinstance(kind, type)}
+    for kind in kinds:
+        if not kind.__module__.startswith("bottomup."):
+            continue
+        if issubclass(kind, tuple):
             for field, comment in re.findall(r"^    (\w+): .+?(?:  #:? (.*))?$", inspect.getsource(kind), re.MULTILINE):
                 getattr(kind, field).__doc__ = comment
+        if call := vars(kind).get("__call__"):
+            call.__doc__ = f"@public {call.__doc__}"
 
 
+bottomup.Skeleton.__repr__ = lambda skeleton: skeleton.name
 load_names()
-document_fields()
+document_classes()
 pdoc.render.configure(docformat="numpy", show_source=False)
 pdoc.pdoc("bottomup", output_directory=Path(sys.argv[1] if len(sys.argv) > 1 else "reference"))
