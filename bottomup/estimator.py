@@ -129,8 +129,8 @@ class PoseEstimator:
         InputError
             If it is no such image; the message says how to make it one.
         """
-        prepared = self._prepare(image, checked_order(channel_order))
-        return self._finish(self._run(prepared), prepared)
+        prepared = self.prepare(image, checked_order(channel_order))
+        return self.finish(self.run(prepared), prepared)
 
     def fields(
         self, image: str | Path | NDArray[np.uint8], *, channel_order: ChannelOrder = "bgr"
@@ -144,7 +144,7 @@ class PoseEstimator:
         ModelError
             If the model decodes by itself and has none.
         """
-        prepared = self._prepare(image, checked_order(channel_order))
+        prepared = self.prepare(image, checked_order(channel_order))
         read = self._read(self._look(self.network, prepared.tensors[0]), prepared.tensors[0])
         if isinstance(read, Poses):
             raise ModelError(f"{self.path} decodes by itself and gives no fields: call the estimator for its poses")
@@ -189,15 +189,15 @@ class PoseEstimator:
         rule = PoseNetMasks() if rule is None else rule
         if not isinstance(rule, MaskRule):
             raise InputError(f"rule must be one, as PoseNetMasks.coral(), got {rule!r}")
-        prepared = self._prepare(image, checked_order(channel_order))
-        every = self._run(prepared)
+        prepared = self.prepare(image, checked_order(channel_order))
+        every = self.run(prepared)
         fields = self._read(every[0], prepared.tensors[0])
         if not isinstance(fields, PoseNetFields) or fields.long_offsets is None or fields.segments is None:
             raise ModelError(
                 f"{self.path} gives no masks: they need a PoseNet's segments and long offsets, "
                 "which Coral's BodyPix gives (bottomup models lists it) and the model that ships, with a PoseNetDecoder"
             )
-        poses = self._finish(every, prepared)
+        poses = self.finish(every, prepared)
         poses = poses[poses.scores >= min_score]
         return segment(fields, poses, rule, prepared.placements[0], prepared.image_size)
 
@@ -234,7 +234,7 @@ class PoseEstimator:
 
         def read_next() -> Prepared | None:
             for image in images:
-                return self._prepare(image, channel_order)
+                return self.prepare(image, channel_order)
             return None
 
         try:
@@ -257,14 +257,14 @@ class PoseEstimator:
             prepared = read.result()
             if prepared is None:
                 return None
-            return decoder.submit(self._finish, self._run(prepared), prepared)
+            return decoder.submit(self.finish, self.run(prepared), prepared)
         except Exception as error:  # it waits its turn behind the images that went well
             failed: Future[Poses] = Future()
             failed.set_exception(error)
             return failed
 
-    def _prepare(self, image: str | Path | NDArray[np.uint8], channel_order: ChannelOrder) -> Prepared:
-        """Read an image and lay it into an input tensor."""
+    def prepare(self, image: str | Path | NDArray[np.uint8], channel_order: ChannelOrder) -> Prepared:
+        """Read an image and lay it into input tensors: the first of the three steps of a call."""
         if isinstance(image, (str, Path)):
             pixels, channel_order = read_image(image), "bgr"
         else:
@@ -290,8 +290,8 @@ class PoseEstimator:
     def _networks(self) -> tuple[Network, ...]:
         return (self.network, *self.more_networks)
 
-    def _run(self, prepared: Prepared) -> list[Looks]:
-        """Return what every network gives."""
+    def run(self, prepared: Prepared) -> list[Looks]:
+        """Return what every network gives: the second step."""
         return [self._look(network, tensor) for network, tensor in zip(self._networks, prepared.tensors, strict=True)]
 
     def _look(self, network: Network, tensor: NDArray[Any]) -> Looks:
@@ -311,8 +311,8 @@ class PoseEstimator:
             read = average_with_mirrored(read, other, size.width)
         return read
 
-    def _finish(self, every: list[Looks], prepared: Prepared) -> Poses:
-        """Turn the networks' outputs into poses in the image."""
+    def finish(self, every: list[Looks], prepared: Prepared) -> Poses:
+        """Turn the networks' outputs into poses in the image: the third step."""
         found = []
         for looks, tensor, placement in zip(every, prepared.tensors, prepared.placements, strict=True):
             read = self._read(looks, tensor)

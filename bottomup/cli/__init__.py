@@ -1,4 +1,4 @@
-"""The command line: `bottomup predict`, `decode`, `eval`, `inspect`, `models`, `warmup`.
+"""The command line: `bottomup predict`, `decode`, `eval`, `inspect`, `benchmark`, `models`, `warmup`.
 
 Exit status 0, 2 with one line on standard error that says what was wrong, or
 130 where Ctrl-C ended it before its end; a camera has no other end, and gives 0.
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import bottomup
+from bottomup.cli.benchmark import benchmark_model, rounds
 from bottomup.cli.console import complain, forget_output
 from bottomup.cli.decode import decode_tensors
 from bottomup.cli.eval import evaluate_model
@@ -167,6 +168,18 @@ def _parser() -> argparse.ArgumentParser:
     inspecting.add_argument("--out", metavar="FILE.html", help="where the page goes (default: PHOTO's name with .html)")
     add_model_options(inspecting)
     inspecting.set_defaults(command=inspect_photo)
+
+    timing = commands.add_parser(
+        "benchmark", help="where the time goes", description="Time each step from an image file to poses."
+    )
+    timing.add_argument(
+        "photo", nargs="?", metavar="PHOTO", help="image (default: the demo scene that ships with bottomup)"
+    )
+    timing.add_argument(
+        "--rounds", type=rounds, default=20, metavar="N", help="of which medians are told (default: 20)"
+    )
+    add_model_options(timing)
+    timing.set_defaults(command=benchmark_model)
 
     warming = commands.add_parser(
         "warmup", help="compile ahead of time", description="Compile the decoders once, so that later runs need not."

@@ -16,6 +16,7 @@ def warm_up(asked: argparse.Namespace) -> int:
 
     from bottomup.paf.decoder import PafDecoder
     from bottomup.posenet.decoder import PoseNetDecoder as PoseNet
+    from bottomup.posenet.together import TOGETHER
     from bottomup.synthetic import paf_fields, posenet_fields, random_poses
 
     size = (129, 129)
@@ -25,6 +26,7 @@ def warm_up(asked: argparse.Namespace) -> int:
         fields = posenet_fields(person, size, quantized=quantized, **pixels)
         for decoder in (PoseNet(), PoseNet.coral(), PoseNet.tfjs(), PoseNet.tfjs(max_poses=1), PoseNet.personlab()):
             decoder.decode(fields)
+            decoder.decode_batch([fields] * TOGETHER)
         PoseNet().parts(fields, person)
         PafDecoder().decode(paf_fields(person, (128, 128), quantized=quantized))
     seconds = time.perf_counter() - started

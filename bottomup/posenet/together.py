@@ -15,7 +15,7 @@ from bottomup.posenet.roots import as_posenet_fields, lowest_value, make_room, w
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 
-_TOGETHER = 16  # images in one call
+TOGETHER = 16  #: images in one call
 _MOST_POSES = 64  # of each, for which there is room in such a call
 
 
@@ -37,14 +37,14 @@ def decode_batch(
     """Return the poses of every item, in order, on that many threads; `decode` is for those that are alone."""
 
     def take(chunk: list[PoseNetFields]) -> list[Poses]:
-        if len(chunk) == _TOGETHER and _are_of_one_kind(chunk):
+        if len(chunk) == TOGETHER and _are_of_one_kind(chunk):
             call = call_for(chunk[0])
             if call.max_poses <= _MOST_POSES:
                 return _decode_together(chunk, call)
         return [decode(item) for item in chunk]
 
     items = list(map(as_posenet_fields, fields))
-    chunks = [items[start : start + _TOGETHER] for start in range(0, len(items), _TOGETHER)]
+    chunks = [items[start : start + TOGETHER] for start in range(0, len(items), TOGETHER)]
     return [poses for chunk in map_on_threads(take, chunks, threads) for poses in chunk]
 
 

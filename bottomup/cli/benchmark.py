@@ -1,0 +1,61 @@
+"""`bottomup benchmark`: where the time goes."""
+
+import argparse
+import itertools
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bottomup.cli.console import say
+from bottomup.cli.loading import load_estimator
+from bottomup.cli.predict import DEMO
+
+
+def benchmark_model(asked: argparse.Namespace) -> int:
+    """Print the time that each step from a file to poses takes, and of all of them on a stream of images."""
+    from bottomup.opencv import read_image
+
+    photo = asked.photo or str(DEMO)
+    estimator = load_estimator(asked)
+    image = read_image(photo)
+    prepared = estimator.prepare(image, "bgr")
+    outputs = estimator.run(prepared)
+    found = estimator.finish(outputs, prepared)  # compiles
+    steps: dict[str, Callable[[], Any]] = {
+        "read": lambda: read_image(photo),
+        "resize": lambda: estimator.prepare(image, "bgr"),
+        "network": lambda: estimator.run(prepared),
+        "decode": lambda: estimator.finish(outputs, prepared),
+    }
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(asked.rounds):
+        for name, step in steps.items():
+            times[name].append(_seconds(step))
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    stream = itertools.repeat(photo, asked.rounds)
+    each = _seconds(lambda: list(estimator.batch(stream))) / asked.rounds
+    sizes = ["{}x{}".format(*size) for size in (prepared.image_size, estimator.input_size)]
+    say(f"{Path(photo).name}, {sizes[0]}, {len(found)} poses; {estimator.path.name} at {sizes[1]}")
+    say(f"medians of {asked.rounds} rounds, {asked.threads} network thread{'s' * (asked.threads != 1)}")
+    for name, seconds in medians.items():
+        say(f"{name:>8} {seconds * 1e3:9.3f} ms {seconds / medians['network']:8.1%} of the network")
+    say(f"{'sum':>8} {sum(medians.values()) * 1e3:9.3f} ms")
+    say(f"{'stream':>8} {each * 1e3:9.3f} ms an image: reading and decoding beside the network")
+    return 0
+
+
+def rounds(text: str) -> int:
+    """Return a number of rounds that was given."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return number
+
+
+def _seconds(step: Callable[[], Any]) -> float:
+    """Return how long a step takes."""
+    start = time.perf_counter()
+    step()
+    return time.perf_counter() - start
