@@ -1,19 +1,22 @@
 """COCO keypoint accuracy of every decoder on the same tensors of one model.
 
     python tests/bench/accuracy.py MODEL.tflite IMAGES_FOLDER ANNOTATIONS.json [--resamples 100] [--plot FILE.png]
+        [--cache DIR]
 
 needs pycocotools. The network runs once an image; its outputs are kept in
-memory. One row a decoder: AP, AP50, AP75, AP of medium and large people, AR;
-best F1 and recall at precision 0.9, both at OKS 0.5; expected calibration
-error of the pose scores; AP of the photos of even and of odd rank; median
-decode time; and the gain over the row above it with a 95 % interval, by
-resampling photos. `--plot` draws reliability diagrams.
+--cache, a folder outside the repository, for the next time. One row a decoder:
+AP, AP50, AP75, AP of medium and large people, AR; best F1 and recall at
+precision 0.9, both at OKS 0.5; expected calibration error of the pose scores;
+AP of the photos of even and of odd rank; median decode time; and the gain over
+the row above it with a 95 % interval, by resampling photos. `--plot` draws reliability diagrams.
 """
 
 import argparse
 import contextlib
+import hashlib
 import io
 import json
+import pickle
 import time
 from pathlib import Path
 
@@ -53,9 +56,11 @@ def main() -> None:
     parser.add_argument("annotations", type=Path)
     parser.add_argument("--resamples", type=int, default=0)
     parser.add_argument("--plot", type=Path)
+    parser.add_argument("--cache", type=Path)
     arguments = parser.parse_args()
     estimator = bu.load(arguments.model)
-    scenes = read_scenes(estimator, arguments.images, json.loads(arguments.annotations.read_text())["images"])
+    images = json.loads(arguments.annotations.read_text())["images"]
+    scenes = cached_scenes(arguments.cache, estimator, arguments.images, images)
     with quiet():
         truth = COCO(str(arguments.annotations))
     shift = getattr(estimator.decoder, "shift", 0)  # what the estimator adds for this network
@@ -79,6 +84,21 @@ def main() -> None:
         previous = evaluation
     if arguments.plot:
         cv2.imwrite(str(arguments.plot), draw_reliability(curves))
+
+
+def cached_scenes(cache, estimator, folder, images):
+    """Return `read_scenes`, from a file of an earlier run with this model on these photos if there is one."""
+    if cache is None:
+        return read_scenes(estimator, folder, images)
+    what = [str(folder.resolve()), [image["file_name"] for image in images], list(estimator.input_size)]
+    key = hashlib.sha256(estimator.path.read_bytes() + json.dumps(what).encode()).hexdigest()[:16]
+    path = cache / f"{estimator.path.stem}-{key}.pickle"
+    if not path.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        partial.write_bytes(pickle.dumps(read_scenes(estimator, folder, images)))
+        partial.replace(path)
+    return pickle.loads(path.read_bytes())
 
 
 def read_scenes(estimator, folder, images):
