@@ -146,13 +146,29 @@ def test_parts_of_a_model_that_tells_none_are_one_line(predict, monkeypatch):
     assert complaint.count("\n") == 1
 
 
-def test_masks_of_videos_are_refused(predict):
+def test_masks_of_videos_tint_each_frame_and_are_told_in_its_line(predict):
+    pycocotools = pytest.importorskip("pycocotools.mask")
+    writer = cv2.VideoWriter("clip.mp4", cv2.VideoWriter.fourcc(*"mp4v"), 10, (64, 48))
+    for _ in range(3):
+        writer.write(np.full((48, 64, 3), 90, np.uint8))
+    writer.release()
+    assert predict("clip.mp4", "--masks") == (0, "")
+    lines = [json.loads(line) for line in Path("poses/clip.jsonl").read_text().splitlines()]
+    assert [line["frame"] for line in lines] == [0, 1, 2]
+    for line in lines:
+        upper, lower = (pycocotools.decode(mask["segmentation"]) for mask in line["masks"])
+        assert upper[:24].all()
+        assert lower[24:].all()
+    capture = cv2.VideoCapture("poses/clip.mp4")
+    _, frame = capture.read()
+    assert abs(frame[12, 50].astype(int) - frame[36, 50]).max() > 20
+
+
+def test_masks_of_people_who_are_tracked_are_refused(predict):
     Path("clip.mp4").write_bytes(b"")
-    status, complaint = predict("clip.mp4", "--masks")
+    status, complaint = predict("clip.mp4", "--masks", "--track")
     assert status == 2
-    assert complaint == (
-        "bottomup: --masks and --parts are for images: of a video, call estimator.masks on its frames in Python\n"
-    )
+    assert complaint == "bottomup: --masks and --parts tell of each frame alone: leave --track and --smooth out\n"
 
 
 def test_masks_of_earlier_images_are_not_overwritten(predict):

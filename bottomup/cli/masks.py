@@ -1,7 +1,8 @@
 """`bottomup predict --masks`: whose the pixels of images are."""
 
 import argparse
-from collections.abc import Iterable, Iterator
+import contextlib
+from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from bottomup.cli.console import make_folder, write
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from bottomup.estimator import PoseEstimator
     from bottomup.posenet.masks import Segmentation
     from bottomup.poses import Poses
+    from bottomup.tracking import Tracker
+    from bottomup.video import Frame, Reader
 
 
 def add_mask_options(parser: argparse.ArgumentParser) -> None:
@@ -25,20 +28,21 @@ def add_mask_options(parser: argparse.ArgumentParser) -> None:
         "--masks",
         action="store_true",
         help="also find whose the pixels of images are, with a model that tells, as Coral's BodyPix: people are tinted "
-        "in the pictures, DIR/masks holds a PNG of each, and the JSON their run-length encoding as COCO's",
+        "in pictures and videos, the JSON has their run-length encoding as COCO's, and of images DIR/masks holds a PNG "
+        "of each",
     )
     parser.add_argument(
         "--parts",
         action="store_true",
-        help="and which part of the body they show, of BodyPix: parts are tinted, and DIR/masks/NAME-parts.png holds "
-        "the number of each from 1 on, 0 for nobody; implies --masks",
+        help="and which part of the body they show, of BodyPix: parts are tinted, and of images "
+        "DIR/masks/NAME-parts.png holds the number of each from 1 on, 0 for nobody; implies --masks",
     )
 
 
-def check_mask_options(asked: argparse.Namespace, has_videos: bool) -> None:
-    """Refuse masks of videos."""
-    if has_masks(asked) and has_videos:
-        raise InputError("--masks and --parts are for images: of a video, call estimator.masks on its frames in Python")
+def check_mask_options(asked: argparse.Namespace) -> None:
+    """Refuse masks of people who are tracked: a tracker remembers poses, not pixels."""
+    if has_masks(asked) and (asked.track or asked.smooth):
+        raise InputError("--masks and --parts tell of each frame alone: leave --track and --smooth out")
 
 
 def has_masks(asked: argparse.Namespace) -> bool:
@@ -55,10 +59,34 @@ def find_people(
             yield poses[poses.scores >= asked.min_score], None
         return
     for image in images:
-        found = estimator.masks(image, min_score=asked.min_score)
-        if asked.parts and found.parts is None:
-            raise InputError(f"{estimator.path} tells no parts of the body, as Coral's BodyPix does: leave --parts out")
+        found = _segment(estimator, image, asked)
         yield found.poses, found
+
+
+def find_people_in_frames(
+    estimator: "PoseEstimator", reader: "Reader", tracker: "Tracker | None", asked: argparse.Namespace
+) -> Generator[tuple["Frame", "Segmentation | None"], None, None]:
+    """Yield the frames of a video with the poses that score well enough, and whose the pixels are if that is asked."""
+    from bottomup.video import Frame, estimate
+
+    if has_masks(asked):
+        with contextlib.closing(iter(reader)) as pictures:
+            for picture in pictures:
+                found = _segment(estimator, picture.image, asked)
+                yield Frame(*picture, found.poses), found
+        return
+    with contextlib.closing(estimate(estimator, reader, tracker=tracker)) as frames:  # type: ignore[type-var]
+        for frame in frames:
+            poses = frame.poses if tracker else frame.poses[frame.poses.scores >= asked.min_score]
+            yield frame._replace(poses=poses), None
+
+
+def _segment(estimator: "PoseEstimator", image: "NDArray[np.uint8]", asked: argparse.Namespace) -> "Segmentation":
+    """Return the people in an image, and whose its pixels are."""
+    found = estimator.masks(image, min_score=asked.min_score)
+    if asked.parts and found.parts is None:
+        raise InputError(f"{estimator.path} tells no parts of the body, as Coral's BodyPix does: leave --parts out")
+    return found
 
 
 def tint(image: "NDArray[np.uint8]", found: "Segmentation | None", asked: argparse.Namespace) -> "NDArray[np.uint8]":

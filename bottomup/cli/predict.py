@@ -37,7 +37,7 @@ def predict_sources(asked: argparse.Namespace) -> int:
         raise InputError("; ".join(sources.complaints))
     if (asked.track or asked.smooth) and not sources.videos:
         raise InputError("--track and --smooth follow people from frame to frame: name a video")
-    check_mask_options(asked, bool(sources.videos))
+    check_mask_options(asked)
     outputs = Outputs(asked, sources)
     estimator = load_estimator(asked)
     outputs.make_folders()

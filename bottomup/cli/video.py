@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TextIO
 
 from bottomup.cli.console import Progress, complain, say
+from bottomup.cli.masks import find_people_in_frames, tint
 from bottomup.cli.outputs import Outputs, draw, open_lines
 from bottomup.errors import InputError
 
@@ -40,8 +41,8 @@ def predict_video(
     Interrupted
         If it was ended so.
     """
-    from bottomup.export import json_line
-    from bottomup.video import Reader, Writer, estimate
+    from bottomup.export import coco_rle, json_line
+    from bottomup.video import Reader, Writer
 
     started, num_frames, num_people = time.monotonic(), 0, 0
     tracker = _tracker(asked)
@@ -57,16 +58,17 @@ def predict_video(
         if lines is None:
             lines = stack.enter_context(open_lines(json_path))
         progress = stack.enter_context(Progress(reader.num_frames, unit="frame"))
-        frames = estimate(estimator, reader, tracker=tracker)
-        stack.callback(frames.close)  # type: ignore[attr-defined]
-        for frame in frames:
-            poses = frame.poses if tracker else frame.poses[frame.poses.scores >= asked.min_score]
-            writer.write(draw(frame.image, poses), frame.time)
-            outputs.write_openpose(poses, drawn, frame.number)
+        frames = find_people_in_frames(estimator, reader, tracker, asked)
+        stack.callback(frames.close)
+        for frame, found in frames:
+            writer.write(draw(tint(frame.image, found, asked), frame.poses), frame.time)
+            outputs.write_openpose(frame.poses, drawn, frame.number)
             about: dict[str, Any] = {"video": reader.source, "frame": frame.number, "time": round(frame.time, 6)}
-            lines.write(json_line(poses, **about))
+            if found is not None:
+                about["masks"] = [{"segmentation": coco_rle(mask)} for mask in found.masks]
+            lines.write(json_line(frame.poses, **about))
             num_frames += 1
-            num_people += len(poses)
+            num_people += len(frame.poses)
             progress.advance()
             if is_over.is_set():
                 break
