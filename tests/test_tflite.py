@@ -19,7 +19,7 @@ from bottomup.errors import InputError, MissingRuntimeError, ModelError
 from bottomup.geometry import ImageSize
 from bottomup.tflite.graph import read_graph
 from bottomup.tflite.inputs import INPUT_RULES, InputRule, as_input_rule, input_tensor
-from bottomup.tflite.runtime import Network, TensorInfo, import_runtime
+from bottomup.tflite.runtime import RUNTIMES, Network, TensorInfo, import_runtime
 
 DTYPES = ["uint8", "int8", "float32"]
 
@@ -121,7 +121,7 @@ LOAD_AND_RUN = """
 import sys, numpy as np
 from pathlib import Path
 from bottomup.errors import ModelError
-from bottomup.tflite.runtime import Network
+from bottomup.tflite.runtime import RUNTIMES, Network
 for path in sorted(Path(sys.argv[2]).iterdir()):
     try:
         network = Network(path, runtime=sys.argv[1])
@@ -238,8 +238,8 @@ def test_other_custom_operators_need_a_delegate(path, custom, way_out):
 
 def block_runtimes(monkeypatch, *names):
     for name in names:
-        monkeypatch.setitem(sys.modules, name, None)
-        monkeypatch.setitem(sys.modules, f"{name}.interpreter", None)
+        for module in (name, RUNTIMES[name].rpartition(".")[0], RUNTIMES[name]):
+            monkeypatch.setitem(sys.modules, module, None)
 
 
 def test_the_first_runtime_that_is_installed_is_taken(monkeypatch):
@@ -260,7 +260,7 @@ def test_without_any_runtime_the_pip_line_is_named(monkeypatch):
 
 def test_a_runtime_that_was_asked_for_is_not_replaced(monkeypatch):
     block_runtimes(monkeypatch, "tensorflow")
-    with pytest.raises(MissingRuntimeError, match=r"tried tensorflow .*pip install tensorflow"):
+    with pytest.raises(MissingRuntimeError, match=r"tried tensorflow .*pip install 'bottomup\[tensorflow\]'"):
         import_runtime("tensorflow")
 
 

@@ -4,6 +4,7 @@ import ctypes
 import importlib
 import os
 import threading
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,13 +20,13 @@ from bottomup.tflite.graph import EDGETPU_OP, Graph, read_graph
 RUNTIMES = {
     "ai_edge_litert": "ai_edge_litert.interpreter",
     "tflite_runtime": "tflite_runtime.interpreter",
-    "tensorflow": "tensorflow.lite",
+    "tensorflow": "tensorflow.lite.python.interpreter",
 }
 #: How each is installed.
 PIP_LINES = {
     "ai_edge_litert": "pip install ai-edge-litert",
-    "tflite_runtime": 'pip install tflite-runtime "numpy<2"',
-    "tensorflow": "pip install tensorflow",
+    "tflite_runtime": "pip install 'bottomup[tflite-runtime]', which exists for Linux and Python up to 3.11",
+    "tensorflow": "pip install 'bottomup[tensorflow]'",
 }
 #: Input of a model that leaves its size open: whole strides of 8, 16 and 32 pixels, plus 1.
 OPEN_INPUT_SIZE = ImageSize(641, 481)
@@ -98,12 +99,14 @@ class Network:
         delegates = None if delegate is None else [_load_delegate(delegate, module)]
         self._lock = threading.Lock()
         try:
-            self._interpreter = module.Interpreter(
-                model_content=self.graph.content,
-                num_threads=int(threads),
-                experimental_delegates=delegates,
-                experimental_op_resolver_type=_kernels(module, reference_kernels),
-            )
+            with warnings.catch_warnings():  # tensorflow's complains, in many lines, of being tensorflow's
+                warnings.filterwarnings("ignore", message=r"\s*Warning: tf\.lite\.Interpreter is deprecated")
+                self._interpreter = module.Interpreter(
+                    model_content=self.graph.content,
+                    num_threads=int(threads),
+                    experimental_delegates=delegates,
+                    experimental_op_resolver_type=_kernels(module, reference_kernels),
+                )
         except SystemError as error:  # all that tflite-runtime has to say about numpy 2
             hint = f"needs numpy<2, got {np.__version__}: pip install ai-edge-litert, or pip install 'numpy<2'"
             raise MissingRuntimeError(f"{self.runtime} {hint}") from error
@@ -232,13 +235,8 @@ def _refuse_custom_ops(graph: Graph, delegate: Any) -> None:
 
 def _kernels(module: Any, reference: bool) -> Any:
     """Return the interpreter's name for the kernels that are to run."""
-    kinds = _experimental(module).OpResolverType
+    kinds = module.OpResolverType
     return kinds.BUILTIN_REF if reference else kinds.AUTO
-
-
-def _experimental(module: Any) -> Any:
-    """Return where a runtime keeps what it shares with the others: tensorflow has a place of its own."""
-    return getattr(module, "experimental", module)
 
 
 def _load_delegate(delegate: Any, module: Any) -> Any:
@@ -256,7 +254,7 @@ def _load_delegate(delegate: Any, module: Any) -> Any:
     if not hasattr(library, "tflite_plugin_create_delegate"):
         raise ModelError(f"delegate {name!r} is a library but no TFLite delegate: for an Edge TPU pass libedgetpu.so.1")
     try:
-        return _experimental(module).load_delegate(name)
+        return module.load_delegate(name)
     except Exception as error:
         raise ModelError(
             f"delegate {name!r} refused to start, is its device connected and may this user open it? {_one_line(error)}"
