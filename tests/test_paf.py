@@ -237,6 +237,37 @@ def test_four_threads_agree_with_one(decoder):
         assert_same(one, other)
 
 
+def test_grids_and_skeletons_take_turns_on_one_thread():
+    scenes = [
+        crowd(2)[1],
+        crowd(9, size=(240, 320), quantized=True)[1],
+        bu.synthetic.paf_fields(bu.synthetic.random_poses(3, SIZE), SIZE, skeleton=bu.BODY25),
+    ]
+    with ThreadPoolExecutor(1) as fresh:
+        expected = [fresh.submit(bu.PafDecoder().decode, fields).result() for fields in scenes]
+    kept = [bu.PafDecoder().decode(fields) for fields in scenes * 2]
+    for poses, again, after in zip(expected, kept, kept[3:], strict=False):
+        assert_same(poses, again)
+        assert_same(poses, after)
+
+
+def test_more_limbs_than_there_was_room_for(decoder):
+    generator = np.random.default_rng(3)
+    heatmaps = np.zeros((24, 26, 19))
+    heatmaps[::2, ::2] = generator.uniform(0.3, 0.9, (12, 13, 19))
+    pafs = np.ones((24, 26, 38))
+    poses = decoder.decode(bu.PafFields(heatmaps, pafs))
+    _check(poses, (24, 26))
+    assert_same(poses, decoder.decode(bu.PafFields(heatmaps, pafs)))
+
+
+def test_poses_stay_when_the_next_image_is_decoded():
+    first = bu.PafDecoder().decode(crowd(3)[1])
+    before = first.keypoints.copy()
+    bu.PafDecoder().decode(crowd(3, seed=1)[1])
+    np.testing.assert_array_equal(first.keypoints, before)
+
+
 def test_inputs_are_never_written_to():
     _, fields = crowd(3, quantized=True)
     heatmaps, pafs = fields.heatmaps.dequantize(), fields.pafs.dequantize()

@@ -45,6 +45,34 @@ def test_kernels_equal_the_definition(name, fields):
     assert_same(decoder.decode(fields), bu.paf.reference.decode(fields, decoder))
 
 
+@pytest.mark.parametrize("quantized", [False, True], ids=["float32", "uint8"])
+@pytest.mark.parametrize("width", [44, 45, 90])
+def test_rows_of_several_stretches_hold_the_same_peaks(width, quantized):
+    generator = np.random.default_rng(width)
+    heatmaps = generator.integers(0, 6, (5, width, 4), dtype=np.uint8)
+    heatmaps[..., 3] = 5 - heatmaps[..., :3].max(axis=2)  # background, plateaus and all
+    pafs = generator.integers(0, 5, (5, width, 6), dtype=np.uint8)
+    tensors = bu.Quantized(heatmaps, 0.125, 1), bu.Quantized(pafs, 0.5, 2)
+    if not quantized:
+        tensors = tuple(tensor.dequantize() for tensor in tensors)
+    fields = bu.PafFields(*tensors, RING)
+    decoder = bu.PafDecoder(fill=False, min_parts=2, max_overlap=1)
+    expected = bu.paf.reference.decode(fields, decoder)
+    assert len(expected) > 5
+    assert_same(decoder.decode(fields), expected)
+
+
+@given(scores=st.lists(st.sampled_from([-1.0, 0.0, 0.25, 0.5, np.inf]) | st.floats(-1, 1), max_size=100))
+@settings(deadline=None)
+def test_the_best_come_first_and_equal_ones_in_order(scores):
+    from bottomup.paf.people_kernels import sort_best_first
+
+    order, keys = np.empty((2, 100), np.int64), np.empty((2, 100))
+    sort_best_first(np.array(scores, np.float64), len(scores), order, keys)
+    expected = sorted(range(len(scores)), key=lambda number: -scores[number])
+    np.testing.assert_array_equal(order[0, : len(scores)], expected)
+
+
 @pytest.mark.parametrize("name", DECODERS)
 @pytest.mark.parametrize("quantized", [False, True], ids=["float32", "uint8"])
 def test_kernels_equal_the_definition_on_a_crowd(name, quantized):

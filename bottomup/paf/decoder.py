@@ -1,38 +1,18 @@
-"""The part affinity field decoder: parameters, checks, results. Loops are in the kernels beside it."""
+"""The part affinity field decoder: its parameters, and those of other systems."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Literal, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from functools import cached_property
+from typing import Any, Literal
 
 from bottomup.batch import map_on_threads
-from bottomup.checks import as_number
-from bottomup.errors import InputError
-from bottomup.paf.fields import PafFields, Tensors
+from bottomup.paf.fields import PafFields
+from bottomup.paf.parameters import RANKINGS, Matching, Ranking, check
+from bottomup.paf.running import decode_fields
 from bottomup.poses import Poses
-from bottomup.skeletons import Skeleton
 
-Matching = Literal["global", "greedy", "hungarian"]
-Ranking = Literal["evidence", "mean", "tao"]
-
-_RANKINGS: tuple[Ranking, ...] = ("evidence", "mean", "tao")
-_MATCHINGS: tuple[Matching, ...] = ("global", "greedy", "hungarian")
-_LIMBS_TO_START_WITH = 2048
-_UNKNOWN_SIGMA = 0.08  # of a part that nobody measured; COCO's own lie between 0.025 and 0.107
-_AREA_OF_BOX = 0.53  # a person's area, for OKS, per area of the box around the joints
-
-
-class Limbs(NamedTuple):
-    """Pairs of peaks that a field connects; each attribute is (L,)."""
-
-    edges: NDArray[np.int64]
-    parents: NDArray[np.int64]
-    children: NDArray[np.int64]
-    scores: NDArray[np.float64]
-    ranks: NDArray[np.float64]  #: what limbs are sorted by
+#: What no other system does.
+_PLAIN: dict[str, Any] = {"fill": False, "matching": "greedy", "max_overlap": 1.0, "usual_length": 0.0}
 
 
 @dataclass(frozen=True)
@@ -129,6 +109,7 @@ class PafDecoder:
 
     Examples
     --------
+    >>> import numpy as np
     >>> fields = PafFields(np.zeros((46, 54, 19)), np.zeros((46, 54, 38)))
     >>> len(PafDecoder().decode(fields))
     0
@@ -163,7 +144,7 @@ class PafDecoder:
     shift: float | tuple[float, float] = 0.0
 
     def __post_init__(self) -> None:
-        _check(self)
+        check(self)
 
     @staticmethod
     def strict(**changes: Any) -> "PafDecoder":
@@ -273,315 +254,58 @@ class PafDecoder:
         InputError
             If `fields` is not a PafFields.
         """
-        from bottomup.paf.peak_kernels import find_peaks
-
-        if not isinstance(fields, PafFields):
-            raise InputError(
-                f"fields must be PafFields, got {type(fields).__name__}: build them with PafFields(heatmaps, pafs, "
-                "skeleton=...) or PafFields.from_concatenated"
-            )
-        tensors, skeleton = fields.tensors, fields.skeleton
-        height, width = fields.grid
-        num_parts = len(skeleton.parts)
-        lowest = _lowest(tensors, self.peak_threshold)
-        if lowest is None or height * width == 0:
-            return _nobody(skeleton)
-        most = min(self.max_peaks, (height * width + 1) // 2 + 1)
-        counts, cells = np.empty(num_parts, np.int64), np.empty((num_parts, most), np.int64)
-        places = np.empty((3, num_parts, most), np.float64)  # rows, columns, scores
-        find_peaks(
-            tensors.heatmaps,
-            height,
-            width,
-            num_parts,
-            lowest,
-            tensors.heatmap_scale,
-            tensors.heatmap_zero,
-            np.zeros((num_parts, height * width), np.uint8),
-            np.empty(height * width, np.int64),
-            counts,
-            cells,
-            *places,
+        return decode_fields(
+            fields,
+            self.peak_threshold,
+            self.max_peaks,
+            self._limb_rules,
+            self.matching == "hungarian",
+            self._people_rules,
         )
-        limbs, num_limbs = self._find_limbs(fields, counts, places)
-        if num_limbs == 0:
-            return _nobody(skeleton)
-        return self._find_people(fields, counts, cells, places, limbs, num_limbs)
+
+    @cached_property
+    def _limb_rules(self) -> tuple[Any, ...]:
+        """What `find_limbs` takes beside fields and workspace."""
+        return (
+            self.min_samples,
+            self.max_samples,
+            self.limb_threshold,
+            self.limb_ratio,
+            self.limb_score == "hits",
+            self.usual_length,
+            self.min_limb_score,
+            self.touching,
+            self.peak_threshold,
+            self.peak_weight,
+        )
+
+    @cached_property
+    def _people_rules(self) -> tuple[Any, ...]:
+        """What `find_people` takes beside fields and workspace."""
+        return (
+            self.matching == "greedy",
+            self.fill,
+            self.fill_samples,
+            self.fill_ratio,
+            self.fill_threshold,
+            self.fill_window,
+            self.min_fill_window,
+            self.fill_owned_factor,
+            self.fill_chain_factor,
+            self.min_parts,
+            self.min_mean_score,
+            RANKINGS.index(self.ranking),
+            self.half_size,
+            self.half_score,
+            self.max_overlap,
+            *self.shifts,
+        )
 
     def decode_batch(self, fields: Iterable[PafFields], *, threads: int = 1) -> list[Poses]:
         """Return `decode` of every item, in order, on that many threads."""
         return map_on_threads(self.decode, fields, threads)
 
-    def _find_limbs(
-        self, fields: PafFields, counts: NDArray[np.int64], places: NDArray[np.float64]
-    ) -> tuple[Limbs, int]:
-        """Return the limbs between peaks that may become people, and how many."""
-        from bottomup.paf.limb_kernels import find_limbs
-
-        size = _LIMBS_TO_START_WITH
-        while True:
-            limbs = Limbs(*np.empty((3, size), np.int64), *np.empty((2, size), np.float64))
-            count = find_limbs(
-                *_field_arguments(fields),
-                fields.tensors.edges,
-                counts,
-                *places,
-                *np.empty((2, *places.shape[1:]), np.float64),
-                self.min_samples,
-                self.max_samples,
-                self.limb_threshold,
-                self.limb_ratio,
-                self.limb_score == "hits",
-                self.usual_length * fields.grid[0] if self.usual_length else np.inf,
-                self.min_limb_score,
-                self.touching,
-                self.peak_threshold,
-                self.peak_weight,
-                *limbs,
-            )
-            if count <= size:
-                break
-            size = count
-        if self.matching == "hungarian":
-            chosen = _best_pairs(limbs, count, counts, fields.tensors.edges)
-            limbs = limbs._replace(**{name: values[chosen] for name, values in limbs._asdict().items()})
-            return limbs, len(chosen)
-        return limbs, count
-
-    def _find_people(
-        self,
-        fields: PafFields,
-        counts: NDArray[np.int64],
-        cells: NDArray[np.int64],
-        places: NDArray[np.float64],
-        limbs: Limbs,
-        num_limbs: int,
-    ) -> Poses:
-        """Return the people that the limbs join to."""
-        from bottomup.paf.fill_kernels import fill_people
-        from bottomup.paf.people_kernels import assemble, place_joints, rank_people, write_people
-
-        tensors, skeleton = fields.tensors, fields.skeleton
-        height, width = fields.grid
-        num_parts, num_edges = len(skeleton.parts), len(skeleton.edges)
-        rows, columns, scores = places
-        most = min(num_limbs, int(counts.sum()) // 2)
-        order = np.empty(max(num_limbs, most), np.int64)
-        owner = np.empty(cells.shape, np.int64)
-        members, sums = np.empty((most, num_parts), np.int64), np.empty((most, 4), np.float64)
-        num_people = assemble(
-            tensors.edges,
-            scores,
-            *limbs,
-            num_limbs,
-            self.matching == "greedy",
-            order,
-            owner,
-            np.empty((num_edges, 2, cells.shape[1]), np.uint8),
-            members,
-            sums,
-        )
-        joints, totals = np.empty((num_people, num_parts, 3), np.float64), np.empty(num_people, np.float64)
-        place_joints(members, rows, columns, scores, num_people, joints)
-        if self.fill:
-            fill_people(
-                tensors.heatmaps,
-                tensors.heatmap_scale,
-                tensors.heatmap_zero,
-                height,
-                width,
-                *_field_arguments(fields),
-                tensors.edges,
-                counts,
-                cells,
-                rows,
-                columns,
-                scores,
-                owner,
-                members,
-                sums,
-                joints,
-                num_people,
-                self.fill_samples,
-                self.fill_ratio,
-                self.fill_threshold,
-                self.fill_window,
-                self.min_fill_window,
-                self.fill_owned_factor,
-                self.fill_chain_factor,
-                totals,
-                order,
-                np.empty(num_parts, np.float64),
-                np.empty(num_parts, np.int64),
-                np.empty(num_parts, np.float64),
-                np.empty((num_parts, height, width), np.float32),
-                np.empty(num_parts, np.uint8),
-            )
-        falloffs, counts_as_part = _part_tables(skeleton)
-        rank_people(
-            members,
-            sums,
-            joints,
-            num_people,
-            num_edges,
-            counts_as_part,
-            self.min_parts,
-            self.min_mean_score,
-            _RANKINGS.index(self.ranking),
-            self.half_size,
-            self.half_score,
-            totals,
-        )
-        keypoints, pose_scores = np.empty((num_people, num_parts, 3), np.float32), np.empty(num_people, np.float32)
-        filled = np.empty((num_people, num_parts), np.bool_)
-        shift_x, shift_y = self.shifts
-        found = write_people(
-            members,
-            joints,
-            num_people,
-            falloffs,
-            self.max_overlap,
-            fields.output_stride,
-            shift_x,
-            shift_y,
-            totals,
-            order,
-            np.empty(num_people, np.int64),
-            keypoints,
-            pose_scores,
-            filled,
-        )
-        return Poses(keypoints[:found], pose_scores[:found], skeleton, None, filled[:found])
-
     @property
     def shifts(self) -> tuple[float, float]:
         """What is added to x and to y."""
         return self.shift if isinstance(self.shift, tuple) else (self.shift, self.shift)
-
-
-#: What no other system does.
-_PLAIN: dict[str, Any] = {"fill": False, "matching": "greedy", "max_overlap": 1.0, "usual_length": 0.0}
-
-
-def _check(decoder: PafDecoder) -> None:
-    """Refuse parameters that no decoder can work with."""
-    for name, low in (("max_peaks", 1), ("min_samples", 2), ("max_samples", 2), ("fill_samples", 2), ("min_parts", 1)):
-        value = getattr(decoder, name)
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
-            raise InputError(f"{name} must be a whole number, at least {low}, got {value!r}")
-        object.__setattr__(decoder, name, int(value))
-    if decoder.max_samples < decoder.min_samples:
-        raise InputError(f"max_samples must be at least min_samples, {decoder.min_samples}, got {decoder.max_samples}")
-    numbers = {
-        "peak_threshold": (0, 1),
-        "limb_threshold": (-1, 1),
-        "limb_ratio": (0, 1),
-        "usual_length": (0, np.inf),
-        "min_limb_score": (0, 1),
-        "touching": (0, np.inf),
-        "peak_weight": (0, np.inf),
-        "fill_threshold": (0, 1),
-        "fill_ratio": (0, 1),
-        "fill_window": (0, np.inf),
-        "min_fill_window": (0, np.inf),
-        "fill_owned_factor": (0, 1),
-        "fill_chain_factor": (0, 1),
-        "min_mean_score": (0, np.inf),
-        "half_size": (0, np.inf),
-        "half_score": (0, np.inf),
-        "max_overlap": (0, 1),
-    }
-    for name, (low, high) in numbers.items():
-        value = as_number(getattr(decoder, name), name)
-        if not low <= value <= high or value == np.inf:
-            raise InputError(f"{name} must be a number {_range(low, high)}, got {value}")
-        object.__setattr__(decoder, name, value)
-    if decoder.half_score == 0:
-        raise InputError("half_score must be above 0: it is the evidence that stands for a score of 0.5")
-    choices: dict[str, tuple[str, ...]] = {
-        "limb_score": ("samples", "hits"),
-        "matching": _MATCHINGS,
-        "ranking": _RANKINGS,
-    }
-    for name, allowed in choices.items():
-        if getattr(decoder, name) not in allowed:
-            raise InputError(f"{name} must be one of {', '.join(allowed)}, got {getattr(decoder, name)!r}")
-    shift = decoder.shift if isinstance(decoder.shift, (tuple, list)) else (decoder.shift, decoder.shift)
-    if len(shift) != 2:
-        raise InputError(f"shift must be one number or two, x and y in input pixels, got {decoder.shift!r}")
-    shift_x, shift_y = (as_number(number, "shift") for number in shift)
-    if not np.isfinite([shift_x, shift_y]).all():
-        raise InputError(f"shift must be finite, in input pixels, got {decoder.shift!r}")
-    object.__setattr__(decoder, "shift", (shift_x, shift_y))
-
-
-def _nobody(skeleton: Skeleton) -> Poses:
-    """Return no poses, of whose keypoints none was filled in."""
-    num_parts = len(skeleton.parts)
-    keypoints, filled = np.empty((0, num_parts, 3), np.float32), np.empty((0, num_parts), np.bool_)
-    return Poses(keypoints, np.empty(0, np.float32), skeleton, None, filled)
-
-
-def _range(low: float, high: float) -> str:
-    return f"of at least {low}" if high == np.inf else f"in [{low}, {high}]"
-
-
-def _field_arguments(fields: PafFields) -> tuple[Any, ...]:
-    """Return what kernels need to read a field at a place on the heatmaps' grid."""
-    tensors = fields.tensors
-    return (
-        tensors.pafs,
-        tensors.paf_row_step,
-        tensors.paf_column_step,
-        tensors.paf_scale,
-        tensors.paf_zero,
-        tensors.paf_height,
-        tensors.paf_width,
-        tensors.ratio_y,
-        tensors.ratio_x,
-        (0.5 + fields.paf_shift) * tensors.ratio_y - 0.5,
-        (0.5 + fields.paf_shift) * tensors.ratio_x - 0.5,
-    )
-
-
-def _lowest(tensors: Tensors, threshold: float) -> Any:
-    """Return the first level or number above a threshold, None if no level is."""
-    if tensors.heatmaps.dtype != np.uint8:
-        return _next_number(threshold)
-    return _lowest_level(tensors.heatmap_scale, tensors.heatmap_zero, threshold)
-
-
-@lru_cache(maxsize=256)
-def _next_number(threshold: float) -> np.float32:
-    number: np.float32 = np.nextafter(np.float32(threshold), np.float32(np.inf))
-    return number
-
-
-@lru_cache(maxsize=256)
-def _lowest_level(scale: np.float32, zero: np.float32, threshold: float) -> np.uint8 | None:
-    values = (np.arange(256, dtype=np.float32) - zero) * scale
-    levels = np.flatnonzero(values > np.float32(threshold))
-    return np.uint8(levels[0]) if len(levels) else None
-
-
-def _best_pairs(limbs: Limbs, count: int, counts: NDArray[np.int64], edges: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the numbers of the limbs of highest sum, edge by edge. Scores are finite, so that it always ends."""
-    from scipy.optimize import linear_sum_assignment
-
-    chosen = []
-    for edge, (parent_part, child_part) in enumerate(edges[:, :2]):
-        candidates = np.flatnonzero(limbs.edges[:count] == edge)
-        if len(candidates):
-            numbers = np.full((counts[parent_part], counts[child_part]), -1)
-            numbers[limbs.parents[candidates], limbs.children[candidates]] = candidates
-            pairs = numbers[linear_sum_assignment(np.where(numbers >= 0, limbs.ranks[numbers], 0.0), maximize=True)]
-            chosen.append(pairs[pairs >= 0])
-    return np.sort(np.concatenate(chosen)) if chosen else np.empty(0, np.int64)
-
-
-@lru_cache(maxsize=64)
-def _part_tables(skeleton: Skeleton) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
-    """Return, of each part, how OKS falls off with distance, and whether it counts as one of a person's parts."""
-    sigmas = np.array(skeleton.sigmas or [_UNKNOWN_SIGMA] * len(skeleton.parts))
-    is_foot = [part.endswith(("toe", "heel")) for part in skeleton.parts]
-    return 2 * _AREA_OF_BOX * (2 * sigmas) ** 2, np.array([not foot for foot in is_foot], np.uint8)

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,20 +14,25 @@ from bottomup.skeletons import OPENPOSE18, Skeleton
 
 
 class Tensors(NamedTuple):
-    """What kernels read, of one element type: real = (level - zero) * scale; for floats scale 1 and zero 0."""
+    """What kernels read of both tensors, in the order in which they take it."""
 
-    heatmaps: NDArray[Any]  #: (H * W, at least N) uint8 or float32
-    heatmap_scale: np.float32
-    heatmap_zero: np.float32
-    pafs: NDArray[Any]  #: the same type; element row * paf_row_step + column * paf_column_step + a channel of `edges`
+    heatmaps: NDArray[Any]  #: flat, uint8 or float32; element (row * width + column) * channels + part
+    heatmap_reals: NDArray[np.float64] | None  #: the real numbers of 256 levels; None of floats
+    heatmap_logs: NDArray[np.float64] | None  #: their logarithms, as of 0.001 where they are less
+    channels: int
+    height: int
+    width: int
+    num_parts: int
+    pafs: NDArray[Any]  #: flat, the same type; element row * paf_row_step + column * paf_column_step + one of `edges`
+    paf_reals: NDArray[np.float64] | None
     paf_row_step: int
     paf_column_step: int
-    paf_scale: np.float32
-    paf_zero: np.float32
     paf_height: int
     paf_width: int
     ratio_y: float  #: cells of the PAF grid per cell of the heatmap grid, down
     ratio_x: float  #: and across
+    offset_y: float  #: where the middle of cell 0 of the heatmaps is in the PAF grid, down
+    offset_x: float  #: and across
     edges: NDArray[np.int64]  #: (E, 5) parent part, child part, x channel, y channel, whether redundant
 
 
@@ -173,32 +178,39 @@ class PafFields:
         """The flat tensors that kernels read, one element type for both."""
         heatmaps, pafs, maps = self.heatmaps, self.pafs, self._maps
         if isinstance(heatmaps, Quantized) != isinstance(pafs, Quantized):
-            heatmaps, pafs = _real(heatmaps), _real(pafs)
-        heat, heat_scale, heat_zero = _levels_and_units(heatmaps)
-        paf, paf_scale, paf_zero = _levels_and_units(pafs)
-        first_paf = 0
-        if maps is not None:
-            first_paf = heat.shape[2]
-            heat = paf = _levels_and_units(maps)[0]
-        paf_step = paf.shape[2]
-        repeat, width = self.paf_repeat, pafs.shape[1]
-        paf_height, paf_width = pafs.shape[0] // repeat, width // repeat
-        height_and_width = self.grid
+            heatmaps, pafs, maps = _real(heatmaps), _real(pafs), None
+        heat, paf = _elements(heatmaps if maps is None else maps), _elements(pafs if maps is None else maps)
+        height, width = self.grid
+        repeat, paf_step = self.paf_repeat, paf.shape[2]
+        paf_height, paf_width = pafs.shape[0] // repeat, pafs.shape[1] // repeat
+        ratio_y, ratio_x = paf_height / max(height, 1), paf_width / max(width, 1)
+        own_heat = _own(heat)
         return Tensors(
-            _own(heat).reshape(-1, heat.shape[2]),
-            heat_scale,
-            heat_zero,
-            _own(paf),
-            repeat * width * paf_step,
-            repeat * paf_step,
-            paf_scale,
-            paf_zero,
-            paf_height,
-            paf_width,
-            paf_height / max(height_and_width[0], 1),
-            paf_width / max(height_and_width[1], 1),
-            _edge_table(self.skeleton, first_paf),
+            heatmaps=own_heat,
+            heatmap_reals=_reals(heatmaps),
+            heatmap_logs=_logs(heatmaps),
+            channels=heat.shape[2],
+            height=height,
+            width=width,
+            num_parts=len(self.skeleton.parts),
+            pafs=own_heat if paf is heat else _own(paf),
+            paf_reals=_reals(pafs),
+            paf_row_step=repeat * pafs.shape[1] * paf_step,
+            paf_column_step=repeat * paf_step,
+            paf_height=paf_height,
+            paf_width=paf_width,
+            ratio_y=ratio_y,
+            ratio_x=ratio_x,
+            offset_y=(0.5 + self.paf_shift) * ratio_y - 0.5,
+            offset_x=(0.5 + self.paf_shift) * ratio_x - 0.5,
+            edges=_edge_table(self.skeleton, 0 if maps is None else self.heatmaps.shape[2]),
         )
+
+    @cached_property
+    def levels(self) -> tuple[float, float] | None:
+        """Scale and zero of the heatmaps that kernels read; None where these are floats."""
+        is_float = self.tensors.heatmap_reals is None
+        return None if is_float or not isinstance(self.heatmaps, Quantized) else _units(self.heatmaps)
 
 
 def _told_apart(heatmaps: FieldLike, pafs: FieldLike, skeleton: Skeleton) -> tuple[Field, Field]:
@@ -238,6 +250,7 @@ def _paf_channels(skeleton: Skeleton) -> tuple[tuple[int, int], ...]:
     return skeleton.paf_channels or tuple((2 * edge, 2 * edge + 1) for edge in range(len(skeleton.edges)))
 
 
+@lru_cache(maxsize=64)
 def _edge_table(skeleton: Skeleton, first_channel: int) -> NDArray[np.int64]:
     """Return (E, 5): parent, child, x channel, y channel, whether redundant."""
     rows = [
@@ -287,11 +300,36 @@ def _real(field: Field) -> NDArray[np.float32]:
     return np.ascontiguousarray(field.dequantize() if isinstance(field, Quantized) else field)
 
 
-def _levels_and_units(field: Field) -> tuple[NDArray[Any], np.float32, np.float32]:
-    """Return a tensor's elements, their scale and their zero."""
-    if isinstance(field, Quantized):
-        return field.values, np.float32(field.scale), np.float32(field.zero_point)
-    return field, np.float32(1), np.float32(0)
+def _elements(field: Field) -> NDArray[Any]:
+    """Return a tensor's elements."""
+    return field.values if isinstance(field, Quantized) else field
+
+
+def _units(field: Quantized) -> tuple[float, float]:
+    """Return a tensor's scale and its zero."""
+    return field.scale, field.zero_point
+
+
+def _reals(field: Field) -> NDArray[np.float64] | None:
+    """Return the real numbers of a quantised tensor's levels."""
+    return real_table(*_units(field)) if isinstance(field, Quantized) else None
+
+
+def _logs(field: Field) -> NDArray[np.float64] | None:
+    """Return the logarithms of the real numbers of a quantised tensor's levels."""
+    return _log_table(*_units(field)) if isinstance(field, Quantized) else None
+
+
+@lru_cache(maxsize=256)
+def real_table(scale: float, zero: float) -> NDArray[np.float64]:
+    """Return the real numbers of 256 levels, computed in float32 as TFLite does."""
+    return ((np.arange(256, dtype=np.float32) - np.float32(zero)) * np.float32(scale)).astype(np.float64)
+
+
+@lru_cache(maxsize=256)
+def _log_table(scale: float, zero: float) -> NDArray[np.float64]:
+    """Return the logarithms of the real numbers of 256 levels, as of 0.001 where they are less."""
+    return np.array([math.log(max(value, 1e-3)) for value in real_table(scale, zero).tolist()])
 
 
 def _own(array: NDArray[Any]) -> NDArray[Any]:

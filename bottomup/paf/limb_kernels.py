@@ -13,114 +13,148 @@ import math
 import numpy as np
 
 from bottomup.kernels.jit import kernel
+from bottomup.paf.peak_kernels import COLUMN, FIELD_COLUMN, FIELD_ROW, ROW, SCORE, find_peaks, real
+
+# Rows of `lines`.
+DOWN = 0  # to the child, in cells of the fields
+RIGHT = 1
+LEAST = 2  # above which product with a vector a point votes
+
+# Rows of `points`.
+HALF = 0  # where the cells nearest to two points of the line begin
+QUARTER = 1
+CHILD = 2  # of those with a vote, or that may touch
+VOTES = 3
+
+_U = np.uint64  # an index that never counts from the end needs no test for that
 
 
 @kernel
 def find_limbs(
-    pafs, row_step, column_step, scale, zero, height, width, ratio_y, ratio_x, offset_y, offset_x, edges, counts, rows,
-    columns, scores, field_rows, field_columns, min_samples, max_samples, threshold, hit_ratio, hits_only, usual_length,
-    min_score, touching, touching_score, peak_weight, limb_edges, limb_parents, limb_children, limb_scores, limb_ranks,
+    counts, cells, places, flags, words, flagged, seen, plateau, lines, points, limbs, limb_scores, limb_ranks,
+    heatmaps, heat_table, logs, channels, heat_height, heat_width, num_parts, pafs, table, row_step, column_step,
+    height, width, ratio_y, ratio_x, offset_y, offset_x, edges, floor, floors, most, min_samples, max_samples,
+    threshold, hit_ratio, hits_only, usual_length, min_score, touching, touching_score, peak_weight,
 ):  # fmt: skip
-    """List the limbs that the fields support among all pairs of peaks; return how many: arrays hold as many as fit.
+    """Find the peaks, and list the limbs that the fields support among all pairs of them; return how many.
 
-    `limb_scores` is what the field says; `limb_ranks` adds what the peaks say, and is what limbs are sorted by.
-    Workspaces: `field_rows` and `field_columns` (N, K).
+    For `counts`, `cells`, `places` and what they are found with, see `find_peaks`. `limbs` (L, 3) are edge, parent's
+    and child's peak: as many as fit. `limb_scores` (L,) is what the field says; `limb_ranks` adds what the peaks say,
+    and is what limbs are sorted by. `usual_length` is in heights of the picture, 0 for no limit. Workspaces, of the
+    children of one parent: `lines` (3, K) and `points` (4, K).
     """
-    units = (row_step, column_step, scale, zero, height, width)
+    find_peaks(
+        heatmaps, heat_table, logs, channels, heat_height, heat_width, num_parts, floor, floors, most, flags, words,
+        flagged, seen, plateau, counts, cells, places,
+    )  # fmt: skip
+    longest = usual_length * heat_height if usual_length > 0.0 else np.inf
+    units = (row_step, column_step, height, width)
     rules = (min_samples, max_samples, threshold, hit_ratio, hits_only)
-    for part in range(rows.shape[0]):
+    for part in range(counts.size):
         for peak in range(counts[part]):
-            field_rows[part, peak] = clamp(rows[part, peak] * ratio_y + offset_y, height - 1)
-            field_columns[part, peak] = clamp(columns[part, peak] * ratio_x + offset_x, width - 1)
+            places[FIELD_ROW, part, peak] = clamp(places[ROW, part, peak] * ratio_y + offset_y, height - 1)
+            places[FIELD_COLUMN, part, peak] = clamp(places[COLUMN, part, peak] * ratio_x + offset_x, width - 1)
+    is_touching = np.int64(touching > 0.0)
     count = 0
     for edge in range(edges.shape[0]):
-        parent_part = edges[edge, 0]
-        child_part = edges[edge, 1]
+        parent_part = _U(edges[edge, 0])
+        child_part = _U(edges[edge, 1])
         x_channel = edges[edge, 2]
         y_channel = edges[edge, 3]
-        for parent in range(counts[parent_part]):
-            parent_row = rows[parent_part, parent]
-            parent_column = columns[parent_part, parent]
-            top = field_rows[parent_part, parent]
-            left = field_columns[parent_part, parent]
-            for child in range(counts[child_part]):
-                # The line between the peaks lies inside the field; its direction is not bent by the field's border.
-                down = field_rows[child_part, child] - top
-                right = field_columns[child_part, child] - left
-                along_down = (rows[child_part, child] - parent_row) * ratio_y
-                along_right = (columns[child_part, child] - parent_column) * ratio_x
-                least = threshold * math.sqrt(along_down * along_down + along_right * along_right)
-                # Few wrong pairs have two quarter points whose nearest cells agree; most have neither of the first two.
-                at_half = (
-                    dot(
-                        pafs, units, x_channel, y_channel, top + 0.5 * down, left + 0.5 * right, along_down, along_right
-                    )
-                    > least
+        size = _U(counts[child_part])
+        for parent in range(_U(counts[parent_part])):
+            parent_row = places[ROW, parent_part, parent]
+            parent_column = places[COLUMN, parent_part, parent]
+            # The line between the peaks lies inside the field; its direction is not bent by the field's border.
+            top = places[FIELD_ROW, parent_part, parent]
+            left = places[FIELD_COLUMN, parent_part, parent]
+            # What needs no field is reckoned first, in loops so short that many children are side by side in them.
+            for child in range(size):
+                lines[DOWN, child] = (places[ROW, child_part, child] - parent_row) * ratio_y
+                lines[RIGHT, child] = (places[COLUMN, child_part, child] - parent_column) * ratio_x
+            for child in range(size):
+                lines[LEAST, child] = threshold * math.sqrt(
+                    lines[DOWN, child] * lines[DOWN, child] + lines[RIGHT, child] * lines[RIGHT, child]
                 )
-                at_quarter = (
-                    dot(
-                        pafs,
-                        units,
-                        x_channel,
-                        y_channel,
-                        top + 0.25 * down,
-                        left + 0.25 * right,
-                        along_down,
-                        along_right,
-                    )
-                    > least
+            for child in range(size):
+                down = places[FIELD_ROW, child_part, child] - top
+                right = places[FIELD_COLUMN, child_part, child] - left
+                points[HALF, child] = nearest(units, top + 0.5 * down, left + 0.5 * right)
+                points[QUARTER, child] = nearest(units, top + 0.25 * down, left + 0.25 * right)
+            # Few wrong pairs have two quarter points whose nearest cells agree; most have neither of the first two.
+            num_candidates = 0
+            for child in range(size):
+                least = lines[LEAST, child]
+                value = dot(
+                    pafs, table, points[HALF, child], x_channel, y_channel, lines[DOWN, child], lines[RIGHT, child]
                 )
-                if not (at_half | at_quarter) and touching == 0.0:
-                    continue
-                votes = int(at_half) + int(at_quarter)
-                if votes == 1:
-                    row = top + 0.75 * down
-                    column = left + 0.75 * right
-                    votes += dot(pafs, units, x_channel, y_channel, row, column, along_down, along_right) > least
+                at_half = np.int64(value > least)
+                value = dot(
+                    pafs, table, points[QUARTER, child], x_channel, y_channel, lines[DOWN, child], lines[RIGHT, child]
+                )
+                at_quarter = np.int64(value > least)
+                points[CHILD, _U(num_candidates)] = child
+                points[VOTES, _U(num_candidates)] = at_half + at_quarter
+                num_candidates += at_half | at_quarter | is_touching
+            for candidate in range(_U(num_candidates)):
+                child = _U(points[CHILD, candidate])
+                down = places[FIELD_ROW, child_part, child] - top
+                right = places[FIELD_COLUMN, child_part, child] - left
+                apart_down = places[ROW, child_part, child] - parent_row
+                apart_right = places[COLUMN, child_part, child] - parent_column
+                along_down = apart_down * ratio_y
+                along_right = apart_right * ratio_x
+                length = math.sqrt(along_down * along_down + along_right * along_right)
+                hits = points[VOTES, candidate]
+                if hits == 1:
+                    start = nearest(units, top + 0.75 * down, left + 0.75 * right)
+                    value = dot(pafs, table, start, x_channel, y_channel, along_down, along_right)
+                    hits += np.int64(value > threshold * length)
                 score = 0.0
-                apart = math.sqrt(
-                    (rows[child_part, child] - parent_row) ** 2 + (columns[child_part, child] - parent_column) ** 2
-                )
-                if votes == 2:
-                    line = (top, left, down, right, along_down, along_right)
-                    score = mean_of_hits(pafs, units, x_channel, y_channel, line, rules)
+                apart = math.sqrt(apart_down * apart_down + apart_right * apart_right)
+                if hits == 2:
+                    line = (top, left, down, right, along_down, along_right, length)
+                    score = mean_of_hits(pafs, table, units, x_channel, y_channel, line, rules)
                     if score > 0.0:
-                        score += min(usual_length / apart - 1.0, 0.0)
+                        score += min(longest / apart - 1.0, 0.0)
                 if not score > min_score:
                     if not apart < touching:
                         continue
                     score = touching_score
-                if count < limb_edges.size:
-                    limb_edges[count] = edge
-                    limb_parents[count] = parent
-                    limb_children[count] = child
+                if count < limb_scores.size:
+                    limbs[count, 0] = edge
+                    limbs[count, 1] = parent
+                    limbs[count, 2] = child
                     limb_scores[count] = score
-                    limb_ranks[count] = score + peak_weight * (scores[parent_part, parent] + scores[child_part, child])
+                    limb_ranks[count] = score + peak_weight * (
+                        places[SCORE, parent_part, parent] + places[SCORE, child_part, child]
+                    )
                 count += 1
     return count
 
 
 @kernel
-def dot(pafs, units, x_channel, y_channel, row, column, along_down, along_right):
-    """Return the product of a direction and the vector in the cell nearest to a place."""
-    row_step, column_step, scale, zero, _, _ = units
-    start = int(row + 0.5) * row_step + int(column + 0.5) * column_step
-    return (
-        real(pafs, scale, zero, start + x_channel) * along_right
-        + real(pafs, scale, zero, start + y_channel) * along_down
-    )
+def nearest(units, row, column):
+    """Return where, in the flat field, the cell nearest to a place inside the grid begins."""
+    row_step, column_step, _, _ = units
+    return int(row + 0.5) * row_step + int(column + 0.5) * column_step
 
 
 @kernel
-def mean_of_hits(pafs, units, x_channel, y_channel, line, rules):
+def dot(pafs, table, start, x_channel, y_channel, along_down, along_right):
+    """Return the product of a direction and the vector of the cell that begins at `start`."""
+    return real(pafs, table, start + x_channel) * along_right + real(pafs, table, start + y_channel) * along_down
+
+
+@kernel
+def mean_of_hits(pafs, table, units, x_channel, y_channel, line, rules):
     """Sample a field along a limb, bilinear; return the sum of its hits by the number of samples, or of hits.
 
     A sample is the field's component along the limb, at most 1, and hits where it exceeds `threshold`. Where fewer than
     `hit_ratio` of all hit, or the limb has no length, the mean is 0.
     """
     min_samples, max_samples, threshold, hit_ratio, hits_only = rules
-    top, left, down, right, along_down, along_right = line
-    length = math.sqrt(along_down * along_down + along_right * along_right)
+    top, left, down, right, along_down, along_right, length = line
     if not length > 0.0:
         return 0.0
     samples = min(max(int(length + 0.5), min_samples), max_samples)
@@ -131,7 +165,9 @@ def mean_of_hits(pafs, units, x_channel, y_channel, line, rules):
     hits = 0
     for index in range(samples):
         part_way = index / (samples - 1)
-        value = sample_along(pafs, units, x_channel, y_channel, top + part_way * down, left + part_way * right, x, y)
+        value = sample_along(
+            pafs, table, units, x_channel, y_channel, top + part_way * down, left + part_way * right, x, y
+        )
         if value > threshold:
             total += value if value < 1.0 else 1.0
             hits += 1
@@ -145,9 +181,9 @@ def mean_of_hits(pafs, units, x_channel, y_channel, line, rules):
 
 
 @kernel
-def sample_along(pafs, units, x_channel, y_channel, row, column, x, y):
+def sample_along(pafs, table, units, x_channel, y_channel, row, column, x, y):
     """Return the component along (x, y) of the vector between four cells, bilinear."""
-    row_step, column_step, scale, zero, height, width = units
+    row_step, column_step, height, width = units
     row = clamp(row, height - 1)
     column = clamp(column, width - 1)
     first_row = int(row)
@@ -159,27 +195,21 @@ def sample_along(pafs, units, x_channel, y_channel, row, column, x, y):
     next_column = column_step if beside > 0.0 else 0
     across = (
         (1.0 - below)
-        * ((1.0 - beside) * real(pafs, scale, zero, top_left + x_channel)
-           + beside * real(pafs, scale, zero, top_left + next_column + x_channel))
+        * ((1.0 - beside) * real(pafs, table, top_left + x_channel)
+           + beside * real(pafs, table, top_left + next_column + x_channel))
         + below
-        * ((1.0 - beside) * real(pafs, scale, zero, bottom_left + x_channel)
-           + beside * real(pafs, scale, zero, bottom_left + next_column + x_channel))
+        * ((1.0 - beside) * real(pafs, table, bottom_left + x_channel)
+           + beside * real(pafs, table, bottom_left + next_column + x_channel))
     )  # fmt: skip
     down = (
         (1.0 - below)
-        * ((1.0 - beside) * real(pafs, scale, zero, top_left + y_channel)
-           + beside * real(pafs, scale, zero, top_left + next_column + y_channel))
+        * ((1.0 - beside) * real(pafs, table, top_left + y_channel)
+           + beside * real(pafs, table, top_left + next_column + y_channel))
         + below
-        * ((1.0 - beside) * real(pafs, scale, zero, bottom_left + y_channel)
-           + beside * real(pafs, scale, zero, bottom_left + next_column + y_channel))
+        * ((1.0 - beside) * real(pafs, table, bottom_left + y_channel)
+           + beside * real(pafs, table, bottom_left + next_column + y_channel))
     )  # fmt: skip
     return across * x + down * y
-
-
-@kernel
-def real(values, scale, zero, index):
-    """Return one element's real number."""
-    return np.float64((np.float32(values[index]) - zero) * scale)
 
 
 @kernel

@@ -1,4 +1,9 @@
-"""Peaks of heatmaps on the grid that the network gives: one a plateau, refined below a cell."""
+"""Peaks of heatmaps on the grid that the network gives: one a plateau, refined below a cell.
+
+Heatmaps are flat: part `part` of cell `row * width + column` is element `cell * channels + part`; channels from
+`num_parts` on are none of our business. Quantised elements come with a table of the real numbers of their 256 levels
+and one of the logarithms of these, others with None.
+"""
 
 import math
 
@@ -6,82 +11,177 @@ import numpy as np
 
 from bottomup.kernels.jit import kernel
 
+STRETCH = 128  #: elements of a row that are looked at together
+
+# Rows of `places`.
+ROW = 0  # of a peak, in cells of the heatmaps, with fractions
+COLUMN = 1
+SCORE = 2  # in [0, 1]
+FIELD_ROW = 3  # the same place in cells of the fields, inside their grid
+FIELD_COLUMN = 4
+
 _FLOOR = 1e-3  # the lowest value whose logarithm is taken
+_LOG_FLOOR = math.log(_FLOOR)
+_ZERO = np.int64(0)  # a plain 0 is a type of its own, for which what it is passed to is compiled again
+_U = np.uint64  # an index that never counts from the end needs no test for that
 
 
 @kernel
 def find_peaks(
-    heatmaps, height, width, num_parts, lowest, scale, zero, seen, plateau, counts, cells, rows, columns, scores
-):
-    """Find the peaks of every part: (N,) `counts`, and (N, K) `cells`, `rows`, `columns`, `scores`.
+    heatmaps, table, logs, channels, height, width, num_parts, floor, floors, most, flags, words, flagged, seen,
+    plateau, counts, cells, places,
+):  # fmt: skip
+    """Find the peaks of every part: (N,) `counts`, and (N, K) `cells` and the first three rows of `places` (5, N, K).
 
-    A peak is a cell, or a plateau of equal cells, that reaches `lowest` and has nothing higher beside it. Where a part
-    has more than K, the weakest are left out. Workspaces: `seen` (N, H * W), zeros, and `plateau` (H * W,).
+    A peak is a cell, or a plateau of equal cells, that is above `floor` and has nothing higher beside it. Where a part
+    has more than `most`, the weakest are left out. `floors` is `floor` for every element of a row that may be a peak
+    with a neighbour on both sides, and for all others, and a stretch behind them, what nothing exceeds. Workspaces:
+    `flags`, bytes of a stretch, which `words` shows eight at a time, `flagged`, as many numbers, `seen` (N, H * W) and
+    `plateau` (H * W,).
     """
     for part in range(num_parts):
         counts[part] = 0
+        for cell in range(height * width):
+            seen[part, cell] = 0
+    row_size = width * channels
     for row in range(height):
-        up = width if row > 0 else 0
-        down = width if row < height - 1 else 0
-        for column in range(width):
-            cell = row * width + column
-            if any_reaches(heatmaps, cell, num_parts, lowest):
-                left = 1 if column > 0 else 0
-                right = 1 if column < width - 1 else 0
-                if any_is_highest(heatmaps, cell, up, down, left, right, num_parts, lowest):
-                    for part in range(num_parts):
-                        if heatmaps[cell, part] >= lowest:
-                            top = find_top(heatmaps, height, width, part, row, column, seen, plateau)
-                            if top >= 0:
-                                keep_strongest(heatmaps, part, top, counts, cells)
+        start = row * row_size
+        end = start + row_size
+        up = row_size if row > 0 else 0
+        down = row_size if row < height - 1 else 0
+        if has_above(heatmaps, start, num_parts, floor):
+            collect_cell(
+                heatmaps, channels, height, width, num_parts, floor, most, row, _ZERO, seen, plateau, counts, cells
+            )
+        for first in range(start + channels, end - channels, STRETCH):
+            is_inside = first + STRETCH + down + channels <= heatmaps.size
+            size = STRETCH if is_inside else end - channels - first
+            if not any_above(heatmaps, floors, first, first - start, size):
+                continue
+            flag_peaks(heatmaps, floors, first, first - start, size, up, down, channels, flags)
+            for index in range(_U(list_flagged(flags, words, size, flagged))):
+                place = first - start + flagged[index]
+                column = quotient(place, channels)
+                part = place - column * channels
+                top = row * width + column
+                if up == 0 or down == 0 or has_equal(heatmaps, start + place, up, channels):
+                    top = find_top(heatmaps, channels, height, width, part, row, column, seen, plateau)
+                if top >= 0:
+                    keep_strongest(heatmaps, channels, most, part, top, counts, cells)
+        if width > 1 and has_above(heatmaps, end - channels, num_parts, floor):
+            collect_cell(
+                heatmaps, channels, height, width, num_parts, floor, most, row, width - 1, seen, plateau, counts, cells
+            )
     for part in range(num_parts):
         for peak in range(counts[part]):
             cell = cells[part, peak]
-            row = cell // width
-            column = cell - row * width
-            rows[part, peak] = refine(heatmaps, scale, zero, part, cell, row, height, width)
-            columns[part, peak] = refine(heatmaps, scale, zero, part, cell, column, width, 1)
-            scores[part, peak] = read_score(heatmaps, scale, zero, part, cell)
+            row = quotient(cell, width)
+            index = cell * channels + part
+            centre = log_value(heatmaps, table, logs, index)
+            places[ROW, part, peak] = refine(heatmaps, table, logs, index, centre, row, height, width * channels)
+            places[COLUMN, part, peak] = refine(
+                heatmaps, table, logs, index, centre, cell - row * width, width, channels
+            )
+            places[SCORE, part, peak] = as_score(real(heatmaps, table, index))
 
 
 @kernel
-def any_reaches(heatmaps, cell, num_parts, lowest):
-    """Tell whether any part reaches `lowest` in a cell; sums, not branches: parts are compared eight at a time."""
-    reached = 0
-    for part in range(num_parts):
-        reached += heatmaps[cell, part] >= lowest
-    return reached > 0
+def any_above(heatmaps, floors, first, offset, size):
+    """Tell whether any of `size` elements from `first` is above its floor; sums, not branches, run side by side."""
+    above = np.int32(0)
+    for place in range(_U(size)):
+        above += np.int32(heatmaps[_U(first) + place] > floors[_U(offset) + place])
+    return above > 0
 
 
 @kernel
-def any_is_highest(heatmaps, cell, up, down, left, right, num_parts, lowest):
-    """Tell whether any part reaches `lowest` in a cell and is not lower there than in the eight around it."""
-    highest = 0
-    for part in range(num_parts):
-        value = heatmaps[cell, part]
-        is_lower = (  # never than NaN
-            (heatmaps[cell - up - left, part] > value)
-            | (heatmaps[cell - up, part] > value)
-            | (heatmaps[cell - up + right, part] > value)
-            | (heatmaps[cell - left, part] > value)
-            | (heatmaps[cell + right, part] > value)
-            | (heatmaps[cell + down - left, part] > value)
-            | (heatmaps[cell + down, part] > value)
-            | (heatmaps[cell + down + right, part] > value)
+def has_above(heatmaps, first, num_parts, floor):
+    """Tell whether any part of the cell that begins at `first` is above `floor`."""
+    above = np.int32(0)
+    for part in range(_U(num_parts)):
+        above += np.int32(heatmaps[_U(first) + part] > floor)
+    return above > 0
+
+
+@kernel
+def flag_peaks(heatmaps, floors, first, offset, size, up, down, right, flags):
+    """Set `flags` for the elements above their floor that none of eight neighbours exceeds.
+
+    These lie `up` before it, `down` behind it, `right` to each side; the row above the first is the first.
+    """
+    first, offset, up, down, right = _U(first), _U(offset), _U(up), _U(down), _U(right)
+    for place in range(_U(size)):
+        index = first + place
+        value = heatmaps[index]
+        flags[place] = (
+            (value > floors[offset + place])
+            & (not heatmaps[index - right] > value)
+            & (not heatmaps[index + right] > value)
+            & (not heatmaps[index - up] > value)
+            & (not heatmaps[index - up - right] > value)
+            & (not heatmaps[index - up + right] > value)
+            & (not heatmaps[index + down] > value)
+            & (not heatmaps[index + down - right] > value)
+            & (not heatmaps[index + down + right] > value)
         )
-        highest += (value >= lowest) > is_lower
-    return highest > 0
 
 
 @kernel
-def find_top(heatmaps, height, width, part, row, column, seen, plateau):
+def list_flagged(flags, words, size, flagged):
+    """List the places that are flagged among the first `size` of a stretch; return how many."""
+    for place in range(size, STRETCH):
+        flags[_U(place)] = 0
+    count = 0
+    for word in range(STRETCH // 8):
+        if words[_U(word)]:
+            for place in range(8 * word, 8 * word + 8):  # without a branch, which would often be guessed wrong
+                flagged[_U(count)] = place
+                count += np.int64(flags[_U(place)])
+    return count
+
+
+@kernel
+def quotient(number, by):
+    """Return how often `by` fits into a number, both below 2^50: half the time of a division of integers."""
+    return int((number + 0.5) / by)
+
+
+@kernel
+def has_equal(heatmaps, index, down, right):
+    """Tell whether any of the eight neighbours of an element inside the grid is equal to it."""
+    value = heatmaps[_U(index)]
+    return (
+        (heatmaps[_U(index - down - right)] == value)
+        | (heatmaps[_U(index - down)] == value)
+        | (heatmaps[_U(index - down + right)] == value)
+        | (heatmaps[_U(index - right)] == value)
+        | (heatmaps[_U(index + right)] == value)
+        | (heatmaps[_U(index + down - right)] == value)
+        | (heatmaps[_U(index + down)] == value)
+        | (heatmaps[_U(index + down + right)] == value)
+    )
+
+
+@kernel
+def collect_cell(heatmaps, channels, height, width, num_parts, floor, most, row, column, seen, plateau, counts, cells):
+    """Keep the peaks of all parts in one cell."""
+    first = (row * width + column) * channels
+    for part in range(num_parts):
+        if heatmaps[_U(first + part)] > floor:
+            top = find_top(heatmaps, channels, height, width, part, row, column, seen, plateau)
+            if top >= 0:
+                keep_strongest(heatmaps, channels, most, part, top, counts, cells)
+
+
+@kernel
+def find_top(heatmaps, channels, height, width, part, row, column, seen, plateau):
     """Return the cell of the peak that (row, column) belongs to, -1 if it is no peak or its plateau was seen before."""
     cell = row * width + column
-    value = heatmaps[cell, part]
+    value = heatmaps[_U(cell * channels + part)]
     equal = 0
     for near_row in range(max(row - 1, 0), min(row + 2, height)):
         for near_column in range(max(column - 1, 0), min(column + 2, width)):
-            near = heatmaps[near_row * width + near_column, part]
+            near = heatmaps[_U((near_row * width + near_column) * channels + part)]
             if near > value:
                 return -1
             equal += near == value
@@ -89,15 +189,15 @@ def find_top(heatmaps, height, width, part, row, column, seen, plateau):
         return cell
     if seen[part, cell]:
         return -1
-    return flood(heatmaps, height, width, part, cell, seen[part], plateau)
+    return flood(heatmaps, channels, height, width, part, cell, seen, plateau)
 
 
 @kernel
-def flood(heatmaps, height, width, part, cell, seen, plateau):
+def flood(heatmaps, channels, height, width, part, cell, seen, plateau):
     """Return the cell nearest to the middle of the plateau around `cell`, -1 if anything beside it is higher."""
-    value = heatmaps[cell, part]
+    value = heatmaps[_U(cell * channels + part)]
     plateau[0] = cell
-    seen[cell] = 1
+    seen[part, cell] = 1
     size = 1
     done = 0
     is_peak = True
@@ -112,10 +212,11 @@ def flood(heatmaps, height, width, part, cell, seen, plateau):
         for near_row in range(max(row - 1, 0), min(row + 2, height)):
             for near_column in range(max(column - 1, 0), min(column + 2, width)):
                 near = near_row * width + near_column
-                if heatmaps[near, part] > value:
+                near_value = heatmaps[_U(near * channels + part)]
+                if near_value > value:
                     is_peak = False
-                elif heatmaps[near, part] == value and not seen[near]:
-                    seen[near] = 1
+                elif near_value == value and not seen[part, near]:
+                    seen[part, near] = 1
                     plateau[size] = near
                     size += 1
     if not is_peak:
@@ -133,48 +234,74 @@ def flood(heatmaps, height, width, part, cell, seen, plateau):
 
 
 @kernel
-def keep_strongest(heatmaps, part, cell, counts, cells):
+def keep_strongest(heatmaps, channels, most, part, cell, counts, cells):
     """Append a peak; where there is no room, in place of the weakest, the last of several equal ones."""
-    size = counts[part]
-    if size == cells.shape[1]:
-        weakest = 0
-        for peak in range(1, size):
-            if heatmaps[cells[part, peak], part] <= heatmaps[cells[part, weakest], part]:
-                weakest = peak
-        if not heatmaps[cell, part] > heatmaps[cells[part, weakest], part]:
-            return
-        size -= 1
-        for peak in range(weakest, size):
-            cells[part, peak] = cells[part, peak + 1]
-    cells[part, size] = cell
-    counts[part] = size + 1
+    if counts[part] == most and not drop_weakest(heatmaps, channels, part, cell, counts, cells):
+        return
+    cells[part, counts[part]] = cell
+    counts[part] += 1
 
 
 @kernel
-def refine(heatmaps, scale, zero, part, cell, place, size, stride):
+def drop_weakest(heatmaps, channels, part, cell, counts, cells):
+    """Drop a part's weakest peak, the last of several equal ones; return False where a new one is no stronger."""
+    size = counts[part]
+    weakest = 0
+    for peak in range(1, size):
+        if heatmaps[_U(cells[part, peak] * channels + part)] <= heatmaps[_U(cells[part, weakest] * channels + part)]:
+            weakest = peak
+    if not heatmaps[_U(cell * channels + part)] > heatmaps[_U(cells[part, weakest] * channels + part)]:
+        return False
+    for peak in range(weakest, size - 1):
+        cells[part, peak] = cells[part, peak + 1]
+    counts[part] = size - 1
+    return True
+
+
+@kernel
+def refine(heatmaps, table, logs, index, centre, place, size, step):
     """Return where, along one axis, the peak at `place` is highest: the top of a parabola through logarithms.
 
     Exact for a Gaussian. Cells beside `place` that are equal to it widen the parabola. At a border, it goes through the
-    next two cells inside. At most half a cell from the middle. Cells of the axis are `stride` apart.
+    next two cells inside. At most half a cell from the middle. The axis has `size` cells, `step` elements apart;
+    `centre` is the logarithm at the peak, element `index`.
     """
+    value = heatmaps[_U(index)]
+    if 0 < place < size - 1 and heatmaps[_U(index - step)] != value and heatmaps[_U(index + step)] != value:
+        before = log_value(heatmaps, table, logs, index - step)
+        after = log_value(heatmaps, table, logs, index + step)
+        return place + top_of_parabola(before, centre, after)
+    return refine_plateau(heatmaps, table, logs, index, centre, place, size, step)
+
+
+@kernel
+def top_of_parabola(before, centre, after):
+    """Return how far from the middle of three values, one apart, a parabola through them is highest."""
+    curvature = before - 2.0 * centre + after
+    return half_clamp(0.5 * (before - after) / curvature) if curvature < 0.0 else 0.0
+
+
+@kernel
+def refine_plateau(heatmaps, table, logs, index, centre, place, size, step):
+    """Do the same for a peak beside its equals or at a border."""
     low = place
     high = place
-    while low > 0 and heatmaps[cell + (low - 1 - place) * stride, part] == heatmaps[cell, part]:
+    value = heatmaps[_U(index)]
+    while low > 0 and heatmaps[_U(index + (low - 1 - place) * step)] == value:
         low -= 1
-    while high < size - 1 and heatmaps[cell + (high + 1 - place) * stride, part] == heatmaps[cell, part]:
+    while high < size - 1 and heatmaps[_U(index + (high + 1 - place) * step)] == value:
         high += 1
     middle = 0.5 * (low + high)
-    centre = log_value(heatmaps, scale, zero, part, cell)
     if low > 0 and high < size - 1:
-        before = log_value(heatmaps, scale, zero, part, cell + (low - 1 - place) * stride)
-        after = log_value(heatmaps, scale, zero, part, cell + (high + 1 - place) * stride)
+        before = log_value(heatmaps, table, logs, index + (low - 1 - place) * step)
+        after = log_value(heatmaps, table, logs, index + (high + 1 - place) * step)
         curvature = before - 2.0 * centre + after
         reach = 0.5 * (high - low) + 1.0
         return middle + (half_clamp(0.5 * reach * (before - after) / curvature) if curvature < 0.0 else 0.0)
     if low == high and size >= 3:
         inwards = 1 if low == 0 else -1
-        near = log_value(heatmaps, scale, zero, part, cell + inwards * stride)
-        far = log_value(heatmaps, scale, zero, part, cell + 2 * inwards * stride)
+        near = log_value(heatmaps, table, logs, index + inwards * step)
+        far = log_value(heatmaps, table, logs, index + 2 * inwards * step)
         curvature = centre - 2.0 * near + far
         if curvature < 0.0:
             return middle + inwards * half_clamp(1.0 + 0.5 * (centre - far) / curvature)
@@ -182,10 +309,20 @@ def refine(heatmaps, scale, zero, part, cell, place, size, stride):
 
 
 @kernel
-def log_value(heatmaps, scale, zero, part, cell):
-    """Return the logarithm of a part's value in a cell, as of 0.001 where it is less."""
-    value = np.float64((np.float32(heatmaps[cell, part]) - zero) * scale)
-    return math.log(value if value > _FLOOR else _FLOOR)
+def log_value(heatmaps, table, logs, index):
+    """Return the logarithm of an element's real number, as of 0.001 where it is less."""
+    if logs is None:
+        value = real(heatmaps, table, index)
+        return math.log(value) if value > _FLOOR else _LOG_FLOOR
+    return logs[heatmaps[_U(index)]]
+
+
+@kernel
+def real(values, table, index):
+    """Return one element's real number."""
+    if table is None:
+        return np.float64(values[_U(index)])
+    return table[values[_U(index)]]
 
 
 @kernel
@@ -199,9 +336,8 @@ def half_clamp(shift):
 
 
 @kernel
-def read_score(heatmaps, scale, zero, part, cell):
-    """Return a part's value in a cell as a score in [0, 1]."""
-    value = np.float64((np.float32(heatmaps[cell, part]) - zero) * scale)
+def as_score(value):
+    """Return a real number inside [0, 1]; NaN becomes 0."""
     if not value > 0.0:
         return 0.0
     return value if value < 1.0 else 1.0
