@@ -1,0 +1,152 @@
+"""What the README shows is run as it stands, in a folder with the files that it names."""
+
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import bottomup as bu
+from bottomup import cli
+from models.train.scenes import render_scene
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BODYPIX = ROOT.parent / "shared" / "models" / "bodypix" / "bodypix_mobilenet_v1_075_640_480_16_quant_decoder.tflite"
+SIZE = 320, 240
+# The model that ships stands in for those that would have to be fetched, a clip for a camera.
+STAND_INS = [(r'"coral-[\w-]+"', ""), (r" --model coral-[\w-]+", ""), ("predict 0 ", "predict clip.mp4 ")]
+NEEDED = {"data_frame": "pandas", "supervision": "supervision", "evaluat": "faster_coco_eval", "h264": "av"}
+
+
+def blocks(language):
+    """Return the README's blocks in a language, each with its section's heading."""
+    found = []
+    for section in README.split("\n## ")[1:]:
+        heading = section.partition("\n")[0]
+        texts = re.findall(rf"^```{language}\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+        found += [pytest.param(text, id=heading) for text in texts]
+    return found
+
+
+def commands():
+    """Return the README's command lines; those that run much that is compiled are slow where it is not."""
+    lines = [line for block in blocks("sh") for line in block.values[0].splitlines() if line.startswith("bottomup ")]
+    slow = ("bottomup inspect", "bottomup warmup")
+    return [pytest.param(line, marks=[pytest.mark.slow] if line.startswith(slow) else []) for line in lines]
+
+
+def skip_without(example):
+    for text, module in NEEDED.items():
+        if text in example:
+            pytest.importorskip(module)
+
+
+def stand_in(example):
+    for pattern, replacement in STAND_INS:
+        example = re.sub(pattern, replacement, example)
+    return example
+
+
+PYTHON, COMMANDS = blocks("python"), commands()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A folder of all that the README's examples read."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "val2017").mkdir()
+    (folder / "photos").mkdir()
+    (folder / "evaluation").mkdir()
+    scenes = {name: render_scene(seed, SIZE) for seed, name in enumerate(["street.jpg", "square.jpg"], start=2)}
+    for name, scene in scenes.items():
+        for place in ("", "val2017", "photos"):
+            cv2.imwrite(str(folder / place / name), scene.image)
+    clip = cv2.VideoWriter(str(folder / "clip.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 10, SIZE)
+    for shift in range(3):
+        clip.write(np.roll(scenes["street.jpg"].image, 4 * shift, axis=1))
+    clip.release()
+    outputs = _run_network(scenes["street.jpg"].image)
+    np.savez(folder / "raw.npz", **{name: outputs[name] for name in ("heatmaps", "short_offsets", "mid_offsets")})
+    truth, results = _label(scenes)
+    (folder / "person_keypoints_val2017.json").write_text(json.dumps(truth))
+    (folder / "evaluation" / "results.json").write_text(json.dumps(results))
+    return folder
+
+
+def _run_network(image):
+    network = bu.load().network
+    pixels = cv2.resize(image, (321, 241))[..., ::-1]
+    return network.run(np.float32(pixels)[None] / 127.5 - 1)
+
+
+def _label(scenes):
+    """Return COCO's document of the scenes' people, and results that find them all."""
+    images, annotations, results = [], [], []
+    for image_id, (name, scene) in enumerate(scenes.items(), start=1):
+        images.append({"id": image_id, "file_name": name, "width": SIZE[0], "height": SIZE[1]})
+        results += bu.export.coco_results(scene.poses, image_id=image_id)
+        for keypoints, mask in zip(scene.keypoints, scene.masks, strict=True):
+            rows, columns = np.nonzero(mask)
+            left, top = int(columns.min()), int(rows.min())
+            annotations.append({
+                "id": len(annotations) + 1,
+                "image_id": image_id,
+                "category_id": 1,
+                "iscrowd": 0,
+                "area": int(mask.sum()),
+                "bbox": [left, top, int(columns.max()) - left + 1, int(rows.max()) - top + 1],
+                "num_keypoints": int((keypoints[:, 2] > 0).sum()),
+                "keypoints": keypoints.astype(float).ravel().tolist(),
+            })  # fmt: skip
+    return {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "person"}]}, results
+
+
+@pytest.fixture
+def folder(files, tmp_path, monkeypatch):
+    """A copy of that folder for one example, which is run in it."""
+    shutil.copytree(files, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_there_are_examples_of_everything():
+    assert len(PYTHON) >= 12
+    shown = {shlex.split(command.values[0])[1] for command in COMMANDS}
+    assert shown >= {"predict", "decode", "models", "warmup", "eval", "inspect"}
+
+
+@pytest.mark.parametrize("example", PYTHON)
+def test_python_runs(example, folder):
+    skip_without(example)
+    exec(compile(stand_in(example), "README.md", "exec"), {"__name__": "readme"})
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_run(command, folder, capsys):
+    skip_without(command)
+    model = []
+    if "--parts" in command:  # the model that ships tells none
+        if not BODYPIX.exists():
+            pytest.skip("no model with parts of the body is beside this checkout")
+        model = ["--model", str(BODYPIX)]
+    assert cli.main(shlex.split(stand_in(command + " "), comments=True)[1:] + model) == 0
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", [text for text in re.findall(r"`(bottomup [^`]+)`", README) if "COMMAND" not in text])
+def test_commands_in_the_text_are_understood(text):
+    assert cli._parser().parse_args(shlex.split(text)[1:]).command is not None
+
+
+def test_every_extra_is_named():
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    extras = re.findall(
+        r"^([\w-]+) = \[", project.split("[project.optional-dependencies]")[1].split("\n[")[0], re.MULTILINE
+    )
+    assert len(extras) > 8
+    assert [extra for extra in extras if f"[{extra}]" not in README and f",{extra}]" not in README] == []
