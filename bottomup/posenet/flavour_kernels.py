@@ -7,7 +7,7 @@ import numpy as np
 from bottomup.kernels.heaps import pop_std, pop_tfjs, push_tfjs
 from bottomup.kernels.jit import kernel
 from bottomup.kernels.sampling import find_corners, sample, sigmoid, write_keypoint
-from bottomup.posenet.kernels import heap_roots, is_near_any, place_root, sort_descending, squared, trace
+from bottomup.posenet.kernels import heap_roots, is_near_any, place_root, sort_descending, trace
 
 _PARTS = 17
 _EDGES = 16
@@ -32,7 +32,8 @@ def decode_coral(
     )
     if waiting > peaks.size:
         return -waiting
-    squared_radius = squared(nms_radius / output_stride)
+    radius = nms_radius / output_stride
+    squared_radius = radius * radius
     num_found = np.int64(0)
     while waiting > 0 and num_found < max_poses:
         root = pop_std(heap_scores, peaks, waiting)

@@ -35,8 +35,10 @@ def decode_best(
     )
     if waiting > peaks.size:
         return -waiting
-    squared_radius = squared(nms_radius / output_stride)
-    squared_error = squared(position_error / output_stride)
+    radius = nms_radius / output_stride
+    error = position_error / output_stride
+    squared_radius = radius * radius
+    squared_error = error * error
     num_found = np.int64(0)
     means = pose_scores
     while waiting > 0 and num_found < max_poses:
@@ -78,12 +80,6 @@ def decode_best(
             row, column, score = found[order[rank], part]
             write_keypoint(keypoints, rank, part, row, column, score, output_stride)
     return num_found
-
-
-@kernel
-def squared(value):
-    """Return a float32 times itself, a float32."""
-    return value * value
 
 
 @kernel
