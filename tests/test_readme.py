@@ -36,7 +36,7 @@ def blocks(language):
 def commands():
     """Return the README's command lines; those that run much that is compiled are slow where it is not."""
     lines = [line for block in blocks("sh") for line in block.values[0].splitlines() if line.startswith("bottomup ")]
-    slow = ("bottomup inspect", "bottomup warmup")
+    slow = ("bottomup inspect", "bottomup warmup", "bottomup benchmark")
     return [pytest.param(line, marks=[pytest.mark.slow] if line.startswith(slow) else []) for line in lines]
 
 
@@ -117,7 +117,7 @@ def folder(files, tmp_path, monkeypatch):
 def test_there_are_examples_of_everything():
     assert len(PYTHON) >= 12
     shown = {shlex.split(command.values[0])[1] for command in COMMANDS}
-    assert shown >= {"predict", "decode", "models", "warmup", "eval", "inspect"}
+    assert shown >= {"predict", "decode", "models", "warmup", "benchmark", "eval", "inspect"}
 
 
 @pytest.mark.parametrize("example", PYTHON)
