@@ -118,9 +118,9 @@ def _scale_and_corner(placement: Placement) -> tuple[NDArray[np.float64], NDArra
 def lay_out(image: NDArray[np.uint8], resize: Resize, input_size: ImageSize) -> tuple[NDArray[np.uint8], Placement]:
     """Resize a uint8 (H, W, 3) image into a (height, width, 3) network input, and say where it lies there.
 
-    Bilinear, which sees every pixel of an image that shrinks to half, and costs
-    a tenth of area averages; these where it shrinks further: thin limbs alias
-    otherwise. An image that has the input's size is passed on untouched.
+    Area averages where it shrinks, since thin limbs alias otherwise; bilinear,
+    in a tenth of the time, where that sees every pixel about as well: down to
+    0.7 and at a half. An image that has the input's size is passed on untouched.
     """
     cv2 = import_cv2()
     image_size = ImageSize(image.shape[1], image.shape[0])
@@ -137,7 +137,8 @@ def lay_out(image: NDArray[np.uint8], resize: Resize, input_size: ImageSize) -> 
     if resized == image_size:
         place[:] = image
     else:
-        is_far_smaller = placement.scale_x < 0.5 and placement.scale_y < 0.5
-        method = cv2.INTER_AREA if is_far_smaller else cv2.INTER_LINEAR
+        scale = max(placement.scale_x, placement.scale_y)
+        is_simple = scale > 0.7 or abs(scale - 0.5) < 0.02
+        method = cv2.INTER_LINEAR if is_simple else cv2.INTER_AREA
         cv2.resize(image, resized, dst=place, interpolation=method)
     return laid_out, placement

@@ -350,7 +350,7 @@ def test_a_level_that_never_reaches_the_threshold_finds_nobody():
         ({"max_samples": 3}, "max_samples must be at least min_samples, 5, got 3"),
         ({"matching": "best"}, "matching must be one of global, greedy, hungarian, got 'best'"),
         ({"ranking": None}, "ranking must be one of evidence, mean, tao"),
-        ({"half_score": 0}, "half_score must be above 0"),
+        ({"half_score": -1}, "half_score must be a number of at least 0"),
         ({"shift": (1, 2, 3)}, "shift must be one number or two"),
         ({"shift": np.inf}, "shift must be finite"),
     ],

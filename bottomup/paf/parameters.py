@@ -47,8 +47,6 @@ def check(decoder: Any) -> None:
         if not low <= value <= high or value == np.inf:
             raise InputError(f"{name} must be a number {_range(low, high)}, got {value}")
         object.__setattr__(decoder, name, value)
-    if decoder.half_score == 0:
-        raise InputError("half_score must be above 0: it is the evidence that stands for a score of 0.5")
     choices: dict[str, tuple[str, ...]] = {
         "limb_score": ("samples", "hits"),
         "matching": MATCHINGS,

@@ -420,8 +420,7 @@ def person_score(
     size = max(extent(joints_of(observed, peaks).values()))
     score = evidence / math.sqrt(len(person.peaks) + person.num_limbs)
     score *= size / (size + decoder.half_size) if size > 0 else 0.0
-    ratio = decoder.half_score / score if score > 0 else np.inf
-    return 1 / (1 + ratio * ratio * ratio)
+    return 1 / (1 + math.exp(3 * (decoder.half_score - score)))
 
 
 def is_fragment(
