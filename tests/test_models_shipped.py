@@ -40,7 +40,7 @@ def similarity(poses, keypoints, area):
 
 def test_the_files_are_small():
     assert (MODELS / "bottomup-tiny.tflite").stat().st_size < 3_000_000
-    assert (MODELS / "bottomup-tiny-uint8.tflite").stat().st_size < 1_000_000
+    assert (MODELS / "bottomup-tiny-uint8.tflite").stat().st_size < 1_300_000
 
 
 @pytest.mark.parametrize("head", ["posenet", "paf"])

@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--teacher", type=Path, help="a .tflite of the PoseNet family with segments and long offsets")
     parser.add_argument("--dev", type=Path, help="folder of photos to measure AP on")
     parser.add_argument("--dev-annotations", type=Path, help="their COCO keypoints")
-    parser.add_argument("--minutes", type=float, default=90, help="of training, those of earlier runs included")
+    parser.add_argument("--minutes", type=float, default=180, help="of training, those of earlier runs included")
     parser.add_argument("--scenes", type=int, default=6000, help="how many to render")
     parser.add_argument("--rounds", type=int, default=6, help="views of every photo")
     parser.add_argument("--threads", type=int, default=2)

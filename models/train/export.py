@@ -3,8 +3,9 @@
     python -m models.train.export WEIGHTS.pt OUT_FOLDER
 
 BatchNorm is folded into the convolutions, and the units of the heads into
-their weights; the twin's ranges are those seen on rendered scenes, and on
-photos if a folder of them is given.
+their weights, which are stored as float16 and computed with as float32. The
+twin's ranges are those seen on rendered scenes, and on photos if a folder of
+them is given.
 """
 
 import argparse
@@ -47,13 +48,14 @@ def written(network: TinyNetwork, input_size: tuple[int, int] = INPUT_SIZE) -> T
         x = _block(net, x, block)
         if number == FINE_BLOCK:
             fine = x
-    first = 0
-    for name, (channels, unit) in HEADS.items():
-        net.output(name, _head(net, x, network.heads, slice(first, first + channels), unit))
-        first += channels
     y = net.concat([net.resize(_convolution(net, x, network.lateral), like=fine), fine])
     for block in network.fine:
         y = _block(net, y, block)
+    both = net.concat([x, _block(net, y, network.back)])
+    first = 0
+    for name, (channels, unit) in HEADS.items():
+        net.output(name, _head(net, both, network.heads, slice(first, first + channels), unit))
+        first += channels
     net.output("confidence_maps", _head(net, y, network.maps, slice(0, NUM_PARTS_AND_BACKGROUND)))
     net.output("pafs", _head(net, y, network.maps, slice(NUM_PARTS_AND_BACKGROUND, None)))
     return net
@@ -104,7 +106,9 @@ def calibration_images(photos: Path | None) -> Iterator[NDArray[np.float32]]:
 def export(weights: Path, folder: Path, photos: Path | None = None, **metadata: str) -> None:
     """Write both files."""
     net = written(load_network(weights))
-    (folder / f"{NAME}.tflite").write_bytes(net.float32(description=DESCRIPTION, name=NAME, **metadata))
+    (folder / f"{NAME}.tflite").write_bytes(
+        net.float32(half_weights=True, description=DESCRIPTION, name=NAME, **metadata)
+    )
     ranges = net.ranges(calibration_images(photos), coverage=1 - BEYOND)
     twin = net.uint8(ranges, description=DESCRIPTION, name=f"{NAME}-uint8", **metadata)
     (folder / f"{NAME}-uint8.tflite").write_bytes(twin)

@@ -22,10 +22,11 @@ class Stage(NamedTuple):
 
 #: Scenes teach what a body is, quickly; larger windows come when the rest is settled.
 CURRICULUM = (
-    Stage(0.08, 161, 9),
-    Stage(0.3, 177, 5),
-    Stage(0.65, 193, 8),
-    Stage(1.0, 225, 8),
+    Stage(0.03, 161, 9),
+    Stage(0.11, 177, 5),
+    Stage(0.25, 193, 8),
+    Stage(0.69, 225, 9),
+    Stage(1.0, 257, 9),
 )
 BATCH = 16
 

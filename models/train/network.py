@@ -1,4 +1,7 @@
-"""The network: MobileNetV1 at half width, and the heads of both families.
+"""The network: MobileNetV1 at half width, a finer branch, and the heads of both families.
+
+The fine branch, at stride 8, has OpenPose's maps, and goes back to stride 16 for PoseNet's heads, which say where in
+a cell a part is.
 
 Everything in it is a convolution, a sum, a concatenation or one bilinear
 enlargement, so that it exports to any runtime.
@@ -33,6 +36,8 @@ BLOCKS = (
     (256, 1, 1),
     (256, 1, 1),
     (256, 1, 1),
+    (336, 1, 2),
+    (336, 1, 2),
     (336, 1, 2),
     (336, 1, 2),
 )
@@ -92,12 +97,13 @@ class TinyNetwork(nn.Module):
         self.stem = Convolution(3, 16, 3, stride=2)
         widths = [16, *(outputs for outputs, _, _ in BLOCKS)]
         self.blocks = nn.ModuleList(Block(inputs, *rest) for inputs, rest in zip(widths[:-1], BLOCKS, strict=True))
-        self.heads = nn.Conv2d(widths[-1], sum(channels for channels, _ in HEADS.values()), 1)
         self.lateral = Convolution(widths[-1], _LATERAL)
         self.fine = nn.Sequential(
             Block(_LATERAL + BLOCKS[FINE_BLOCK][0], _FINE), Block(_FINE, _FINE), Block(_FINE, _FINE)
         )
         self.maps = nn.Conv2d(_FINE, NUM_MAPS, 1)
+        self.back = Block(_FINE, _FINE, stride=2)
+        self.heads = nn.Conv2d(widths[-1] + _FINE, sum(channels for channels, _ in HEADS.values()), 1)
         nn.init.normal_(self.heads.weight, std=0.01)
         nn.init.normal_(self.maps.weight, std=0.01)
         nn.init.zeros_(self.maps.bias)
@@ -113,8 +119,10 @@ class TinyNetwork(nn.Module):
             features = block(features)
             if number == FINE_BLOCK:
                 fine = features
-        heads = self.heads(features).float().split([channels for channels, _ in HEADS.values()], dim=1)
-        outputs = {name: head * unit for (name, (_, unit)), head in zip(HEADS.items(), heads, strict=True)}
         coarse = functional.interpolate(self.lateral(features), fine.shape[2:], mode="bilinear", align_corners=True)
-        outputs["openpose"] = self.maps(self.fine(torch.cat([coarse, fine], dim=1))).float()
+        fine = self.fine(torch.cat([coarse, fine], dim=1))
+        heads = self.heads(torch.cat([features, self.back(fine)], dim=1)).float()
+        split = heads.split([channels for channels, _ in HEADS.values()], dim=1)
+        outputs = {name: head * unit for (name, (_, unit)), head in zip(HEADS.items(), split, strict=True)}
+        outputs["openpose"] = self.maps(fine).float()
         return outputs

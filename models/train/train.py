@@ -31,6 +31,8 @@ class Training:
         torch.manual_seed(seed)
         self.folder, self.seconds, self.seed = folder, minutes * 60, seed
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        has_amx: bool = getattr(torch.cpu, "_is_amx_tile_supported", bool)()  # other CPUs only lose by half precision
+        self.is_half = self.device.type == "cuda" or has_amx
         self.network = TinyNetwork().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = AveragedModel(self.network, multi_avg_fn=_average, use_buffers=True)
         decayed = [values for values in self.network.parameters() if values.ndim == 4 and values.shape[1] > 1]
@@ -112,7 +114,7 @@ class Training:
         self.network.train()
         pixels = images.to(self.device).float().div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
         known = {name: values.to(self.device) for name, values in targets.items()}
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_half):
             outputs = self.network(pixels)
         terms = losses(outputs, known)
         self.optimizer.zero_grad()
