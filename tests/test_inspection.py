@@ -316,7 +316,8 @@ def test_a_browser_shows_it_and_its_sliders_move(family, tmp_path):
     if family == "posenet":
         fields, decoder, moved = chaos(), PoseNetDecoder.coral(), "#score_threshold=2&nms_radius=2&edges=1&map=nose"
     else:
-        fields, decoder = paf_fields(random_poses(2, (192, 160), seed=1), (192, 160)), bu.PafDecoder()
+        sure, decoder = paf_fields(random_poses(2, (192, 160), seed=1), (192, 160)), bu.PafDecoder()
+        fields = bu.PafFields(sure.heatmaps * 0.4, sure.pafs * 0.4, skeleton=sure.skeleton, output_stride=8)
         moved = "#lowest=1&edges=1&vectors=1"
     page = inspect_fields(GREY, fields, decoder)
     shown, complaints = browse(page, "", tmp_path)
