@@ -251,6 +251,7 @@ def test_grids_and_skeletons_take_turns_on_one_thread():
         assert_same(poses, after)
 
 
+@pytest.mark.slow
 def test_more_limbs_than_there_was_room_for(decoder):
     generator = np.random.default_rng(3)
     heatmaps = np.zeros((24, 26, 19))
