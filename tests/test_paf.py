@@ -294,7 +294,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
-@pytest.mark.parametrize("grid", [(1, 1), (2, 3), (9, 7)], ids=str)
+@pytest.mark.parametrize("grid", [(1, 1), (2, 3), pytest.param((9, 7), marks=pytest.mark.slow)], ids=str)
 def test_whatever_the_maps_hold_poses_are_numbers_in_the_picture(value, grid, decoder):
     generator = np.random.default_rng(0)
     heatmaps, pafs = generator.uniform(0, 1, (*grid, 18)), generator.uniform(-1, 1, (*grid, 38))
