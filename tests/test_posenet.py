@@ -60,6 +60,7 @@ def test_kernels_answer_as_the_definition(fields, decoder):
     assert_same(decoder.decode(fields), reference.decode(fields, decoder))
 
 
+@pytest.mark.slow
 @flavours
 def test_a_batch_of_many_kinds_answers_as_one_by_one(decoder):
     levels = bu.synthetic.posenet_fields(bu.synthetic.random_poses(2, seed=4), quantized=True)
@@ -77,6 +78,7 @@ def test_a_batch_of_many_kinds_answers_as_one_by_one(decoder):
             np.testing.assert_array_equal(poses.scores, other.scores)
 
 
+@pytest.mark.slow
 def test_a_batch_makes_room_for_roots_without_number():
     random = np.random.default_rng(3)
     noise = [random.normal(size=(40, 40, size)).astype(np.float32) for size in (17, 34, 64)]
