@@ -151,3 +151,16 @@ def _as_kernel_field(array: NDArray[Any], given: FieldLike, name: str) -> Field:
     if field.size and np.isnan(field.flat[0]) and np.isnan(field).all():
         raise InputError(f"{name} holds nothing but NaN: the model's outputs were not computed")
     return field
+
+
+def take_channels(field: Field, channels: slice) -> Field:
+    """Return some channels of a field, a view."""
+    if isinstance(field, Quantized):
+        return Quantized(field.values[..., channels], field.scale, field.zero_point)
+    return field[..., channels]
+
+
+def as_flat(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a flat tensor of the one array type that kernels are compiled for, a copy where it is read-only."""
+    flat = array.reshape(-1)
+    return flat if flat.flags.writeable and flat.flags.aligned else flat.copy()

@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -122,6 +125,18 @@ def test_scores_of_0_and_1_have_finite_logits():
 def test_fields_of_logits_are_their_own_logits():
     fields = PoseNetFields.from_displacements(*displacement_tensors())
     assert fields.as_logits is fields
+
+
+def test_fields_that_were_decoded_are_freed_at_once():
+    fields = PoseNetFields.from_displacements(*displacement_tensors())
+    PoseNetDecoder(score_threshold=0).decode(fields)
+    watched = weakref.ref(fields)
+    gc.disable()
+    try:
+        del fields
+        assert watched() is None
+    finally:
+        gc.enable()
 
 
 def test_the_callers_arrays_are_shared_and_not_written_to():

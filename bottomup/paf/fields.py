@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.checks import Field, FieldLike, Quantized, as_fields, as_number
+from bottomup.checks import Field, FieldLike, Quantized, as_fields, as_flat, as_number, take_channels
 from bottomup.errors import InputError
 from bottomup.skeletons import OPENPOSE18, Skeleton
 
@@ -150,7 +150,7 @@ class PafFields:
         )
         [checked] = as_fields(maps=(maps, channels))
         first = channels - num_paf_channels
-        heatmaps, pafs = _channels(checked, slice(0, first)), _channels(checked, slice(first, None))
+        heatmaps, pafs = take_channels(checked, slice(0, first)), take_channels(checked, slice(first, None))
         fields = cls.__new__(cls)
         fields._set(heatmaps, pafs, skeleton, output_stride, paf_shift, checked)
         return fields
@@ -184,7 +184,7 @@ class PafFields:
         repeat, paf_step = self.paf_repeat, paf.shape[2]
         paf_height, paf_width = pafs.shape[0] // repeat, pafs.shape[1] // repeat
         ratio_y, ratio_x = paf_height / max(height, 1), paf_width / max(width, 1)
-        own_heat = _own(heat)
+        own_heat = as_flat(heat)
         return Tensors(
             heatmaps=own_heat,
             heatmap_reals=_reals(heatmaps),
@@ -193,7 +193,7 @@ class PafFields:
             height=height,
             width=width,
             num_parts=len(self.skeleton.parts),
-            pafs=own_heat if paf is heat else _own(paf),
+            pafs=own_heat if paf is heat else as_flat(paf),
             paf_reals=_reals(pafs),
             paf_row_step=repeat * pafs.shape[1] * paf_step,
             paf_column_step=repeat * paf_step,
@@ -288,13 +288,6 @@ def _channels_last(tensor: FieldLike) -> FieldLike:
     return np.moveaxis(np.asarray(tensor), -3, -1)
 
 
-def _channels(field: Field, channels: slice) -> Field:
-    """Return some channels of a field, a view."""
-    if isinstance(field, Quantized):
-        return Quantized(field.values[..., channels], field.scale, field.zero_point)
-    return field[..., channels]
-
-
 def _real(field: Field) -> NDArray[np.float32]:
     """Return a field's real numbers."""
     return np.ascontiguousarray(field.dequantize() if isinstance(field, Quantized) else field)
@@ -330,9 +323,3 @@ def real_table(scale: float, zero: float) -> NDArray[np.float64]:
 def _log_table(scale: float, zero: float) -> NDArray[np.float64]:
     """Return the logarithms of the real numbers of 256 levels, as of 0.001 where they are less."""
     return np.array([math.log(max(value, 1e-3)) for value in real_table(scale, zero).tolist()])
-
-
-def _own(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a flat tensor of the one array type that kernels are compiled for, a copy where it is read-only."""
-    flat = array.reshape(-1)
-    return flat if flat.flags.writeable and flat.flags.aligned else flat.copy()

@@ -97,9 +97,7 @@ class PoseNetDecoder(Segmenting):
         InputError
             If `fields` is not a PoseNetFields.
         """
-        fields = as_posenet_fields(fields)
-        if not fields.logits:
-            fields = fields.as_logits
+        fields = as_posenet_fields(fields).as_logits
         parameters = (fields.level_scores, *self._parameters)
         return decode_roots(_kernel(), fields, logit(self.score_threshold), self.max_poses, parameters)
 

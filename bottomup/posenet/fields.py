@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.checks import Field, FieldLike, Quantized, as_fields, as_number
+from bottomup.checks import Field, FieldLike, Quantized, as_fields, as_flat, as_number, take_channels
 from bottomup.errors import InputError
 
 NUM_PARTS = 17
@@ -159,8 +159,8 @@ class PoseNetFields:
         fields = _checked(tensors, long_offsets, segments, part_heatmaps)
         mid = fields["_mid_offsets"] = fields.pop("mid_offsets")
         fields["offsets"] = fields.pop("short_offsets")
-        fields["displacements_fwd"] = _channels(mid, slice(0, 2 * NUM_EDGES))
-        fields["displacements_bwd"] = _channels(mid, slice(2 * NUM_EDGES, None))
+        fields["displacements_fwd"] = take_channels(mid, slice(0, 2 * NUM_EDGES))
+        fields["displacements_bwd"] = take_channels(mid, slice(2 * NUM_EDGES, None))
         return cls(**fields, output_stride=_stride(output_stride), logits=bool(logits))
 
     @property
@@ -181,13 +181,13 @@ class PoseNetFields:
         else:
             displacements = np.concatenate([fwd[0], bwd[0]], axis=2)
         return Tensors(
-            heatmaps=_own(heatmaps[0]),
+            heatmaps=as_flat(heatmaps[0]),
             heatmap_scale=heatmaps[1],
             heatmap_zero=heatmaps[2],
-            offsets=_own(offsets[0]),
+            offsets=as_flat(offsets[0]),
             offset_scale=offsets[1],
             offset_zero=offsets[2],
-            displacements=_own(displacements),
+            displacements=as_flat(displacements),
             fwd_scale=fwd[1],
             fwd_zero=fwd[2],
             bwd_scale=bwd[1],
@@ -238,11 +238,14 @@ class PoseNetFields:
         heat, short, fwd, bwd = (part.dequantize() if isinstance(part, Quantized) else part for part in parts)
         return self._with_tensors(heat, short, fwd, bwd, self.logits)
 
-    @cached_property
+    @property
     def as_logits(self) -> "PoseNetFields":
         """These fields with heatmaps of logits; scores are first moved 1e-7 inside (0, 1)."""
-        if self.logits:
-            return self
+        return self if self.logits else self._of_scores  # not kept: fields that hold themselves wait for the collector
+
+    @cached_property
+    def _of_scores(self) -> "PoseNetFields":
+        """These fields of scores as fields of logits."""
         scores = self.heatmaps.dequantize() if isinstance(self.heatmaps, Quantized) else self.heatmaps
         inside = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
         logits = np.log(inside / (1 - inside)).astype(np.float32)
@@ -270,24 +273,11 @@ def _checked(
     return dict(zip(tensors, as_fields(**tensors), strict=True))
 
 
-def _channels(field: Field, channels: slice) -> Field:
-    """Return some channels of a field, a view."""
-    if isinstance(field, Quantized):
-        return Quantized(field.values[..., channels], field.scale, field.zero_point)
-    return field[..., channels]
-
-
 def _levels_and_units(field: Field) -> tuple[NDArray[Any], np.float32, np.float32]:
     """Return a tensor's elements, their scale and their zero."""
     if isinstance(field, Quantized):
         return field.values, np.float32(field.scale), np.float32(field.zero_point)
     return field, np.float32(1), np.float32(0)
-
-
-def _own(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a flat tensor of the one array type that kernels are compiled for, a copy where it is read-only."""
-    flat = array.reshape(-1)
-    return flat if flat.flags.writeable and flat.flags.aligned else flat.copy()
 
 
 @lru_cache(maxsize=256)

@@ -69,9 +69,7 @@ class CoralDecoder(Segmenting):
         InputError
             If `fields` is not a PoseNetFields.
         """
-        fields = as_posenet_fields(fields)
-        if not fields.logits:
-            fields = fields.as_logits
+        fields = as_posenet_fields(fields).as_logits
         lowest = _coral_logit(self.score_threshold)
         return decode_roots(_kernels().decode_coral, fields, lowest, self.max_poses, self._parameters)
 

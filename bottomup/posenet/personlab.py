@@ -84,9 +84,7 @@ class PersonLabDecoder(Segmenting):
         """
         from bottomup.posenet.personlab_kernels import cast_votes, decode_personlab
 
-        fields = as_posenet_fields(fields)
-        if not fields.logits:
-            fields = fields.as_logits
+        fields = as_posenet_fields(fields).as_logits
         height, width = fields.grid
         if height == 0 or width == 0:
             return Poses.empty(COCO17)
