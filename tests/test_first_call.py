@@ -63,3 +63,12 @@ def test_cold_processes_at_once_and_one_that_can_keep_nothing_are_all_right(tmp_
     for name in ("one", "two", "kept_nowhere"):
         np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), expected)
     assert list((tmp_path / "kernels").rglob("*.nbc"))
+
+
+def test_a_part_of_a_kernel_cannot_be_called_from_python_and_says_so():
+    from bottomup.paf.limb_kernels import clamp
+
+    if not hasattr(clamp, "py_func"):
+        pytest.skip("nothing is compiled")
+    with pytest.raises(TypeError, match="clamp runs inside kernels only"):
+        clamp(1.0, 2.0)

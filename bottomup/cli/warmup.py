@@ -40,6 +40,8 @@ def warm_up(asked: argparse.Namespace) -> int:
 
 def _kernel_caches() -> list[str]:
     """Return the folders where numba keeps the kernels that were compiled, none if it keeps none."""
+    from numba.core.registry import CPUDispatcher
+
     modules = [module for name, module in sys.modules.items() if name.startswith("bottomup.")]
-    kernels = [value for module in modules for value in vars(module).values() if hasattr(value, "stats")]
+    kernels = [value for module in modules for value in vars(module).values() if isinstance(value, CPUDispatcher)]
     return sorted({kernel.stats.cache_path for kernel in kernels} - {None})

@@ -5,18 +5,18 @@ Both keep `size` pairs (score, item) in two arrays, highest score first out.
 
 import numpy as np
 
-from bottomup.kernels.jit import kernel
+from bottomup.kernels.jit import helper
 
 _U = np.uint64  # an index that never counts from the end needs no test for that
 
 
-@kernel
+@helper
 def push_std(scores, items, size, score, item):
     """Push as libstdc++'s `std::push_heap` does; the arrays hold `size` pairs before."""
     sift_up_std(scores, items, size, 0, score, item)
 
 
-@kernel
+@helper
 def pop_std(scores, items, size):
     """Pop as libstdc++'s `std::pop_heap` does, leaving `size` - 1 pairs; return the item."""
     best = items[0]
@@ -37,7 +37,7 @@ def pop_std(scores, items, size):
     return best
 
 
-@kernel
+@helper
 def sift_up_std(scores, items, hole, top, score, item):
     """Move a hole up until `score` may fill it (libstdc++ `__push_heap`)."""
     while hole > top:
@@ -49,7 +49,7 @@ def sift_up_std(scores, items, hole, top, score, item):
     scores[_U(hole)], items[_U(hole)] = score, item
 
 
-@kernel
+@helper
 def push_tfjs(scores, items, size, score, item):
     """Push as tfjs's MaxHeap does: the parent of k is k >> 1, so 0 has one child."""
     scores[size], items[size] = score, item
@@ -59,7 +59,7 @@ def push_tfjs(scores, items, size, score, item):
         place >>= 1
 
 
-@kernel
+@helper
 def pop_tfjs(scores, items, size):
     """Pop as tfjs's MaxHeap does, leaving `size` - 1 pairs; return the item."""
     swap(scores, items, 0, size - 1)
@@ -76,7 +76,7 @@ def pop_tfjs(scores, items, size):
     return items[size - 1]
 
 
-@kernel
+@helper
 def swap(scores, items, one, other):
     """Exchange two pairs."""
     scores[one], scores[other] = scores[other], scores[one]

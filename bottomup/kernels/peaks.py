@@ -6,7 +6,7 @@ test for that, a row is compared many elements at a time.
 
 import numpy as np
 
-from bottomup.kernels.jit import kernel
+from bottomup.kernels.jit import helper, kernel
 from bottomup.kernels.sampling import sigmoid
 
 _U = np.uint64
@@ -42,7 +42,7 @@ def find_peaks(values, height, width, num_parts, lowest, radius, compare_scores,
     return count
 
 
-@kernel
+@helper
 def flag_peaks(values, start, size, up, down, right, lowest, flags):
     """Set `flags` for the `size` elements from `start` that reach `lowest` and that none of eight neighbours exceeds.
 
@@ -66,7 +66,7 @@ def flag_peaks(values, start, size, up, down, right, lowest, flags):
         )
 
 
-@kernel
+@helper
 def collect_flagged(flags, words, start, size, count, peaks):
     """Append `start` plus the places that are flagged among the first `size` to the `count` peaks there are."""
     end = (size + 31) // 32 * 32
@@ -84,7 +84,7 @@ def collect_flagged(flags, words, start, size, count, peaks):
     return count
 
 
-@kernel
+@helper
 def collect_peaks(
     values, start, stop, row, height, width, num_parts, lowest, radius, compare_scores, count, peaks
 ):  # fmt: skip
@@ -105,7 +105,7 @@ def collect_peaks(
     return count
 
 
-@kernel
+@helper
 def is_peak(values, index, value, row, column, height, width, num_parts, radius, compare_scores):
     """Tell whether no cell of the window around flat `index` exceeds its `value` in its channel."""
     first = max(column - radius, 0)

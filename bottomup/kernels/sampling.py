@@ -10,14 +10,14 @@ import math
 
 import numpy as np
 
-from bottomup.kernels.jit import kernel
+from bottomup.kernels.jit import helper
 
 _ONE = np.float32(1)
 _ZERO = np.float32(0)
 _U = np.uint64  # an index that never counts from the end needs no test for that
 
 
-@kernel
+@helper
 def clamp(value, high):
     """Return `value` inside [0, high]; NaN becomes 0, so that a position is always a place in the grid."""
     if not value > _ZERO:
@@ -25,7 +25,7 @@ def clamp(value, high):
     return value if value < high else high
 
 
-@kernel
+@helper
 def find_corners(row, column, width):
     """Return the four cells around a place inside the grid, and how far it lies from the first, down and right."""
     top = int(row)
@@ -38,7 +38,7 @@ def find_corners(row, column, width):
     return corner, corner + right_step, corner + bottom_step, corner + bottom_step + right_step, down, right
 
 
-@kernel
+@helper
 def read(values, table, unit, index):
     """Return the real number of one element: what the table says of its level, or without a table so many units."""
     if table is None:
@@ -46,7 +46,7 @@ def read(values, table, unit, index):
     return table[values[_U(index)]]
 
 
-@kernel
+@helper
 def sample(values, table, unit, channels, channel, corners):
     """Return the real number between four cells, bilinear, as float32 arithmetic gives it."""
     top_left, top_right, bottom_left, bottom_right, down, right = corners
@@ -59,13 +59,13 @@ def sample(values, table, unit, channels, channel, corners):
     return (_ONE - down) * top + down * bottom
 
 
-@kernel
+@helper
 def sigmoid(logit):
     """Return the score of a float32 logit."""
     return _ONE / (_ONE + np.exp(-logit))
 
 
-@kernel
+@helper
 def write_keypoint(keypoints, pose, part, row, column, score, output_stride):
     """Write x, y, score of a part found at (row, column), in input pixels: the kernels' one swap of y, x to x, y."""
     x = np.float32(column * output_stride)

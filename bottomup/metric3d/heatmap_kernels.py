@@ -6,7 +6,7 @@ on, the N parts of depth 0, then those of depth 1. A *lane* is one of these D * 
 
 import numpy as np
 
-from bottomup.kernels.jit import contracted_kernel, kernel
+from bottomup.kernels.jit import contracted_helper, helper, kernel
 
 _F = np.float32
 _LOG2_E = _F(1.4426950408889634)
@@ -39,7 +39,7 @@ def soft_argmax(volumes, first, scale, zero, height, width, depth, shift, rows, 
         write_means(totals, means[image])
 
 
-@kernel
+@helper
 def add_volume(volume, first, factor, height, width, depth, shift, rows, first_moments, totals):
     """Set `totals` (4, N) to the sum of a volume's exponentials, and of column, row and depth times them."""
     num_parts = totals.shape[1]
@@ -56,7 +56,7 @@ def add_volume(volume, first, factor, height, width, depth, shift, rows, first_m
                 totals[3, part] += layer * share
 
 
-@contracted_kernel
+@contracted_helper
 def add_row(cells, first, factor, shift, rows, first_moments):
     """Set, lane by lane, the sum of 2^((value - shift) * factor) over a row's cells, and of column times it.
 
@@ -81,7 +81,7 @@ def add_row(cells, first, factor, shift, rows, first_moments):
             first_moments[lane] += number * share
 
 
-@kernel
+@helper
 def find_peaks(volume, first, depth, peaks):
     """Set in every lane the highest logit that its part has at any depth; NaN is passed over."""
     num_parts = peaks.size // depth
@@ -100,7 +100,7 @@ def find_peaks(volume, first, depth, peaks):
             peaks[layer * num_parts + part] = peaks[part]
 
 
-@kernel
+@helper
 def are_moderate(sums):
     """Return whether every part's sum of exponentials is neither so large nor so small that float32 lost any."""
     num_moderate = 0
@@ -109,7 +109,7 @@ def are_moderate(sums):
     return num_moderate == sums.size
 
 
-@kernel
+@helper
 def write_means(totals, means):
     """Write the mean column, row and depth of each part."""
     for part in range(totals.shape[1]):

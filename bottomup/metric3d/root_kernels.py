@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from bottomup.kernels.jit import kernel
+from bottomup.kernels.jit import helper, kernel
 
 FITTED, TOO_FEW, ONE_RAY, BEHIND, NOT_FINITE = range(5)
 FALLBACK = 8  # added to what least squares came to, where weak perspective took over
@@ -65,14 +65,14 @@ def unproject(pixels, intrinsics, rays):
             rays[person, part, 1] = (a * y - c * x) * scale
 
 
-@kernel
+@helper
 def is_usable(rays, relative, person, part):
     """Return whether a part's ray and pose are numbers."""
     total = rays[person, part, 0] + rays[person, part, 1]
     return math.isfinite(total + relative[person, part, 0] + relative[person, part, 1] + relative[person, part, 2])
 
 
-@kernel
+@helper
 def root_mean_squares(rays, relative, first, last):
     """Return the root mean square of the people's rays, and of the right sides of their equations; 1 for 0."""
     of_rays = of_sides = 0.0
@@ -92,7 +92,7 @@ def root_mean_squares(rays, relative, first, last):
     )
 
 
-@kernel
+@helper
 def fit_root(rays, relative, in_view, weights, ridge, scales, root):
     """Write the translation that best brings one pose (N, 3) onto its rays, full perspective, linear least squares.
 
@@ -141,7 +141,7 @@ def fit_root(rays, relative, in_view, weights, ridge, scales, root):
     return judged(relative, in_view, root)
 
 
-@kernel
+@helper
 def fit_weakly(rays, relative, in_view, person, root):
     """Write the translation by weak perspective: how large the pose is in mm, by how large it is seen.
 
@@ -181,7 +181,7 @@ def fit_weakly(rays, relative, in_view, person, root):
     return judged(relative[person], in_view[person], root)
 
 
-@kernel
+@helper
 def judged(relative, in_view, root):
     """Return whether a translation is finite and brings every part in view ahead of the camera."""
     if not math.isfinite(root[0] + root[1] + root[2]):
@@ -192,7 +192,7 @@ def judged(relative, in_view, root):
     return FITTED
 
 
-@kernel
+@helper
 def merge(rays, relative, in_view, mix, root, pose):
     """Write the pose: of parts in view, `mix` of the moved relative pose and the rest on the ray; else the former."""
     for part in range(relative.shape[0]):

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from bottomup.kernels.jit import kernel
+from bottomup.kernels.jit import helper, kernel
 from bottomup.paf.limb_kernels import clamp
 from bottomup.paf.peak_kernels import real, top_of_parabola
 from bottomup.paf.people_kernels import (
@@ -87,7 +87,7 @@ def find_people(
     )  # fmt: skip
 
 
-@kernel
+@helper
 def fill_person(heat, field, to_field, rules, peaks, planes, edges, people, person, window, min_window, best):
     """Fill one person; stop and return True as soon as somebody was merged into them."""
     counts, cells, owner = peaks
@@ -129,7 +129,7 @@ def fill_person(heat, field, to_field, rules, peaks, planes, edges, people, pers
         placed = part
 
 
-@kernel
+@helper
 def look_along(edge, heat, field, to_field, rules, peaks, planes, edges, people, person, reach, best):
     """Where a person has one end of an edge, look for the other: all cells at most `reach` from it, down and across.
 
@@ -204,13 +204,13 @@ def look_along(edge, heat, field, to_field, rules, peaks, planes, edges, people,
                     best[part, SCORE] = score * mean
 
 
-@kernel
+@helper
 def bound_of(worth, factor, lowest):
     """Return the score below which no cell is worth more, for a field is at most 1; a little less, for rounding."""
     return np.float32(max(worth / factor * 0.999999, lowest))
 
 
-@kernel
+@helper
 def any_at_least(scores, part, row, first, last, bound):
     """Tell whether any score of a row, from column `first` to `last`, reaches a bound."""
     reached = np.int32(0)
@@ -219,7 +219,7 @@ def any_at_least(scores, part, row, first, last, bound):
     return reached > 0
 
 
-@kernel
+@helper
 def highest(scores, part, row, first, last):
     """Return the column of the highest score of a row, from column `first` to `last`."""
     best = first
@@ -229,7 +229,7 @@ def highest(scores, part, row, first, last):
     return best
 
 
-@kernel
+@helper
 def make_plane(heat, part, scores):
     """Write one part's scores, at most 1, to `scores` (N, H, W), where they lie together."""
     heatmaps, table, channels, height, width = heat
@@ -240,7 +240,7 @@ def make_plane(heat, part, scores):
             scores[_U(part), row, column] = min(score, np.float32(1.0))
 
 
-@kernel
+@helper
 def mean_along(
     pafs, table, row_step, column_step, x_channel, y_channel, sign, top, left, bottom, right, samples, hit_ratio
 ):  # fmt: skip
@@ -270,7 +270,7 @@ def mean_along(
     return total / samples if hits >= hit_ratio * samples else 0.0
 
 
-@kernel
+@helper
 def are_beside(one, other, width):
     """Tell whether two cells are the same or touch."""
     if abs(one - other) > width + 1:
@@ -280,7 +280,7 @@ def are_beside(one, other, width):
     return abs(one_row - other_row) <= 1 and abs((one - one_row * width) - (other - other_row * width)) <= 1
 
 
-@kernel
+@helper
 def refine_filled(heat, part, cell, place, size, stride):
     """Return how far from `place`, along one axis, a parabola through its neighbours is highest; 0 at a border."""
     heatmaps, table, channels, _, _ = heat

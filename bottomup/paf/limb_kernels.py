@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from bottomup.kernels.jit import kernel
+from bottomup.kernels.jit import helper, kernel
 from bottomup.paf.peak_kernels import COLUMN, FIELD_COLUMN, FIELD_ROW, ROW, SCORE, find_peaks, real
 
 # Rows of `lines`.
@@ -133,20 +133,20 @@ def find_limbs(
     return count
 
 
-@kernel
+@helper
 def nearest(units, row, column):
     """Return where, in the flat field, the cell nearest to a place inside the grid begins."""
     row_step, column_step, _, _ = units
     return int(row + 0.5) * row_step + int(column + 0.5) * column_step
 
 
-@kernel
+@helper
 def dot(pafs, table, start, x_channel, y_channel, along_down, along_right):
     """Return the product of a direction and the vector of the cell that begins at `start`."""
     return real(pafs, table, start + x_channel) * along_right + real(pafs, table, start + y_channel) * along_down
 
 
-@kernel
+@helper
 def mean_of_hits(pafs, table, units, x_channel, y_channel, line, rules):
     """Sample a field along a limb, bilinear; return the sum of its hits by the number of samples, or of hits.
 
@@ -180,7 +180,7 @@ def mean_of_hits(pafs, table, units, x_channel, y_channel, line, rules):
     return total / (hits if hits_only else samples)
 
 
-@kernel
+@helper
 def sample_along(pafs, table, units, x_channel, y_channel, row, column, x, y):
     """Return the component along (x, y) of the vector between four cells, bilinear."""
     row_step, column_step, height, width = units
@@ -212,7 +212,7 @@ def sample_along(pafs, table, units, x_channel, y_channel, row, column, x, y):
     return across * x + down * y
 
 
-@kernel
+@helper
 def clamp(value, high):
     """Return `value` inside [0, high]."""
     if not value > 0.0:

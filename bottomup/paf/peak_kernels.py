@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from bottomup.kernels.jit import kernel
+from bottomup.kernels.jit import helper
 
 STRETCH = 128  #: elements of a row that are looked at together
 
@@ -26,7 +26,7 @@ _ZERO = np.int64(0)  # a plain 0 is a type of its own, for which what it is pass
 _U = np.uint64  # an index that never counts from the end needs no test for that
 
 
-@kernel
+@helper
 def find_peaks(
     heatmaps, table, logs, channels, height, width, num_parts, floor, floors, most, flags, words, flagged, seen,
     plateau, counts, cells, places,
@@ -85,7 +85,7 @@ def find_peaks(
             places[SCORE, part, peak] = as_score(real(heatmaps, table, index))
 
 
-@kernel
+@helper
 def any_above(heatmaps, floors, first, offset, size):
     """Tell whether any of `size` elements from `first` is above its floor; sums, not branches, run side by side."""
     above = np.int32(0)
@@ -94,7 +94,7 @@ def any_above(heatmaps, floors, first, offset, size):
     return above > 0
 
 
-@kernel
+@helper
 def has_above(heatmaps, first, num_parts, floor):
     """Tell whether any part of the cell that begins at `first` is above `floor`."""
     above = np.int32(0)
@@ -103,7 +103,7 @@ def has_above(heatmaps, first, num_parts, floor):
     return above > 0
 
 
-@kernel
+@helper
 def flag_peaks(heatmaps, floors, first, offset, size, up, down, right, flags):
     """Set `flags` for the elements above their floor that none of eight neighbours exceeds.
 
@@ -126,7 +126,7 @@ def flag_peaks(heatmaps, floors, first, offset, size, up, down, right, flags):
         )
 
 
-@kernel
+@helper
 def list_flagged(flags, words, size, flagged):
     """List the places that are flagged among the first `size` of a stretch; return how many."""
     for place in range(size, STRETCH):
@@ -140,13 +140,13 @@ def list_flagged(flags, words, size, flagged):
     return count
 
 
-@kernel
+@helper
 def quotient(number, by):
     """Return how often `by` fits into a number, both below 2^50: half the time of a division of integers."""
     return int((number + 0.5) / by)
 
 
-@kernel
+@helper
 def has_equal(heatmaps, index, down, right):
     """Tell whether any of the eight neighbours of an element inside the grid is equal to it."""
     value = heatmaps[_U(index)]
@@ -162,7 +162,7 @@ def has_equal(heatmaps, index, down, right):
     )
 
 
-@kernel
+@helper
 def collect_cell(heatmaps, channels, height, width, num_parts, floor, most, row, column, seen, plateau, counts, cells):
     """Keep the peaks of all parts in one cell."""
     first = (row * width + column) * channels
@@ -173,7 +173,7 @@ def collect_cell(heatmaps, channels, height, width, num_parts, floor, most, row,
                 keep_strongest(heatmaps, channels, most, part, top, counts, cells)
 
 
-@kernel
+@helper
 def find_top(heatmaps, channels, height, width, part, row, column, seen, plateau):
     """Return the cell of the peak that (row, column) belongs to, -1 if it is no peak or its plateau was seen before."""
     cell = row * width + column
@@ -192,7 +192,7 @@ def find_top(heatmaps, channels, height, width, part, row, column, seen, plateau
     return flood(heatmaps, channels, height, width, part, cell, seen, plateau)
 
 
-@kernel
+@helper
 def flood(heatmaps, channels, height, width, part, cell, seen, plateau):
     """Return the cell nearest to the middle of the plateau around `cell`, -1 if anything beside it is higher."""
     value = heatmaps[_U(cell * channels + part)]
@@ -233,7 +233,7 @@ def flood(heatmaps, channels, height, width, part, cell, seen, plateau):
     return best
 
 
-@kernel
+@helper
 def keep_strongest(heatmaps, channels, most, part, cell, counts, cells):
     """Append a peak; where there is no room, in place of the weakest, the last of several equal ones."""
     if counts[part] == most and not drop_weakest(heatmaps, channels, part, cell, counts, cells):
@@ -242,7 +242,7 @@ def keep_strongest(heatmaps, channels, most, part, cell, counts, cells):
     counts[part] += 1
 
 
-@kernel
+@helper
 def drop_weakest(heatmaps, channels, part, cell, counts, cells):
     """Drop a part's weakest peak, the last of several equal ones; return False where a new one is no stronger."""
     size = counts[part]
@@ -258,7 +258,7 @@ def drop_weakest(heatmaps, channels, part, cell, counts, cells):
     return True
 
 
-@kernel
+@helper
 def refine(heatmaps, table, logs, index, centre, place, size, step):
     """Return where, along one axis, the peak at `place` is highest: the top of a parabola through logarithms.
 
@@ -274,14 +274,14 @@ def refine(heatmaps, table, logs, index, centre, place, size, step):
     return refine_plateau(heatmaps, table, logs, index, centre, place, size, step)
 
 
-@kernel
+@helper
 def top_of_parabola(before, centre, after):
     """Return how far from the middle of three values, one apart, a parabola through them is highest."""
     curvature = before - 2.0 * centre + after
     return half_clamp(0.5 * (before - after) / curvature) if curvature < 0.0 else 0.0
 
 
-@kernel
+@helper
 def refine_plateau(heatmaps, table, logs, index, centre, place, size, step):
     """Do the same for a peak beside its equals or at a border."""
     low = place
@@ -308,7 +308,7 @@ def refine_plateau(heatmaps, table, logs, index, centre, place, size, step):
     return middle
 
 
-@kernel
+@helper
 def log_value(heatmaps, table, logs, index):
     """Return the logarithm of an element's real number, as of 0.001 where it is less."""
     if logs is None:
@@ -317,7 +317,7 @@ def log_value(heatmaps, table, logs, index):
     return logs[heatmaps[_U(index)]]
 
 
-@kernel
+@helper
 def real(values, table, index):
     """Return one element's real number."""
     if table is None:
@@ -325,7 +325,7 @@ def real(values, table, index):
     return table[values[_U(index)]]
 
 
-@kernel
+@helper
 def half_clamp(shift):
     """Return `shift` inside [-0.5, 0.5]; NaN becomes 0."""
     if shift > 0.5:
@@ -335,7 +335,7 @@ def half_clamp(shift):
     return shift if shift == shift else 0.0
 
 
-@kernel
+@helper
 def as_score(value):
     """Return a real number inside [0, 1]; NaN becomes 0."""
     if not value > 0.0:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from bottomup.kernels.jit import kernel
+from bottomup.kernels.jit import helper, kernel
 from bottomup.paf.peak_kernels import SCORE
 
 FILLED = -1  # in `members`: a guessed part, no peak
@@ -25,7 +25,7 @@ _FAR = 20.0  # from here on, exp(-distance) is 0
 _SURELY_FAR = 20.001  # the same of boxes, whatever was rounded
 
 
-@kernel
+@helper
 def assemble(
     edges, counts, places, limbs, limb_scores, limb_ranks, num_limbs, exclusive, order, keys, owner, used, members,
     sums,
@@ -94,7 +94,7 @@ def assemble(
     return num_people
 
 
-@kernel
+@helper
 def join(members, sums, owner, places, person, part, peak):
     """Give a person a peak."""
     members[person, part] = peak
@@ -103,7 +103,7 @@ def join(members, sums, owner, places, person, part, peak):
     sums[person, NUM_PEAKS] += 1.0
 
 
-@kernel
+@helper
 def are_disjoint(members, one, other):
     """Tell whether two people have no part in common; guessed parts do not count."""
     shared = 0
@@ -112,7 +112,7 @@ def are_disjoint(members, one, other):
     return shared == 0
 
 
-@kernel
+@helper
 def merge(members, sums, owner, person, other):
     """Give a person all that another has, who is then nobody."""
     for part in range(members.shape[1]):
@@ -125,7 +125,7 @@ def merge(members, sums, owner, person, other):
         sums[other, column] = 0.0
 
 
-@kernel
+@helper
 def place_joints(members, places, person, joints):
     """Write row, column and score of every peak of a person to `joints` (M, N, 3)."""
     for part in range(members.shape[1]):
@@ -135,7 +135,7 @@ def place_joints(members, places, person, joints):
                 joints[person, part, number] = places[number, part, peak]
 
 
-@kernel
+@helper
 def measure(members, joints, person, lowest):
     """Return top, left, bottom and right, in cells, of the box around joints; `lowest` is 0 for peaks, or FILLED."""
     top = np.inf
@@ -151,7 +151,7 @@ def measure(members, joints, person, lowest):
     return top, left, bottom, right
 
 
-@kernel
+@helper
 def rank_people(
     members, sums, joints, num_people, num_edges, counts_as_part, min_parts, min_mean, rule, half_size, half_score,
     totals,
@@ -181,7 +181,7 @@ def rank_people(
             totals[person] = 1.0 - 1.0 / evidence if evidence > 1.0 else 0.0
 
 
-@kernel
+@helper
 def write_people(
     members, joints, num_people, falloffs, max_overlap, output_stride, shift_x, shift_y, totals, order, keys,
     kept, boxes, keypoints, pose_scores, filled,
@@ -222,7 +222,7 @@ def write_people(
     return num_kept
 
 
-@kernel
+@helper
 def is_fragment(members, joints, person, kept, boxes, num_kept, falloffs, max_overlap):
     """Tell whether a person repeats one of those kept, whose `boxes` are known."""
     slowest = 0.0
@@ -286,7 +286,7 @@ def sort_best_first(scores, size, order, keys):
             order[0, index] = order[1, index]
 
 
-@kernel
+@helper
 def merge_runs(keys, numbers, side, size, length):
     """Merge every two sorted runs of `length` keys to one, in the other row; of equal keys, those of the first win."""
     side = _U(side)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from bottomup.kernels.heaps import pop_std, pop_tfjs, push_tfjs
-from bottomup.kernels.jit import kernel
+from bottomup.kernels.jit import helper, kernel
 from bottomup.kernels.sampling import find_corners, sample, sigmoid, write_keypoint
 from bottomup.posenet.kernels import heap_roots, is_near_any, place_root, sort_descending, trace
 
@@ -69,7 +69,7 @@ def decode_coral(
     return num_found
 
 
-@kernel
+@helper
 def sum_of_free(found, pose, order, rank, squared_radius, ranks):
     """Sum a pose's keypoint scores, best first, without keypoints near the same part of the `rank` poses in `order`.
 
@@ -186,14 +186,14 @@ def decode_tfjs_single(
     pose_scores[0] = total / _PARTS
 
 
-@kernel
+@helper
 def read_score(heatmaps, scale, zero, is_logits, index):
     """Return the score of one heatmap element as tfjs knows it: float32, then widened."""
     value = (np.float32(heatmaps[index]) - zero) * scale
     return np.float64(sigmoid(value) if is_logits else value)
 
 
-@kernel
+@helper
 def anchor(row, column, part, offsets, scale, zero, width, output_stride):
     """Return y and x, in input pixels, of the part that a cell's offset points to."""
     vector = 2 * _PARTS * (row * width + column) + part
@@ -202,7 +202,7 @@ def anchor(row, column, part, offsets, scale, zero, width, output_stride):
     return np.float64(y), np.float64(x)
 
 
-@kernel
+@helper
 def nearest(position, output_stride, size):
     """Return the row or column nearest to a position in pixels, halves up, inside the grid; NaN is 0."""
     place = np.floor(position / output_stride + 0.5)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bottomup.kernels.heaps import pop_std, push_std
-from bottomup.kernels.jit import kernel
+from bottomup.kernels.jit import helper, kernel
 from bottomup.kernels.peaks import find_peaks
 from bottomup.kernels.sampling import clamp, find_corners, read, sample, sigmoid, write_keypoint
 
@@ -82,7 +82,7 @@ def decode_best(
     return num_found
 
 
-@kernel
+@helper
 def heap_roots(heatmaps, logits, height, width, lowest, radius, flags, words, peaks, heap_scores):
     """Find the roots, heatmap peaks that reach `lowest`, and make them a heap, best first, if they fit; count them."""
     count = find_peaks(heatmaps, height, width, _PARTS, lowest, radius, False, flags, words, peaks)
@@ -92,7 +92,7 @@ def heap_roots(heatmaps, logits, height, width, lowest, radius, flags, words, pe
     return count
 
 
-@kernel
+@helper
 def vote(
     row, column, part, heatmaps, logits, scores, offsets, offset_table, unit, height, width, vote_radius, lowest_vote
 ):  # fmt: skip
@@ -134,7 +134,7 @@ def vote(
     return row, column, total * per_reach / _DISK
 
 
-@kernel
+@helper
 def expected_similarity(found, densities, order, rank, squared_radius, squared_kappas, squared_error):
     """Return the score of the pose at `rank`: what object keypoint similarity to expect of its free keypoints.
 
@@ -167,14 +167,14 @@ def expected_similarity(found, densities, order, rank, squared_radius, squared_k
     return total / np.float32(_PARTS)
 
 
-@kernel
+@helper
 def calibrate(similarity):
     """Return the probability that a pose of this expected similarity is right: OKS to a person above 0.5."""
     ratio = _EVEN_ODDS / similarity
     return _ONE / (_ONE + ratio * np.sqrt(ratio))
 
 
-@kernel
+@helper
 def place_root(pose, root, offsets, offset_table, unit, height, width):
     """Write row and column of the part that heatmap element `root` stands for, moved by its cell's offset."""
     cell = np.uint32(root) // np.uint32(_PARTS)
@@ -188,7 +188,7 @@ def place_root(pose, root, offsets, offset_table, unit, height, width):
     pose[part, 1] = clamp(column, np.float32(width - 1))
 
 
-@kernel
+@helper
 def trace(
     pose, walk, offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width, refinement_steps
 ):  # fmt: skip
@@ -227,7 +227,7 @@ def trace(
         first = end
 
 
-@kernel
+@helper
 def is_near_any(found, num_found, part, row, column, squared_radius):
     """Tell whether (row, column) lies within the radius of the same part of any of the poses found."""
     part = _U(part)
@@ -239,7 +239,7 @@ def is_near_any(found, num_found, part, row, column, squared_radius):
     return False
 
 
-@kernel
+@helper
 def sort_descending(scores, size, order):
     """Write the indices of the `size` scores to `order`, best first; equal scores keep their order."""
     for index in range(size):

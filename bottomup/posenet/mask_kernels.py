@@ -5,7 +5,7 @@ Two rows of the grid are held at a time, each in the line of its parity: row r i
 
 import numpy as np
 
-from bottomup.kernels.jit import kernel
+from bottomup.kernels.jit import helper, kernel
 from bottomup.kernels.sampling import clamp
 
 _PARTS = 17
@@ -107,7 +107,7 @@ def paint_masks(
         )  # fmt: skip
 
 
-@kernel
+@helper
 def measure_row(
     row, long_offsets, long_scale, long_zero, offsets, offset_scale, offset_zero, segments, segment_scale, segment_zero,
     height, width, output_stride, lowest_segment, long_steps, short_steps, is_rounded, keeps_places, still, part_rows,
@@ -156,7 +156,7 @@ def measure_row(
             distances[column, pose] = min(distances[column, pose], furthest)
 
 
-@kernel
+@helper
 def read_logits(row, segments, segment_scale, segment_zero, width, logits):
     """Write the person logits of a row of cells to `logits` (width,); 0 for all where `segments` is empty."""
     for column in range(width):
@@ -166,14 +166,14 @@ def read_logits(row, segments, segment_scale, segment_zero, width, logits):
         logits[column] = logit
 
 
-@kernel
+@helper
 def read_logit(logits, scale, zero, element):
     """Return a logit of a tensor, cut to what float32 scores tell apart; NaN is the lowest."""
     logit = (np.float32(logits[element]) - zero) * scale
     return min(logit, _CERTAIN) if logit > -_CERTAIN else -_CERTAIN
 
 
-@kernel
+@helper
 def follow(places, is_moving, still, offsets, offset_scale, offset_zero, height, width):
     """Move the places of parts, (17, 2) inside the grid, to where the parts' offsets lead, inside it too.
 
@@ -197,7 +197,7 @@ def follow(places, is_moving, still, offsets, offset_scale, offset_zero, height,
     return is_any_moving
 
 
-@kernel
+@helper
 def follow_rounded(places, offsets, offset_scale, offset_zero, height, width, output_stride, steps):
     """Move the places of all parts, as tfjs does: offsets are read at whole pixels of the grid, places are free."""
     last_row = np.float32(height - 1)
@@ -211,7 +211,7 @@ def follow_rounded(places, offsets, offset_scale, offset_zero, height, width, ou
             places[part, 1] += right
 
 
-@kernel
+@helper
 def sample_vector(offsets, offset_scale, offset_zero, part, row, column, width):
     """Return a part's offset at a place inside the grid, down and right: what two calls of `sample` would give.
 
@@ -230,7 +230,7 @@ def sample_vector(offsets, offset_scale, offset_zero, part, row, column, width):
     return down, right
 
 
-@kernel
+@helper
 def lerp(values, scale, zero, first, below_step, beside_step, below, beside):
     """Return the real number between four elements, bilinear."""
     a = (np.float32(values[first]) - zero) * scale
@@ -242,7 +242,7 @@ def lerp(values, scale, zero, first, below_step, beside_step, below, beside):
     return (_ONE - below) * upper + below * lower
 
 
-@kernel
+@helper
 def approach(places, part_rows, part_columns, squares):
     """Lower `squares` (17, M) to the squared distances of the places (17, 2) from each pose's parts, (17, M).
 
@@ -257,7 +257,7 @@ def approach(places, part_rows, part_columns, squares):
             squares[part, pose] = min(squares[part, pose], down * down + right * right)
 
 
-@kernel
+@helper
 def add_up(squares, weights, is_squared, distances):
     """Write to `distances` (M,) the weighted sums of the distances, or of their squares, (17, M)."""
     for pose in range(distances.size):
@@ -276,7 +276,7 @@ def add_up(squares, weights, is_squared, distances):
             distances[pose] = _INFINITE
 
 
-@kernel
+@helper
 def paint_row(
     y, below, width, lowest_segment, furthest, columns, starts, logits, logits_below, winners, winners_below, distances,
     distances_below, masks,
@@ -332,7 +332,7 @@ def paint_row(
                 masks[pose, y, x] = True
 
 
-@kernel
+@helper
 def nearest_pose(share, share_beside, share_below, share_across, here, beside, below, across, furthest):
     """Return the pose of the least weighted sum of four cells' distances (M,); -1 where that is above `furthest`."""
     nearest = _INFINITE
@@ -408,7 +408,7 @@ def paint_parts(
                     parts[y, x] = part if is_one else best_part(edges, along)
 
 
-@kernel
+@helper
 def find_best_parts(row, heatmaps, heatmap_scale, heatmap_zero, width, bests):
     """Write the channel of the highest of 24 logits of each cell of a row; the first of equal ones."""
     for column in range(width):
@@ -422,7 +422,7 @@ def find_best_parts(row, heatmaps, heatmap_scale, heatmap_zero, width, bests):
                 bests[column] = channel
 
 
-@kernel
+@helper
 def best_part(edges, along):
     """Return the channel of the highest logit between two edges (2, 24); the first of equal ones."""
     highest = -_INFINITE

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bottomup.kernels.heaps import pop_std, push_std
-from bottomup.kernels.jit import kernel
+from bottomup.kernels.jit import helper, kernel
 from bottomup.kernels.sampling import find_corners, read, sample, sigmoid, write_keypoint
 from bottomup.posenet.kernels import is_near_any, sort_descending, trace
 
@@ -97,7 +97,7 @@ def decode_personlab(
     return num_kept
 
 
-@kernel
+@helper
 def box_area(pose):
     """Return the area of the box around a pose's keypoints."""
     top = bottom = pose[0, 0]
@@ -110,7 +110,7 @@ def box_area(pose):
     return (bottom - top) * (right - left)
 
 
-@kernel
+@helper
 def expect_closeness(pose, part, hough, fineness, fine_height, fine_width, disk_radius, spread):
     """Return the mean of exp(-d^2 / (2 * spread)) over the votes in the disk around a keypoint; 0 without votes."""
     row = pose[part, 0] * fineness
@@ -131,7 +131,7 @@ def expect_closeness(pose, part, hough, fineness, fine_height, fine_width, disk_
     return close / votes if votes > _ZERO else _ZERO
 
 
-@kernel
+@helper
 def sum_of_unclaimed(found, order, rank, squared_radius):
     """Sum the keypoint scores of the pose at `rank` that no better pose has within the radius."""
     total = _ZERO
@@ -149,7 +149,7 @@ def sum_of_unclaimed(found, order, rank, squared_radius):
     return total
 
 
-@kernel
+@helper
 def resembles_any(found, pose, kept, num_kept, squared_kappas, nms_similarity):
     """Tell whether the object keypoint similarity to any of the poses kept exceeds `nms_similarity`."""
     for other in kept[:num_kept]:
