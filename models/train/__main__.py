@@ -5,7 +5,8 @@ r"""Train the model that ships.
 
 renders scenes, cuts views out of the photos, lets the teacher look at them,
 and trains; each of these goes on where it was stopped. Photos, teacher and
-dev photos may be left out: then rendered scenes are all there is.
+dev photos may be left out: then rendered scenes are all there is. With
+`--start models/bottomup-tiny.tflite` the file's network is trained further, mostly on scenes.
 """
 
 import argparse
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--teacher", type=Path, help="a .tflite of the PoseNet family with segments and long offsets")
     parser.add_argument("--dev", type=Path, help="folder of photos to measure AP on")
     parser.add_argument("--dev-annotations", type=Path, help="their COCO keypoints")
+    parser.add_argument("--start", type=Path, help="a float .tflite of an earlier training, to train it further")
     parser.add_argument("--minutes", type=float, default=180, help="of training, those of earlier runs included")
     parser.add_argument("--scenes", type=int, default=6000, help="how many to render")
     parser.add_argument("--rounds", type=int, default=6, help="views of every photo")
@@ -46,7 +48,8 @@ def main() -> None:
         photos = PhotoViews(arguments.out / "photos", known)
     if arguments.dev:
         dev = photo_examples(arguments.dev, arguments.dev_annotations)
-    Training(arguments.out, arguments.minutes, arguments.seed).run(SceneViews(arguments.out / "scenes"), photos, dev)
+    training = Training(arguments.out, arguments.minutes, arguments.seed, arguments.start)
+    training.run(SceneViews(arguments.out / "scenes"), photos, dev)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ CURRICULUM = (
     Stage(0.69, 225, 9),
     Stage(1.0, 257, 9),
 )
+#: Of a network that has been trained before.
+FURTHER = (Stage(1.0, 257, 13),)
 BATCH = 16
 
 

@@ -9,7 +9,7 @@ from models.train.targets import STRIDE
 #: What each term weighs.
 WEIGHTS = {
     "heatmaps": 8.0,
-    "offsets": 4.0,
+    "offsets": 5.0,
     "displacements": 1.4,
     "segments": 0.6,
     "long": 0.15,

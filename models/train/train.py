@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +15,36 @@ from tqdm import tqdm
 from models.train.data import PhotoViews, SceneViews
 from models.train.evaluate import measure
 from models.train.examples import Example
-from models.train.loader import BATCH, CURRICULUM, batches
+from models.train.loader import BATCH, CURRICULUM, FURTHER, batches
 from models.train.losses import losses
 from models.train.network import TinyNetwork
+from models.train.restart import read_network, settle
 from models.train.runners import network_fields
 
-RATE, DECAY, MEMORY = 2e-3, 0.02, 0.998
+RATE, FURTHER_RATE, DECAY, MEMORY = 2e-3, 5e-4, 0.02, 0.998
+SETTLE = 12  #: batches
 WARM_UP = 300  #: steps
 SAVE_EVERY, MEASURE_EVERY, LOG_EVERY = 120.0, 600.0, 100  #: seconds, seconds, steps
 
 
 class Training:
-    """One training: its network, how far it is, and the folder it is kept in."""
+    """One training, from scratch or further from an exported file: its network, how far it is, and its folder."""
 
-    def __init__(self, folder: Path, minutes: float, seed: int) -> None:
+    def __init__(self, folder: Path, minutes: float, seed: int, start: Path | None = None) -> None:
         torch.manual_seed(seed)
         self.folder, self.seconds, self.seed = folder, minutes * 60, seed
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        has_amx: bool = getattr(torch.cpu, "_is_amx_tile_supported", bool)()  # other CPUs only lose by half precision
-        self.is_half = self.device.type == "cuda" or has_amx
-        self.network = TinyNetwork().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        kinds = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")  # other CPUs only lose by half precision
+        self.is_half = self.device.type == "cuda" or any(getattr(torch.cpu, kind, bool)() for kind in kinds)
+        self.is_further = start is not None
+        self.curriculum, self.rate = (FURTHER, FURTHER_RATE) if start else (CURRICULUM, RATE)
+        network = read_network(start) if start else TinyNetwork()
+        self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = AveragedModel(self.network, multi_avg_fn=_average, use_buffers=True)
         decayed = [values for values in self.network.parameters() if values.ndim == 4 and values.shape[1] > 1]
         rest = [values for values in self.network.parameters() if not (values.ndim == 4 and values.shape[1] > 1)]
         groups = [{"params": decayed, "weight_decay": DECAY}, {"params": rest, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=RATE)
+        self.optimizer = torch.optim.AdamW(groups, lr=self.rate)
         self.step, self.spent = 0, 0.0
         self._load()
 
@@ -49,11 +55,14 @@ class Training:
 
     def run(self, scenes: SceneViews, photos: PhotoViews | None, dev: list[Example]) -> None:
         """Train until the time is spent."""
+        if self.is_further and self.step == 0:
+            some = islice(batches(scenes, photos, self.curriculum[0], [self.seed]), SETTLE)
+            settle(self.network, (self._pixels(images) for images, _ in some))
         sums: dict[str, float] = {}
         saved = measured = self.spent
         bar = tqdm(total=round(self.seconds), initial=round(self.spent), unit="s")
         while self.progress < 1:
-            stage = next(stage for stage in CURRICULUM if self.progress < stage.until)
+            stage = next(stage for stage in self.curriculum if self.progress < stage.until)
             started = time.monotonic()
             for images, targets in batches(scenes, photos, stage, [self.seed, self.step]):
                 for name, value in self.advance(images, targets).items():
@@ -110,12 +119,11 @@ class Training:
         """Take one step and return the terms of the loss."""
         for group in self.optimizer.param_groups:
             warm = min((self.step + 1) / WARM_UP, 1)
-            group["lr"] = RATE * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
+            group["lr"] = self.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
         self.network.train()
-        pixels = images.to(self.device).float().div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
         known = {name: values.to(self.device) for name, values in targets.items()}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_half):
-            outputs = self.network(pixels)
+            outputs = self.network(self._pixels(images))
         terms = losses(outputs, known)
         self.optimizer.zero_grad()
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
@@ -124,6 +132,10 @@ class Training:
         self.average.update_parameters(self.network)
         self.step += 1
         return {name: float(value.detach()) for name, value in terms.items()}
+
+    def _pixels(self, images: Tensor) -> Tensor:
+        """Return images as the network takes them."""
+        return images.to(self.device).float().div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
 
     def _log(self, **figures: Any) -> None:
         """Append a line to the log."""
