@@ -6,6 +6,8 @@ from pathlib import Path
 import numba
 import pytest
 
+from bottomup import cli
+
 SHARED = Path(__file__).parents[2] / "shared"
 RUNTIMES = [
     name for name in ("ai_edge_litert", "tflite_runtime", "tensorflow") if importlib.util.find_spec(name) is not None
@@ -21,6 +23,22 @@ def pytest_configure(config):
 def runtime(request):
     """Each TFLite runtime that is installed."""
     return request.param
+
+
+@pytest.fixture
+def command_line(capsys, tmp_path, monkeypatch):
+    """The command line, run in an empty folder; gives status, output and complaints."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        try:
+            status = cli.main([str(argument) for argument in arguments])
+        except SystemExit as exit:
+            status = exit.code
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run
 
 
 @pytest.fixture

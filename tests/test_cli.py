@@ -35,20 +35,10 @@ class FakeEstimator:
 
 
 @pytest.fixture
-def run(capsys, tmp_path, monkeypatch):
-    """Run the command line in an empty folder with a fake model; gives status, output and complaints."""
-    monkeypatch.chdir(tmp_path)
+def run(command_line, monkeypatch):
+    """Run the command line with a fake model."""
     monkeypatch.setattr("bottomup.loading.load", lambda *_, **__: FakeEstimator())
-
-    def run(*arguments):
-        try:
-            status = cli.main([str(argument) for argument in arguments])
-        except SystemExit as exit:
-            status = exit.code
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return run
+    return command_line
 
 
 def one_line(complaints):

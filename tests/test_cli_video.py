@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -11,24 +12,13 @@ import pytest
 from clips import SIZE, FakeCapture, SquareEstimator, make_clip, number_of, picture
 
 import bottomup as bu
-from bottomup import cli
 
 
 @pytest.fixture
-def run(capsys, tmp_path, monkeypatch):
-    """Run the command line in an empty folder with a fake model; gives status, output and complaints."""
-    monkeypatch.chdir(tmp_path)
+def run(command_line, monkeypatch):
+    """Run the command line with a fake model."""
     monkeypatch.setattr("bottomup.loading.load", lambda *_, **__: SquareEstimator())
-
-    def run(*arguments):
-        try:
-            status = cli.main([str(argument) for argument in ("predict", *arguments)])
-        except SystemExit as exit:
-            status = exit.code
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return run
+    return partial(command_line, "predict")
 
 
 def one_line(complaints):
