@@ -547,6 +547,7 @@ def test_warming_up_tells_how_long_it_took_and_where_kernels_are_kept(run):
     assert " s, " in out
 
 
+@pytest.mark.slow
 def test_warming_up_leaves_nothing_to_compile(run):
     def versions():
         modules = [module for name, module in sys.modules.items() if name.startswith("bottomup.")]

@@ -53,6 +53,7 @@ def test_everyone_of_the_demo_scene_is_found(runner, head):
         assert similarity(sure, keypoints, mask.sum()) > 0.6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", ["posenet", "paf"])
 def test_most_people_of_fresh_scenes_are_found(runner, head):
     similarities = []

@@ -227,6 +227,7 @@ def test_a_step_on_a_slope_is_no_peak():
     assert poses.xy[0, 0, 0] < 8 * 1.6 + 3.5
 
 
+@pytest.mark.slow
 def test_four_threads_agree_with_one(decoder):
     scenes = [crowd(count, seed)[1] for seed, count in enumerate((1, 3, 8))] * 3
     expected = [decoder.decode(fields) for fields in scenes]

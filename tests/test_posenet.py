@@ -249,6 +249,7 @@ def test_inputs_are_never_written_to(decoder):
     assert_same(poses, decoder.decode(fields))
 
 
+@pytest.mark.slow
 @flavours
 def test_threads_agree_with_one_thread(decoder):
     batch = [people(count) for count in (1, 2, 3, 4)] * 4

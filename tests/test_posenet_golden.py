@@ -75,6 +75,7 @@ def test_our_own_decoder_finds_exactly_the_known_people(path):
     assert sorted(errors.argmin(axis=1)) == list(range(len(truth)))
 
 
+@pytest.mark.slow
 @needs_shared
 def test_coral_answers_as_libcoral_on_every_golden():
     checked = 0
@@ -91,6 +92,7 @@ def test_coral_answers_as_libcoral_on_every_golden():
     assert checked >= 60
 
 
+@pytest.mark.slow
 @needs_shared
 def test_tfjs_answers_as_tfjs_on_every_golden():
     checked = 0

@@ -28,6 +28,7 @@ def furthest(poses, decoded):
     return distances[np.arange(len(poses)), distances.mean(axis=2).argmin(axis=1)].max()
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 10), st.integers(0, 1000), st.sampled_from([(641, 481), (1281, 721)]), st.sampled_from([8, 16]))
 def test_decoding_gives_the_people_back(count, seed, input_size, stride):

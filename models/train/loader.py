@@ -29,7 +29,7 @@ CURRICULUM = (
     Stage(1.0, 257, 9),
 )
 #: Of a network that has been trained before.
-FURTHER = (Stage(1.0, 257, 13),)
+FURTHER = (Stage(1.0, 257, 10),)
 BATCH = 16
 
 
