@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import numpy as np
+
 from bottomup.errors import InputError
 
 Given = TypeVar("Given")
@@ -12,8 +14,10 @@ Result = TypeVar("Result")
 
 def map_on_threads(function: Callable[[Given], Result], items: Iterable[Given], threads: int) -> list[Result]:
     """Return `function` of every item, in order, computed on that many threads, of which the caller's is one."""
-    if threads < 1:
-        raise InputError(f"threads must be at least 1, got {threads}")
+    if not isinstance(threads, (int, np.integer)) or threads < 1:
+        raise InputError(f"threads must be a whole number, at least 1, got {threads!r}")
+    if not isinstance(items, Iterable):
+        raise InputError(f"a batch must be several items, as a list, got {type(items).__name__}")
     if threads == 1:
         return [function(item) for item in items]
     every = list(items)

@@ -7,10 +7,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from bottomup.checks import as_number
 from bottomup.errors import InputError
 from bottomup.opencv import import_cv2
 from bottomup.posenet.fields import BODY_PARTS
-from bottomup.poses import Poses
+from bottomup.poses import Poses, as_poses
 from bottomup.skeletons import Skeleton
 
 # Left, right and middle, as blue, green and red. Orange and blue are told apart by all eyes.
@@ -67,10 +68,9 @@ def draw_poses(
     >>> drawn.shape, bool(drawn.any()), bool(image.any())
     ((481, 641, 3), True, False)
     """
-    if not isinstance(poses, Poses):
-        raise InputError(
-            f"poses must be Poses, got {type(poses).__name__}: pass what a decoder or an estimator returns"
-        )
+    poses = as_poses(poses)
+    score_threshold = as_number(score_threshold, "score_threshold")
+    keypoint_threshold = as_number(keypoint_threshold, "keypoint_threshold")
     colours = _in_order(_COLOURS, channel_order).tolist()
     canvas = _copy_of(image)
     sides = [_side(poses.skeleton, part) for part in range(len(poses.skeleton.parts))]

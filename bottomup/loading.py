@@ -8,12 +8,13 @@ from bottomup.augmentation import Augmentation
 from bottomup.catalogue import Card
 from bottomup.errors import InputError, ModelError
 from bottomup.estimator import Decoder, PoseEstimator
-from bottomup.geometry import ImageSize, Letterbox, Resize, Stretch
+from bottomup.geometry import ImageSize, Letterbox, Resize, Stretch, as_size
 from bottomup.paf.decoder import PafDecoder
+from bottomup.posenet.masks import Segmenting
 from bottomup.skeletons import COCO17
 from bottomup.tflite.graph import DecoderOptions
 from bottomup.tflite.inputs import INPUT_RULES, InputRule, as_input_rule
-from bottomup.tflite.outputs import as_size, family_of, output_stride, posenet_names
+from bottomup.tflite.outputs import family_of, output_stride, posenet_names
 from bottomup.tflite.outputs_paf import PafNames, paf_names, paf_stride
 from bottomup.tflite.runtime import Network
 
@@ -114,6 +115,10 @@ def load(
         return PoseEstimator(path, network, None, resize, rule, None, COCO17, card)
     is_paf = family_of(_shapes(network)) == "paf"
     of_paf = paf_names(_shapes(network)) if is_paf or isinstance(decoder, PafDecoder) else None
+    if is_paf and isinstance(decoder, Segmenting):
+        raise InputError(f"{path} gives part affinity fields, which no PoseNet decoder reads: pass a PafDecoder")
+    if of_paf is None and isinstance(decoder, PafDecoder):
+        raise InputError(f"{path} gives no part affinity fields: pass a PoseNetDecoder")
     stride = _stride_of(network, of_paf if is_paf else None)
     own, rest = network.input_size, 0 if is_paf else 1
     fits_input = isinstance(input_size, str)

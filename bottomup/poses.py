@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bottomup.errors import InputError
 from bottomup.geometry import ImageSize, Placement, input_to_image
-from bottomup.skeletons import COCO17, Skeleton
+from bottomup.skeletons import COCO17, Skeleton, as_skeleton
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ class Poses:
         keypoints, scores = _as_float32(self.keypoints, "keypoints"), _as_float32(self.scores, "scores")
         if scores.ndim != 1:
             raise InputError(f"scores must have shape (M,), one a pose, got {scores.shape}")
-        expected = (len(scores), len(self.skeleton.parts), 3)
+        expected = (len(scores), len(as_skeleton(self.skeleton).parts), 3)
         if keypoints.shape != expected:
             raise InputError(
                 f"keypoints must have shape (M, N, 3) = {expected} for {len(scores)} scores "
@@ -81,7 +81,12 @@ class Poses:
     @classmethod
     def empty(cls, skeleton: Skeleton, image_size: ImageSize | None = None) -> "Poses":
         """Return no poses, yet N parts wide."""
-        return cls(np.empty((0, len(skeleton.parts), 3), np.float32), np.empty(0, np.float32), skeleton, image_size)
+        return cls(
+            np.empty((0, len(as_skeleton(skeleton).parts), 3), np.float32),
+            np.empty(0, np.float32),
+            skeleton,
+            image_size,
+        )
 
     @classmethod
     def of_decoder(
@@ -187,3 +192,12 @@ def _as_float32(values: Any, name: str) -> NDArray[np.float32]:
         return np.asarray(values, dtype=np.float32)
     except (TypeError, ValueError) as error:  # words, or rows of different length
         raise InputError(f"{name} must be an array of numbers: {error}") from error
+
+
+def as_poses(poses: Poses) -> Poses:
+    """Return poses, if they are Poses."""
+    if not isinstance(poses, Poses):
+        raise InputError(
+            f"poses must be Poses, got {type(poses).__name__}: pass what a decoder or an estimator returns"
+        )
+    return poses

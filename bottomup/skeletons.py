@@ -125,6 +125,13 @@ def names() -> tuple[str, ...]:
 
 
 @cache
+def as_skeleton(skeleton: Skeleton) -> Skeleton:
+    """Return a skeleton, if it is one."""
+    if not isinstance(skeleton, Skeleton):
+        raise InputError(f"skeleton must be a Skeleton, got {skeleton!r}: bottomup.skeletons.get(name) returns one")
+    return skeleton
+
+
 def get(name: str) -> Skeleton:
     """Return the skeleton of that name.
 

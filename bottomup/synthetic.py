@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from bottomup.checks import Quantized, as_number
 from bottomup.errors import InputError
-from bottomup.geometry import ImageSize, cell_to_input
+from bottomup.geometry import as_size, cell_to_input
 from bottomup.posenet.fields import BODY_PARTS, EDGES, NUM_PARTS, PoseNetFields
-from bottomup.poses import Poses
+from bottomup.poses import Poses, as_poses
 from bottomup.skeletons import COCO17
 from bottomup.synthetic_paf import paf_fields
 
@@ -92,11 +92,11 @@ def posenet_fields(
     >>> fields.grid, fields.logits
     ((31, 41), True)
     """
-    width, height = _size(input_size)
+    width, height = as_size(input_size)
     stride, disk = as_number(output_stride, "output_stride"), as_number(radius, "radius")
     if not (0 < stride < math.inf and 0 < disk < math.inf):
         raise InputError(f"output_stride and radius must be above 0 pixels, got {output_stride} and {radius}")
-    if poses.skeleton.parts != COCO17.parts:
+    if as_poses(poses).skeleton.parts != COCO17.parts:
         raise InputError(f"PoseNet fields have the 17 parts of coco_17, got poses of skeleton {poses.skeleton.name!r}")
 
     x, y = poses.xy[..., 0], poses.xy[..., 1]
@@ -165,7 +165,7 @@ def random_poses(
     >>> random_poses(2).keypoints.shape
     (2, 17, 3)
     """
-    size = _size(input_size)
+    size = as_size(input_size)
     if count != int(count) or count < 0:
         raise InputError(f"count must be a whole number of people, 0 or more, got {count}")
     count = int(count)
@@ -279,14 +279,3 @@ def _levels(values: NDArray[Any], limit: float) -> Quantized:
     """Quantise values within plus or minus `limit` to uint8 around 128."""
     scale = limit / 127
     return Quantized(np.clip(np.round(values / scale) + 128, 0, 255).astype(np.uint8), scale, 128)
-
-
-def _size(input_size: tuple[int, int]) -> ImageSize:
-    """Return a size that can be one."""
-    try:
-        width, height = (int(side) for side in input_size)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"input_size must be (width, height) in pixels, got {input_size!r}") from error
-    if width < 1 or height < 1:
-        raise InputError(f"input_size must be (width, height) of at least 1 pixel each, got {input_size!r}")
-    return ImageSize(width, height)

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from bottomup.checks import Quantized, as_number
 from bottomup.errors import InputError
+from bottomup.geometry import as_size
 from bottomup.paf.fields import PafFields
-from bottomup.poses import Poses
-from bottomup.skeletons import OPENPOSE18, Skeleton
+from bottomup.poses import Poses, as_poses
+from bottomup.skeletons import OPENPOSE18, Skeleton, as_skeleton
 
 #: Parts that nobody labels, each midway between two that are.
 _MIDWAY = {"neck": ("left_shoulder", "right_shoulder"), "mid_hip": ("left_hip", "right_hip")}
@@ -82,15 +83,16 @@ def paf_fields(
     stride, width_of_peaks = as_number(output_stride, "output_stride"), as_number(sigma, "sigma")
     if not (0 < stride < math.inf and 0 < width_of_peaks < math.inf):
         raise InputError(f"output_stride and sigma must be above 0 pixels, got {output_stride} and {sigma}")
-    width, height = (int(side // stride) for side in input_size)
+    width, height = (int(side // stride) for side in as_size(input_size))
     if width < 1 or height < 1 or paf_repeat < 1:
         raise InputError(
             f"input_size must be at least {stride:g} pixels each way and paf_repeat at least 1, "
             f"got {input_size} and {paf_repeat}"
         )
+    poses = as_poses(poses)
     if skeleton is None:
         skeleton = OPENPOSE18 if poses.skeleton.name in ("coco_17", "posenet_17") else poses.skeleton
-    people = _people(poses, skeleton)
+    people = _people(poses, as_skeleton(skeleton))
     heatmaps = _heatmaps(people, _centres(height, width, stride, 0.0), width_of_peaks)
     pafs = _pafs(people, skeleton, _centres(height, width, stride, paf_shift), stride)
     pafs = pafs.repeat(paf_repeat, axis=0).repeat(paf_repeat, axis=1)

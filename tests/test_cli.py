@@ -246,6 +246,15 @@ def test_tensors_that_do_not_fit_are_refused_by_file_and_name(run, changes, comp
     assert complaint in complaints
 
 
+def test_one_tensor_that_fits_both_layouts_is_refused(run):
+    np.savez("raw.npz", maps=np.zeros((57, 32, 57), np.float32))
+    status, out, complaints = run("decode", "raw.npz")
+    assert (status, out) == (2, "")
+    assert (
+        "maps of shape (57, 32, 57) may be channels first or last: save heatmaps and PAFs as two arrays" in complaints
+    )
+
+
 def test_files_that_are_none_are_refused(run, tmp_path):
     save_raw("raw.npz")
     whole = Path("raw.npz").read_bytes()
@@ -397,6 +406,23 @@ def test_poses_are_written_where_asked(run):
     run("predict", "a.jpg", "--model", "m", "--json", "elsewhere.json")
     assert len(predicted("elsewhere.json")["images"]) == 1
     assert not Path("poses/poses.json").exists()
+
+
+def test_a_folder_that_is_missing_is_told_before_the_work_is_done(run):
+    save_image("a.jpg")
+    status, said, complaints = run("predict", "a.jpg", "--model", "m", "--json", "nowhere/poses.json")
+    assert (status, said) == (2, "")
+    assert "make its folder first" in one_line(complaints)
+    assert not list(Path("poses").glob("*.jpg"))
+
+
+def test_poses_of_an_earlier_run_stay_where_nothing_could_be_read(run):
+    save_image("a.jpg")
+    run("predict", "a.jpg", "--model", "m")
+    Path("broken.jpg").write_text("no image")
+    status, said, _ = run("predict", "broken.jpg", "--model", "m")
+    assert (status, said) == (2, "")
+    assert len(predicted()["images"]) == 1
 
 
 def test_what_cannot_be_written_is_one_line(run):

@@ -298,6 +298,7 @@ def test_the_models_own_size_is_not_rounded(tmp_path):
         ({"input_size": (16, 480)}, "above 16 pixels each"),
         ({"decoder": bu.PoseNetDecoder}, r"decoder must be one, as PoseNetDecoder\(\)"),
         ({"decoder": "coral"}, r"decoder must be one, as PoseNetDecoder\(\)"),
+        ({"decoder": bu.PafDecoder()}, "gives no part affinity fields: pass a PoseNetDecoder"),
         ({"resize": "letterbox"}, r"resize must be Letterbox\(\) or Stretch\(\)"),
         ({"scaling": "greyscale"}, "scaling must be one of"),
         ({"runtime": "onnx"}, "runtime must be one of"),

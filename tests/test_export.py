@@ -1,7 +1,9 @@
 import json
 
 import numpy as np
+import pytest
 
+import bottomup as bu
 from bottomup.export import json_line, poses_json, skeleton_json
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17, Skeleton
@@ -53,3 +55,21 @@ def test_a_json_line_is_one_line_that_says_whose_poses_it_has():
         "skeleton": "arm",
         "poses": [{"id": 3, "score": 0.25, "keypoints": [[1.0, 2.0, 0.5], None]}],
     }
+
+
+@pytest.mark.parametrize("poses", [None, [1, 2], np.zeros((1, 17, 3))], ids=["none", "list", "array"])
+def test_what_is_no_poses_is_refused(poses):
+    for write in (bu.export.poses_json, bu.export.json_line, bu.export.openpose_json, bu.synthetic.paf_fields):
+        with pytest.raises(bu.InputError, match="poses must be Poses, got"):
+            write(poses)
+    with pytest.raises(bu.InputError, match="poses must be Poses, got"):
+        bu.export.coco_results(poses, image_id=1)
+
+
+def test_a_line_takes_numpys_numbers_and_refuses_what_json_cannot_say():
+    poses = bu.synthetic.random_poses(1)
+    told = json.loads(bu.export.json_line(poses, frame=np.int64(3), time=np.float32(0.5)))
+    assert (told["frame"], told["time"]) == (3, 0.5)
+    for value in (np.nan, object(), np.zeros(2)):
+        with pytest.raises(bu.InputError, match="a line says text, finite numbers and lists"):
+            bu.export.json_line(poses, time=value)

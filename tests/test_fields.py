@@ -183,3 +183,32 @@ def test_what_does_not_fit_is_refused_by_name(wrong, message):
     right = {"heatmaps": random_tensor(17), "short_offsets": random_tensor(34), "mid_offsets": random_tensor(64)}
     with pytest.raises(InputError, match=message):
         PoseNetFields.from_mid_offsets(**(right | wrong))
+
+
+def test_tensors_that_nobody_checked_are_refused():
+    heatmaps, offsets, fwd, bwd = (np.asarray(tensor, np.float32) for tensor in displacement_tensors())
+    assert PoseNetFields(heatmaps, offsets, fwd, bwd, 16).grid == heatmaps.shape[:2]
+    for tensors in (
+        (heatmaps, offsets[:1], fwd, bwd),
+        (heatmaps, offsets, fwd[..., :-1], bwd),
+        (heatmaps.astype(np.float64), offsets, fwd, bwd),
+        (heatmaps, offsets, fwd, None),
+        (Quantized(np.zeros(heatmaps.shape, np.int8), 1, 0), offsets, fwd, bwd),
+    ):
+        with pytest.raises(InputError, match="build PoseNetFields with from_displacements or from_mid_offsets"):
+            PoseNetFields(*tensors, 16)
+
+
+@pytest.mark.parametrize(
+    "decoder",
+    [PoseNetDecoder(), PoseNetDecoder.coral(), PoseNetDecoder.tfjs()],
+    ids=lambda decoder: type(decoder).__name__,
+)
+def test_batches_say_what_they_are(decoder):
+    fields = PoseNetFields.from_displacements(*displacement_tensors())
+    for threads in ("2", 1.5, None, 0):
+        with pytest.raises(InputError, match="threads must be a whole number, at least 1"):
+            decoder.decode_batch([fields, fields], threads=threads)
+    for single in (fields, None, 5):
+        with pytest.raises(InputError, match="a batch must be several"):
+            decoder.decode_batch(single)

@@ -173,3 +173,49 @@ def test_the_coco_view_drops_the_neck(scene):
         )
     with pytest.raises(bu.InputError, match="has no part 'nose'"):
         bu.Poses.empty(bu.MPI15).to_coco17()
+
+
+def as_wide_as_its_channels():
+    """Return fields of three people whose grid, 32 x 57, is as wide as heatmaps and PAFs have channels, and one map."""
+    fields = bu.synthetic.paf_fields(bu.synthetic.random_poses(3, (456, 256)), (456, 256))
+    return fields, np.concatenate([fields.heatmaps, fields.pafs], axis=2)
+
+
+def test_one_tensor_that_fits_both_layouts_is_refused_with_the_way_out():
+    _, maps = as_wide_as_its_channels()
+    assert bu.PafFields.from_concatenated(maps).grid == (32, 57)
+    with pytest.raises(bu.InputError, match=r"may be \(H, W, C\) or \(C, H, W\): .* PafFields\(maps\[..., :19\]"):
+        bu.PafFields.from_concatenated(np.moveaxis(maps, 2, 0))
+
+
+@pytest.mark.parametrize("is_quantized", [False, True])
+def test_a_networks_one_tensor_has_the_layout_that_fits_its_input(is_quantized):
+    _, maps = as_wide_as_its_channels()
+    if is_quantized:
+        maps = np.clip(maps * 100 + 128, 0, 255).astype(np.uint8)
+    for tensor in (maps, maps[None], np.moveaxis(maps, 2, 0), np.moveaxis(maps, 2, 0)[None]):
+        given = bu.Quantized(tensor, 0.01, 128) if is_quantized else tensor
+        read = bu.read_outputs({"maps": given}, (456, 256))
+        assert read.grid == (32, 57)
+        assert len(bu.PafDecoder().decode(read)) == 3
+
+
+def test_two_tensors_channels_first_are_told_apart_on_a_grid_as_wide_as_their_channels():
+    fields, _ = as_wide_as_its_channels()
+    first = {name: np.moveaxis(maps, 2, 0)[None] for name, maps in (("a", fields.heatmaps), ("b", fields.pafs))}
+    assert len(bu.PafDecoder().decode(bu.read_outputs(first, (456, 256)))) == 3
+    trt = bu.read_outputs({"cmap": np.zeros((1, 18, 56, 56)), "paf": np.zeros((1, 42, 56, 56))}, (224, 224))
+    assert (trt.skeleton, trt.grid) == (bu.TRTPOSE18, (56, 56))
+
+
+@pytest.mark.parametrize("skeleton", ["body_25", None])
+def test_a_skeletons_name_is_no_skeleton(skeleton):
+    poses = bu.synthetic.random_poses(1)
+    for build in (
+        lambda: bu.PafFields(np.zeros((4, 5, 19)), np.zeros((4, 5, 38)), skeleton),
+        lambda: bu.PafFields.from_concatenated(np.zeros((4, 5, 57)), skeleton=skeleton),
+        lambda: bu.Poses(poses.keypoints, poses.scores, skeleton),
+        lambda: bu.Poses.empty(skeleton),
+    ):
+        with pytest.raises(bu.InputError, match=r"skeleton must be a Skeleton, got .*skeletons.get\(name\)"):
+            build()

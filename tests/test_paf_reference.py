@@ -107,3 +107,10 @@ def test_kernels_equal_the_definition_on_broken_maps(value):
         fields = bu.PafFields(heatmaps, pafs, RING)
         decoder = bu.PafDecoder(min_parts=2)
         assert_same(decoder.decode(fields), bu.paf.reference.decode(fields, decoder))
+
+
+def test_the_definition_says_what_it_takes():
+    fields, decoder = crowd(1)[1], bu.PafDecoder()
+    for arguments in ((None, decoder), (fields, None), (fields, bu.PoseNetDecoder())):
+        with pytest.raises(bu.InputError, match="expected PafFields and a PafDecoder"):
+            bu.paf.reference.decode(*arguments)

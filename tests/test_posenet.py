@@ -296,3 +296,23 @@ def test_anything_but_fields_is_refused_with_the_way_out(decoder):
 def test_a_decoder_is_its_parameters():
     assert P.coral(max_poses=3) == P.coral(max_poses=3) != P.coral()
     assert "max_poses=3" in repr(P.tfjs(max_poses=3))
+
+
+def test_the_definition_says_what_it_takes():
+    fields = people(1)
+    for arguments in ((None, P()), (fields, None), (fields, bu.PafDecoder()), (fields, P)):
+        with pytest.raises(bu.InputError, match=r"PoseNetFields|decoder must be a PoseNet decoder"):
+            reference.decode(*arguments)
+
+
+@pytest.mark.parametrize("far", [-100.0, -1e4, -1e30])
+def test_the_definition_scores_what_is_far_below_zero_as_kernels_do(far):
+    for seed in range(10):
+        random = np.random.default_rng(seed)
+        tensors = [
+            random.normal(size=(9, 8, size)).astype(np.float32) * spread
+            for size, spread in ((17, 4), (34, 10), (64, 30))
+        ]
+        tensors[0][random.random(tensors[0].shape) < 0.1] = far
+        fields = bu.PoseNetFields.from_mid_offsets(*tensors)
+        assert_same(P().decode(fields), reference.decode(fields, P()))

@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     add_model_options(predicting)
     predicting.add_argument(
         "--min-score",
-        type=_score,
+        type=score,
         metavar="S",
         default=0.2,
         help="leave poses below this score out; with --track, half of it will do "
@@ -152,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     add_model_options(evaluating)
     evaluating.add_argument(
         "--min-score",
-        type=_score,
+        type=score,
         metavar="S",
         default=0.2,
         help="lowest score of poses in the table of errors and in the pictures; AP counts all (default: 0.2)",
@@ -188,9 +188,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _score(text: str) -> float:
+def score(text: str) -> float:
     """Return a score that was given."""
-    score = float(text)
-    if not 0 <= score <= 1:
+    lowest = float(text)
+    if not 0 <= lowest <= 1:
         raise argparse.ArgumentTypeError(f"must be a score from 0 to 1, got {text}")
-    return score
+    return lowest

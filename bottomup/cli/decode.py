@@ -43,6 +43,11 @@ def _read_raw(path: str, stride: int | None) -> "Fields":
     try:
         of_paf = paf_names(shapes) if family_of(shapes) == "paf" else None
         if of_paf is not None:
+            if of_paf.fits_both_layouts:
+                raise InputError(
+                    f"{of_paf.pafs} of shape {shapes[of_paf.pafs]} may be channels first or last: save heatmaps and "
+                    "PAFs as two arrays"
+                )
             names, (rows, columns) = [of_paf.heatmaps, of_paf.pafs], of_paf.grid
         else:
             *names, (rows, columns) = posenet_names(shapes)

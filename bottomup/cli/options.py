@@ -31,9 +31,7 @@ def choose_decoder(own: Any, asked: argparse.Namespace) -> Any:
 
     if isinstance(own, PafDecoder):
         if asked.max_poses is not None:
-            raise InputError(
-                "--max-poses is for PoseNets: part affinity fields give everybody at once, use --min-score"
-            )
+            raise InputError("--max-poses is for PoseNets: part affinity fields give everybody at once, leave it out")
         settings = {"peak_threshold": asked.score_threshold}
     else:
         settings = {"max_poses": asked.max_poses, "score_threshold": asked.score_threshold}

@@ -48,6 +48,8 @@ class Outputs:
         for folder in (self._folder, self._openpose):
             if folder is not None:
                 make_folder(folder)
+        if not self.json_path.parent.is_dir():
+            raise InputError(f"{str(self.json_path)!r} cannot be written: make its folder first")
 
     def picture(self, path: str) -> Path:
         """Return a path for an image's drawn picture."""

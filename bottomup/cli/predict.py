@@ -81,6 +81,8 @@ def _predict_images(
             num_images += 1
             num_people += len(poses)
             progress.advance()
+    if num_images == 0:
+        return progress.complaints  # the poses of an earlier run stay
     if lines is None:
         write_json(outputs.json_path, {"skeleton": skeleton_json(estimator.skeleton), "images": images})
     say(f"{num_images} images, {num_people} people: {outputs.json_path}")

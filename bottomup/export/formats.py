@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.poses import Poses
+from bottomup.poses import Poses, as_poses
 from bottomup.skeletons import BODY25, COCO17, MPI15, OPENPOSE18
 
 _DECIMALS = 3  # a thousandth of a pixel, or of a score
@@ -46,7 +46,7 @@ def coco_results(poses: Poses, image_id: int, *, category_id: int = 1) -> list[d
     >>> result["image_id"], result["category_id"], result["score"], len(result["keypoints"])
     (7, 1, 0.5, 51)
     """
-    poses = poses.to_coco17()
+    poses = as_poses(poses).to_coco17()
     results = [
         {"image_id": _plain(image_id), "category_id": _plain(category_id), "keypoints": keypoints, "score": score}
         for keypoints, score in zip(_flat(poses.keypoints), np.nan_to_num(poses.scores).tolist(), strict=True)
@@ -72,6 +72,7 @@ def openpose_json(poses: Poses) -> dict[str, Any]:
     >>> told["version"], told["people"][0]["person_id"], len(told["people"][0]["pose_keypoints_2d"])
     (1.3, [-1], 54)
     """
+    poses = as_poses(poses)
     numbers = [-1] * len(poses) if poses.ids is None else poses.ids.tolist()
     people = [
         {"person_id": [number], "pose_keypoints_2d": keypoints, **{name: [] for name in _EMPTY_LISTS}}

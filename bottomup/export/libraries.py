@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bottomup.errors import MissingRuntimeError
-from bottomup.poses import Poses
+from bottomup.poses import Poses, as_poses
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +44,7 @@ def data_frame(poses: Poses, **about: Any) -> "pd.DataFrame":
         import pandas as pd
     except ImportError as error:
         raise MissingRuntimeError(f"pandas cannot be imported, {error}: pip install 'bottomup[pandas]'") from error
-    num_poses, num_parts = poses.keypoints.shape[:2]
+    num_poses, num_parts = as_poses(poses).keypoints.shape[:2]
     columns: dict[str, Any] = {name: np.full(num_poses * num_parts, value) for name, value in about.items()}
     columns["pose"] = np.repeat(np.arange(num_poses), num_parts)
     if poses.ids is not None:
@@ -74,6 +74,7 @@ def supervision_key_points(poses: Poses) -> "sv.KeyPoints":
         raise MissingRuntimeError(
             f"supervision cannot be imported, {error}: pip install 'bottomup[supervision]'"
         ) from error
+    poses = as_poses(poses)
     is_somewhere = np.isfinite(poses.xy[..., 0]) & np.isfinite(poses.xy[..., 1])
     data: dict[str, Any] = {"class_name": np.full(len(poses), "person")}
     if poses.ids is not None:

@@ -4,7 +4,8 @@ import json
 import math
 from typing import Any
 
-from bottomup.poses import Poses
+from bottomup.errors import InputError
+from bottomup.poses import Poses, as_poses
 from bottomup.skeletons import Skeleton
 
 _DECIMALS = 3  # a thousandth of a pixel, or of a score
@@ -23,6 +24,7 @@ def poses_json(poses: Poses) -> list[dict[str, Any]]:
     >>> poses_json(Poses([[(1.5, 2.0, 0.9), (math.nan, math.nan, 0)]], [0.45], arm))
     [{'score': 0.45, 'keypoints': [[1.5, 2.0, 0.9], None]}]
     """
+    poses = as_poses(poses)
     told: list[dict[str, Any]] = [
         {"score": _rounded(score), "keypoints": [_keypoint(keypoint) for keypoint in keypoints]}
         for score, keypoints in zip(poses.scores.tolist(), poses.keypoints.tolist(), strict=True)
@@ -42,14 +44,22 @@ def json_line(poses: Poses, **about: Any) -> str:
     **about
         What else the line says, before the poses: `frame=7, time=0.28`.
 
+    Raises
+    ------
+    InputError
+        If `about` holds what JSON has no word for, infinities and NaN among it.
+
     Examples
     --------
     >>> from bottomup.skeletons import COCO17
     >>> json_line(Poses.empty(COCO17), frame=7, time=0.28)
     '{"frame": 7, "time": 0.28, "skeleton": "coco_17", "poses": []}\n'
     """
-    told = {**about, "skeleton": poses.skeleton.name, "poses": poses_json(poses)}
-    return json.dumps(told, allow_nan=False) + "\n"
+    told = {**about, "skeleton": as_poses(poses).skeleton.name, "poses": poses_json(poses)}
+    try:
+        return json.dumps(told, allow_nan=False, default=lambda value: value.item()) + "\n"  # NumPy's numbers
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InputError(f"a line says text, finite numbers and lists of these, got {about}: {error}") from error
 
 
 def skeleton_json(skeleton: Skeleton) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bottomup.checks import Field, FieldLike, Quantized, as_fields, as_flat, as_number, take_channels
 from bottomup.errors import InputError
-from bottomup.skeletons import OPENPOSE18, Skeleton
+from bottomup.skeletons import OPENPOSE18, Skeleton, as_skeleton
 
 
 class Tensors(NamedTuple):
@@ -140,17 +140,26 @@ class PafFields:
             less without background. Also (1, H, W, C) and (C, H, W).
         skeleton, output_stride, paf_shift
             See the class.
+
+        Raises
+        ------
+        InputError
+            As the class does, and where a shape fits both layouts.
         """
-        num_parts, num_paf_channels = len(skeleton.parts), _num_paf_channels(skeleton)
-        with_background = num_parts + 1 + num_paf_channels
+        num_parts, num_paf_channels = len(as_skeleton(skeleton).parts), _num_paf_channels(skeleton)
+        totals = num_parts + 1 + num_paf_channels, num_parts + num_paf_channels
         shape = _image_shape(maps)
-        sides = (shape[2], shape[0]) if len(shape) == 3 else ()
-        channels = (
-            with_background - 1 if with_background not in sides and with_background - 1 in sides else with_background
-        )
+        first, last = (shape[0], shape[2]) if len(shape) == 3 else (0, 0)
+        if first in totals and last in totals:
+            raise InputError(
+                f"maps of shape {shape} may be (H, W, C) or (C, H, W): pass heatmaps and PAFs apart, "
+                f"PafFields(maps[..., :{last - num_paf_channels}], maps[..., {last - num_paf_channels}:]) if C is last"
+            )
+        channels = totals[1] if totals[1] in (first, last) else totals[0]
         [checked] = as_fields(maps=(maps, channels))
-        first = channels - num_paf_channels
-        heatmaps, pafs = take_channels(checked, slice(0, first)), take_channels(checked, slice(first, None))
+        heatmaps, pafs = (
+            take_channels(checked, part) for part in (slice(-num_paf_channels), slice(-num_paf_channels, None))
+        )
         fields = cls.__new__(cls)
         fields._set(heatmaps, pafs, skeleton, output_stride, paf_shift, checked)
         return fields
@@ -215,7 +224,7 @@ class PafFields:
 
 def _told_apart(heatmaps: FieldLike, pafs: FieldLike, skeleton: Skeleton) -> tuple[Field, Field]:
     """Return heatmaps and PAFs, channels last, from two tensors in either order and layout."""
-    num_parts, num_paf_channels = len(skeleton.parts), _num_paf_channels(skeleton)
+    num_parts, num_paf_channels = len(as_skeleton(skeleton).parts), _num_paf_channels(skeleton)
     shapes = [_image_shape(tensor) for tensor in (heatmaps, pafs)]
     if all(len(shape) == 3 for shape in shapes):
         for heat, paf in ((0, 1), (1, 0)):

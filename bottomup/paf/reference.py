@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bottomup.errors import InputError
 from bottomup.paf.decoder import PafDecoder
 from bottomup.paf.fields import PafFields
 from bottomup.poses import Poses
@@ -78,6 +79,8 @@ def decode(fields: PafFields, decoder: PafDecoder) -> Poses:
     decoder : PafDecoder
         Whose rules to follow.
     """
+    if not isinstance(fields, PafFields) or not isinstance(decoder, PafDecoder):
+        raise InputError(f"expected PafFields and a PafDecoder, got {type(fields).__name__} and {decoder!r}")
     skeleton = fields.skeleton
     with np.errstate(all="ignore"):  # infinite and missing values are let through, and lead nowhere
         heatmaps, pafs = read_fields(fields)

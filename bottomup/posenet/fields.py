@@ -26,6 +26,18 @@ BODY_PARTS = (
     "left_lower_leg_back", "right_lower_leg_front", "right_lower_leg_back", "left_feet", "right_feet",
 )  # fmt: skip
 
+_CHANNELS = {
+    "heatmaps": NUM_PARTS,
+    "offsets": 2 * NUM_PARTS,
+    "displacements_fwd": 2 * NUM_EDGES,
+    "displacements_bwd": 2 * NUM_EDGES,
+    "long_offsets": 2 * NUM_PARTS,
+    "segments": 1,
+    "part_heatmaps": len(BODY_PARTS),
+    "_mid_offsets": 4 * NUM_EDGES,
+}
+_OPTIONAL = {"long_offsets", "segments", "part_heatmaps", "_mid_offsets"}
+
 
 class Tensors(NamedTuple):
     """What kernels read: flat tensors of one element type, real = (level - zero) * scale; floats have scale 1."""
@@ -88,6 +100,21 @@ class PoseNetFields:
     segments: Field | None = None
     part_heatmaps: Field | None = None
     _mid_offsets: Field | None = field(default=None, repr=False)  # both displacements in one tensor, if they came so
+
+    def __post_init__(self) -> None:
+        grid = np.shape(self.heatmaps)[:2]
+        for name, channels in _CHANNELS.items():
+            tensor = getattr(self, name)
+            if tensor is None and name in _OPTIONAL:
+                continue
+            elements = tensor.values if isinstance(tensor, Quantized) else tensor
+            dtype = np.uint8 if isinstance(tensor, Quantized) else np.float32
+            is_checked = isinstance(elements, np.ndarray) and elements.dtype == dtype
+            if not is_checked or elements.shape != (*grid, channels):
+                raise InputError(
+                    f"{name} is no checked tensor of one grid and {channels} channels: build PoseNetFields with "
+                    "from_displacements or from_mid_offsets, which take any layout"
+                )
 
     @classmethod
     def from_displacements(

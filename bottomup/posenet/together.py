@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bottomup.batch import map_on_threads
+from bottomup.errors import InputError
 from bottomup.posenet.fields import NUM_PARTS, PoseNetFields
 from bottomup.posenet.roots import as_posenet_fields, lowest_value, make_room, walks
 from bottomup.poses import Poses
@@ -43,6 +44,8 @@ def decode_batch(
                 return _decode_together(chunk, call)
         return [decode(item) for item in chunk]
 
+    if not isinstance(fields, Iterable):
+        raise InputError(f"a batch must be several PoseNetFields, as a list, got {type(fields).__name__}")
     items = list(map(as_posenet_fields, fields))
     chunks = [items[start : start + TOGETHER] for start in range(0, len(items), TOGETHER)]
     return [poses for chunk in map_on_threads(take, chunks, threads) for poses in chunk]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bottomup.checks import FieldLike, Quantized, as_number
 from bottomup.errors import InputError, ModelError
-from bottomup.geometry import ImageSize, cell_to_input
+from bottomup.geometry import ImageSize, as_size, cell_to_input
 from bottomup.paf.fields import PafFields
 from bottomup.posenet.fields import BODY_PARTS, NUM_EDGES, NUM_PARTS, PoseNetFields
 from bottomup.poses import Poses
@@ -84,15 +84,20 @@ def read_outputs(
     """
     if not isinstance(outputs, Mapping):
         raise InputError(f"outputs must be a dict of tensor names to arrays, got {type(outputs).__name__}")
+    if not all(isinstance(name, str) for name in outputs):
+        raise InputError(f"outputs must go by the tensors' names, got {list(outputs)}")
+    if family not in (None, "posenet", "paf"):
+        raise InputError(f'family must be "posenet" or "paf", got {family!r}')
     arrays = {name: values if isinstance(values, Quantized) else np.asarray(values) for name, values in outputs.items()}
     shapes = {name: values.shape for name, values in arrays.items()}
     own = family_of(shapes)
     if own == "poses":
         return _decoded_poses(arrays)
-    of_paf = paf_names(shapes) if "paf" in (own, family) else None
+    size = as_size(input_size)
+    of_paf = paf_names(shapes, size) if "paf" in (own, family) else None
     if of_paf is not None:
-        return paf_fields(arrays, of_paf, as_size(input_size))
-    return _posenet_fields(arrays, shapes, as_size(input_size), logits)
+        return paf_fields(arrays, of_paf, size)
+    return _posenet_fields(arrays, shapes, size, logits)
 
 
 def read_masks(outputs: Mapping[str, FieldLike], input_size: tuple[int, int]) -> NDArray[np.bool_]:
@@ -150,17 +155,6 @@ def read_masks(outputs: Mapping[str, FieldLike], input_size: tuple[int, int]) ->
     values = arrays[masks[0]]
     levels = values.dequantize() if isinstance(values, Quantized) else values
     return np.asarray(levels[0, : len(_decoded_poses(arrays))] > 0.5)
-
-
-def as_size(input_size: Any) -> ImageSize:
-    """Return a (width, height) that can be one."""
-    try:
-        size = ImageSize(*(int(side) for side in input_size))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"input_size must be (width, height) in pixels, got {input_size!r}") from error
-    if min(size) < 1:
-        raise InputError(f"input_size must be (width, height), at least 1 pixel each, got {input_size!r}")
-    return size
 
 
 def family_of(shapes: Shapes) -> Family:

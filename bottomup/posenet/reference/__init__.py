@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from bottomup.errors import InputError
 from bottomup.posenet.decoder import PoseNetDecoder
 from bottomup.posenet.fields import PoseNetFields
 from bottomup.posenet.flavours import CoralDecoder, TfjsDecoder
@@ -19,6 +20,7 @@ from bottomup.posenet.reference.masks import find_masks as find_masks
 from bottomup.posenet.reference.masks import find_parts as find_parts
 from bottomup.posenet.reference.personlab import decode_personlab
 from bottomup.posenet.reference.tfjs import decode_tfjs, decode_tfjs_single
+from bottomup.posenet.roots import as_posenet_fields
 from bottomup.poses import Poses
 
 Decoder: TypeAlias = PoseNetDecoder | CoralDecoder | TfjsDecoder | PersonLabDecoder
@@ -39,6 +41,9 @@ def decode(fields: PoseNetFields, decoder: Decoder) -> Poses:
     Poses
         In input pixels.
     """
+    fields = as_posenet_fields(fields)
+    if not isinstance(decoder, Decoder):
+        raise InputError(f"decoder must be a PoseNet decoder, as PoseNetDecoder(), got {decoder!r}")
     with np.errstate(all="ignore"):  # whatever the tensors hold
         if isinstance(decoder, CoralDecoder):
             return decode_coral(fields, decoder)
