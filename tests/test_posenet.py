@@ -316,3 +316,17 @@ def test_the_definition_scores_what_is_far_below_zero_as_kernels_do(far):
         tensors[0][random.random(tensors[0].shape) < 0.1] = far
         fields = bu.PoseNetFields.from_mid_offsets(*tensors)
         assert_same(P().decode(fields), reference.decode(fields, P()))
+
+
+@pytest.mark.parametrize("quantized", [False, True])
+@pytest.mark.parametrize("decoder", [P(), P.coral()], ids=["best", "coral"])
+def test_images_of_different_units_are_decoded_together_as_they_are_alone(decoder, quantized):
+    size = (321, 241)
+    every = [
+        bu.synthetic.posenet_fields(bu.synthetic.random_poses(1 + seed % 4, size, seed), size, quantized=quantized)
+        for seed in range(18)
+    ]
+    assert not quantized or len({fields.displacements_fwd.scale for fields in every}) > 1
+    for fields, poses in zip(every, decoder.decode_batch(every, threads=2), strict=True):
+        np.testing.assert_array_equal(np.asarray(poses), np.asarray(decoder.decode(fields)))
+        np.testing.assert_array_equal(poses.scores, decoder.decode(fields).scores)

@@ -105,8 +105,7 @@ class PoseNetDecoder(Segmenting):
         """Return how several images like this one are decoded together."""
         from bottomup.posenet.batch_kernels import decode_best_together
 
-        parameters = (fields.level_scores, *self._parameters)
-        return Call(decode_best_together, logit(self.score_threshold), self.max_poses, parameters)
+        return Call(decode_best_together, logit(self.score_threshold), self.max_poses, self._parameters, True)
 
     @cached_property
     def _parameters(self) -> tuple[Any, ...]:

@@ -246,11 +246,8 @@ class PoseNetFields:
 
     @cached_property
     def kind(self) -> tuple[float, ...]:
-        """What fields have in common that one call of a kernel can decode: units and grid."""
-        t = self.tensors
-        units = (t.heatmap_scale, t.heatmap_zero, t.offset_scale, t.offset_zero, t.fwd_scale, t.fwd_zero, t.bwd_scale)
-        every = (*units, t.bwd_zero, self.output_stride, self.logits, t.is_quantized, *self.grid)
-        return tuple(float(value) for value in every)
+        """What fields have in common that one call of a kernel can decode: stride, element type and grid."""
+        return (float(self.output_stride), self.logits, self.tensors.is_quantized, *self.grid)
 
     @property
     def level_scores(self) -> NDArray[np.float32] | None:

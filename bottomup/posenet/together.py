@@ -18,6 +18,7 @@ from bottomup.skeletons import COCO17
 
 TOGETHER = 16  #: images in one call
 _MOST_POSES = 64  # of each, for which there is room in such a call
+_PER_IMAGE = 7  # of what `PoseNetFields.in_cells` holds: tensors and tables
 
 
 class Call(NamedTuple):
@@ -27,6 +28,7 @@ class Call(NamedTuple):
     lowest: float  #: logit of a root
     max_poses: int
     parameters: tuple[Any, ...]
+    takes_scores: bool = False  #: each image's `level_scores`, before the parameters
 
 
 def decode_batch(
@@ -40,8 +42,9 @@ def decode_batch(
     def take(chunk: list[PoseNetFields]) -> list[Poses]:
         if len(chunk) == TOGETHER and _are_of_one_kind(chunk):
             call = call_for(chunk[0])
-            if call.max_poses <= _MOST_POSES:
-                return _decode_together(chunk, call)
+            together = _decode_together(chunk, call) if call.max_poses <= _MOST_POSES else None
+            if together is not None:
+                return together
         return [decode(item) for item in chunk]
 
     if not isinstance(fields, Iterable):
@@ -52,28 +55,29 @@ def decode_batch(
 
 
 def _are_of_one_kind(chunk: list[PoseNetFields]) -> bool:
-    """Tell whether one call will do: logits on one grid, in one unit."""
+    """Tell whether one call will do: logits on one grid, of one element type."""
     kind = chunk[0].kind
     return chunk[0].logits and all(item.kind == kind for item in chunk)
 
 
-def _decode_together(chunk: list[PoseNetFields], call: Call) -> list[Poses]:
-    """Return the poses of images of one kind, from one call."""
-    kernel, lowest, most, parameters = call
-    reached = lowest_value(chunk[0].tensors, lowest)
-    if reached is None:
-        return [Poses.empty(COCO17) for _ in chunk]
+def _decode_together(chunk: list[PoseNetFields], call: Call) -> list[Poses] | None:
+    """Return the poses of images of one kind, from one call; None where no element of one is a root's."""
+    kernel, lowest, most, parameters, takes_scores = call
+    lowest_values = [lowest_value(item.tensors, lowest) for item in chunk]
+    if None in lowest_values:
+        return None
+    reached = np.array(lowest_values)
     cells = [item.in_cells for item in chunk]
-    heatmaps, offsets, displacements = (tuple(every[place] for every in cells) for place in (0, 2, 4))
-    _, logits, _, offset_table, _, *rest = cells[0]
+    tensors, rest = tuple(zip(*cells, strict=True))[:_PER_IMAGE], cells[0][_PER_IMAGE:]
+    if takes_scores:
+        parameters = (tuple(item.level_scores for item in chunk), *parameters)
     counts = np.empty(len(chunk), np.int64)
     keypoints = np.empty((len(chunk), most, NUM_PARTS, 3), np.float32)
     scores = np.empty((len(chunk), most), np.float32)
     num_roots = 0
     while True:
         arrays = make_room(cells[0][-2] * NUM_PARTS, max(num_roots, most))
-        inputs = (heatmaps, logits, offsets, offset_table, displacements, *rest)
-        kernel(counts, *arrays[:-2], keypoints, scores, walks(), *inputs, most, reached, *parameters)
+        kernel(counts, *arrays[:-2], keypoints, scores, walks(), *tensors, *rest, most, reached, *parameters)
         num_roots = -int(counts.min())
         if num_roots <= 0:
             break
