@@ -28,14 +28,14 @@ class ImageSize(NamedTuple):
     height: int
 
 
-def as_size(input_size: Any, name: str = "input_size") -> ImageSize:
+def as_size(input_size: Any) -> ImageSize:
     """Return a (width, height) that can be one."""
     try:
         size = ImageSize(*(int(side) for side in input_size))
     except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{name} must be (width, height) in pixels, got {input_size!r}") from error
+        raise InputError(f"input_size must be (width, height) in pixels, got {input_size!r}") from error
     if min(size) < 1:
-        raise InputError(f"{name} must be (width, height), at least 1 pixel each, got {input_size!r}")
+        raise InputError(f"input_size must be (width, height), at least 1 pixel each, got {input_size!r}")
     return size
 
 
