@@ -1,5 +1,6 @@
 """The first call in a new process: what it loads, where kernels are kept, two at once."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -72,3 +73,29 @@ def test_a_part_of_a_kernel_cannot_be_called_from_python_and_says_so():
         pytest.skip("nothing is compiled")
     with pytest.raises(TypeError, match="clamp runs inside kernels only"):
         clamp(1.0, 2.0)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("number", [1, None], ids=["compiled", "refused"])
+def test_garbage_is_collected_after_a_kernel_as_before(enabled, number):
+    import numba
+
+    from bottomup.kernels.compilers import KernelCompiler
+
+    @numba.njit(pipeline_class=KernelCompiler)
+    def add(other):
+        return other + number
+
+    if not hasattr(add, "py_func"):
+        pytest.skip("nothing is compiled")
+    was_enabled = gc.isenabled()
+    try:
+        (gc.enable if enabled else gc.disable)()
+        if number is None:
+            with pytest.raises(numba.TypingError):
+                add(1)
+        else:
+            assert add(1) == 2
+        assert gc.isenabled() == enabled
+    finally:
+        (gc.enable if was_enabled else gc.disable)()

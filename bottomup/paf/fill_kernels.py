@@ -290,4 +290,5 @@ def refine_filled(heat, part, cell, place, size, stride):
         real(heatmaps, table, (cell - stride) * channels + part),
         real(heatmaps, table, cell * channels + part),
         real(heatmaps, table, (cell + stride) * channels + part),
+        1.0,
     )

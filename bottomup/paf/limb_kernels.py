@@ -27,6 +27,7 @@ CHILD = 2  # of those with a vote, or that may touch
 VOTES = 3
 
 _U = np.uint64  # an index that never counts from the end needs no test for that
+_ZERO = np.int64(0)  # a plain 0 is a type of its own, and types are looked for until none changes
 
 
 @kernel
@@ -55,7 +56,7 @@ def find_limbs(
             places[FIELD_ROW, part, peak] = clamp(places[ROW, part, peak] * ratio_y + offset_y, height - 1)
             places[FIELD_COLUMN, part, peak] = clamp(places[COLUMN, part, peak] * ratio_x + offset_x, width - 1)
     is_touching = np.int64(touching > 0.0)
-    count = 0
+    count = _ZERO
     for edge in range(edges.shape[0]):
         parent_part = _U(edges[edge, 0])
         child_part = _U(edges[edge, 1])
@@ -82,7 +83,7 @@ def find_limbs(
                 points[HALF, child] = nearest(units, top + 0.5 * down, left + 0.5 * right)
                 points[QUARTER, child] = nearest(units, top + 0.25 * down, left + 0.25 * right)
             # Few wrong pairs have two quarter points whose nearest cells agree; most have neither of the first two.
-            num_candidates = 0
+            num_candidates = _ZERO
             for child in range(size):
                 least = lines[LEAST, child]
                 value = dot(
@@ -193,23 +194,17 @@ def sample_along(pafs, table, units, x_channel, y_channel, row, column, x, y):
     top_left = first_row * row_step + first_column * column_step
     bottom_left = top_left + (row_step if below > 0.0 else 0)
     next_column = column_step if beside > 0.0 else 0
-    across = (
-        (1.0 - below)
-        * ((1.0 - beside) * real(pafs, table, top_left + x_channel)
-           + beside * real(pafs, table, top_left + next_column + x_channel))
-        + below
-        * ((1.0 - beside) * real(pafs, table, bottom_left + x_channel)
-           + beside * real(pafs, table, bottom_left + next_column + x_channel))
-    )  # fmt: skip
-    down = (
-        (1.0 - below)
-        * ((1.0 - beside) * real(pafs, table, top_left + y_channel)
-           + beside * real(pafs, table, top_left + next_column + y_channel))
-        + below
-        * ((1.0 - beside) * real(pafs, table, bottom_left + y_channel)
-           + beside * real(pafs, table, bottom_left + next_column + y_channel))
-    )  # fmt: skip
+    across = between(pafs, table, top_left + x_channel, bottom_left + x_channel, next_column, below, beside)
+    down = between(pafs, table, top_left + y_channel, bottom_left + y_channel, next_column, below, beside)
     return across * x + down * y
+
+
+@helper
+def between(pafs, table, top_left, bottom_left, next_column, below, beside):
+    """Return the real number between four elements."""
+    top = (1.0 - beside) * real(pafs, table, top_left) + beside * real(pafs, table, top_left + next_column)
+    bottom = (1.0 - beside) * real(pafs, table, bottom_left) + beside * real(pafs, table, bottom_left + next_column)
+    return (1.0 - below) * top + below * bottom
 
 
 @helper

@@ -22,7 +22,7 @@ FIELD_COLUMN = 4
 
 _FLOOR = 1e-3  # the lowest value whose logarithm is taken
 _LOG_FLOOR = math.log(_FLOOR)
-_ZERO = np.int64(0)  # a plain 0 is a type of its own, for which what it is passed to is compiled again
+_ZERO, _ONE, _NONE = np.int64(0), np.int64(1), np.int64(-1)  # plain ones are types, each compiled for again
 _U = np.uint64  # an index that never counts from the end needs no test for that
 
 
@@ -115,15 +115,16 @@ def flag_peaks(heatmaps, floors, first, offset, size, up, down, right, flags):
         value = heatmaps[index]
         flags[place] = (
             (value > floors[offset + place])
-            & (not heatmaps[index - right] > value)
-            & (not heatmaps[index + right] > value)
-            & (not heatmaps[index - up] > value)
-            & (not heatmaps[index - up - right] > value)
-            & (not heatmaps[index - up + right] > value)
-            & (not heatmaps[index + down] > value)
-            & (not heatmaps[index + down - right] > value)
-            & (not heatmaps[index + down + right] > value)
+            & (not any_exceeds(heatmaps, index - up, right, value))
+            & (not any_exceeds(heatmaps, index, right, value))
+            & (not any_exceeds(heatmaps, index + down, right, value))
         )
+
+
+@helper
+def any_exceeds(heatmaps, index, right, value):
+    """Tell whether an element or one of the two beside it is higher than a value."""
+    return (heatmaps[index - right] > value) | (heatmaps[index] > value) | (heatmaps[index + right] > value)
 
 
 @helper
@@ -131,7 +132,7 @@ def list_flagged(flags, words, size, flagged):
     """List the places that are flagged among the first `size` of a stretch; return how many."""
     for place in range(size, STRETCH):
         flags[_U(place)] = 0
-    count = 0
+    count = _ZERO
     for word in range(STRETCH // 8):
         if words[_U(word)]:
             for place in range(8 * word, 8 * word + 8):  # without a branch, which would often be guessed wrong
@@ -149,17 +150,19 @@ def quotient(number, by):
 @helper
 def has_equal(heatmaps, index, down, right):
     """Tell whether any of the eight neighbours of an element inside the grid is equal to it."""
-    value = heatmaps[_U(index)]
-    return (
-        (heatmaps[_U(index - down - right)] == value)
-        | (heatmaps[_U(index - down)] == value)
-        | (heatmaps[_U(index - down + right)] == value)
-        | (heatmaps[_U(index - right)] == value)
-        | (heatmaps[_U(index + right)] == value)
-        | (heatmaps[_U(index + down - right)] == value)
-        | (heatmaps[_U(index + down)] == value)
-        | (heatmaps[_U(index + down + right)] == value)
-    )
+    index, down, right = _U(index), _U(down), _U(right)
+    value = heatmaps[index]
+    equal = count_equal(heatmaps, index - down, right, value)
+    equal += count_equal(heatmaps, index, right, value)
+    equal += count_equal(heatmaps, index + down, right, value)
+    return equal > 1
+
+
+@helper
+def count_equal(heatmaps, index, right, value):
+    """Return how many of an element and the two beside it are equal to a value."""
+    equal = np.int64(heatmaps[index - right] == value) + np.int64(heatmaps[index] == value)
+    return equal + np.int64(heatmaps[index + right] == value)
 
 
 @helper
@@ -178,7 +181,7 @@ def find_top(heatmaps, channels, height, width, part, row, column, seen, plateau
     """Return the cell of the peak that (row, column) belongs to, -1 if it is no peak or its plateau was seen before."""
     cell = row * width + column
     value = heatmaps[_U(cell * channels + part)]
-    equal = 0
+    equal = _ZERO
     for near_row in range(max(row - 1, 0), min(row + 2, height)):
         for near_column in range(max(column - 1, 0), min(column + 2, width)):
             near = heatmaps[_U((near_row * width + near_column) * channels + part)]
@@ -198,11 +201,11 @@ def flood(heatmaps, channels, height, width, part, cell, seen, plateau):
     value = heatmaps[_U(cell * channels + part)]
     plateau[0] = cell
     seen[part, cell] = 1
-    size = 1
-    done = 0
+    size = _ONE
+    done = _ZERO
     is_peak = True
-    row_sum = 0
-    column_sum = 0
+    row_sum = _ZERO
+    column_sum = _ZERO
     while done < size:
         row = plateau[done] // width
         column = plateau[done] - row * width
@@ -221,12 +224,14 @@ def flood(heatmaps, channels, height, width, part, cell, seen, plateau):
                     size += 1
     if not is_peak:
         return -1
-    best = -1
-    least = 0
+    best = _NONE
+    least = _ZERO
     for index in range(size):
         row = plateau[index] // width
         column = plateau[index] - row * width
-        distance = (size * row - row_sum) ** 2 + (size * column - column_sum) ** 2
+        down = size * row - row_sum
+        right = size * column - column_sum
+        distance = down * down + right * right
         if best < 0 or distance < least or (distance == least and plateau[index] < best):
             best = plateau[index]
             least = distance
@@ -266,24 +271,6 @@ def refine(heatmaps, table, logs, index, centre, place, size, step):
     next two cells inside. At most half a cell from the middle. The axis has `size` cells, `step` elements apart;
     `centre` is the logarithm at the peak, element `index`.
     """
-    value = heatmaps[_U(index)]
-    if 0 < place < size - 1 and heatmaps[_U(index - step)] != value and heatmaps[_U(index + step)] != value:
-        before = log_value(heatmaps, table, logs, index - step)
-        after = log_value(heatmaps, table, logs, index + step)
-        return place + top_of_parabola(before, centre, after)
-    return refine_plateau(heatmaps, table, logs, index, centre, place, size, step)
-
-
-@helper
-def top_of_parabola(before, centre, after):
-    """Return how far from the middle of three values, one apart, a parabola through them is highest."""
-    curvature = before - 2.0 * centre + after
-    return half_clamp(0.5 * (before - after) / curvature) if curvature < 0.0 else 0.0
-
-
-@helper
-def refine_plateau(heatmaps, table, logs, index, centre, place, size, step):
-    """Do the same for a peak beside its equals or at a border."""
     low = place
     high = place
     value = heatmaps[_U(index)]
@@ -295,9 +282,7 @@ def refine_plateau(heatmaps, table, logs, index, centre, place, size, step):
     if low > 0 and high < size - 1:
         before = log_value(heatmaps, table, logs, index + (low - 1 - place) * step)
         after = log_value(heatmaps, table, logs, index + (high + 1 - place) * step)
-        curvature = before - 2.0 * centre + after
-        reach = 0.5 * (high - low) + 1.0
-        return middle + (half_clamp(0.5 * reach * (before - after) / curvature) if curvature < 0.0 else 0.0)
+        return middle + top_of_parabola(before, centre, after, 0.5 * (high - low) + 1.0)
     if low == high and size >= 3:
         inwards = 1 if low == 0 else -1
         near = log_value(heatmaps, table, logs, index + inwards * step)
@@ -306,6 +291,13 @@ def refine_plateau(heatmaps, table, logs, index, centre, place, size, step):
         if curvature < 0.0:
             return middle + inwards * half_clamp(1.0 + 0.5 * (centre - far) / curvature)
     return middle
+
+
+@helper
+def top_of_parabola(before, centre, after, reach):
+    """Return how far from the middle of three values, `reach` apart, a parabola through them is highest."""
+    curvature = before - 2.0 * centre + after
+    return half_clamp(0.5 * reach * (before - after) / curvature) if curvature < 0.0 else 0.0
 
 
 @helper

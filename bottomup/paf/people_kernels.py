@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from bottomup.kernels.jit import helper, kernel
+from bottomup.kernels.jit import helper
 from bottomup.paf.peak_kernels import SCORE
 
 FILLED = -1  # in `members`: a guessed part, no peak
@@ -237,13 +237,13 @@ def is_fragment(members, joints, person, kept, boxes, num_kept, falloffs, max_ov
         area = (bottom - top) * (right - left)
         if not area > 0.0:
             continue
-        down = max(own_top - bottom, top - own_bottom, 0.0)
-        across = max(own_left - right, left - own_right, 0.0)
+        down = max(max(own_top - bottom, top - own_bottom), 0.0)
+        across = max(max(own_left - right, left - own_right), 0.0)
         if down * down + across * across > _SURELY_FAR * area * slowest:
             continue
         other = kept[rank]
         overlap = 0.0
-        parts = 0
+        parts = _ZERO
         for part in range(members.shape[1]):
             if members[person, part] >= 0:
                 parts += 1
@@ -258,7 +258,7 @@ def is_fragment(members, joints, person, kept, boxes, num_kept, falloffs, max_ov
     return False
 
 
-@kernel
+@helper
 def sort_best_first(scores, size, order, keys):
     """Write the numbers of the `size` scores to `order[0]`, highest first, equal ones by number; no score is NaN.
 
