@@ -11,6 +11,12 @@ from typing import Any
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, Flags
 
+_UNNEEDED = (
+    "InlineClosureLikes",  # functions in functions, comprehensions
+    "InlineOverloads",
+    "NopythonRewrites",  # array expressions
+)
+
 
 class _Flags(Flags):  # type: ignore[misc]
     """Flags that compare what was set, not each of forty options; numba looks every operator up by them."""
@@ -25,11 +31,18 @@ class _Flags(Flags):  # type: ignore[misc]
 
 
 class _Compiler(Compiler):  # type: ignore[misc]
-    """numba's compiler with the flags above."""
+    """numba's compiler with the flags above, and without the passes that are for what no kernel has."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.state.flags = _Flags(self.state.flags)
+
+    def define_pipelines(self) -> Any:
+        """Return the passes."""
+        pipelines = super().define_pipelines()
+        for pipeline in pipelines:
+            pipeline.passes = [step for step in pipeline.passes if step[0].__name__ not in _UNNEEDED]
+        return pipelines
 
 
 class KernelCompiler(_Compiler):

@@ -191,8 +191,8 @@ def look_along(edge, heat, field, to_field, rules, peaks, planes, edges, people,
                     continue
                 cell = near_row * width + near_column
                 for peak in range(counts[part]):
-                    is_owned = owner[part, peak] >= 0 and owner[part, peak] != person
-                    if is_owned and are_beside(cells[part, peak], cell, width):
+                    rival = owner[part, peak]
+                    if rival >= 0 and rival != person and are_beside(cells[part, peak], cell, width):
                         worth = worth * owned_factor
                         break
                 if worth > least:

@@ -103,8 +103,8 @@ def find_limbs(
                 right = places[FIELD_COLUMN, child_part, child] - left
                 apart_down = places[ROW, child_part, child] - parent_row
                 apart_right = places[COLUMN, child_part, child] - parent_column
-                along_down = apart_down * ratio_y
-                along_right = apart_right * ratio_x
+                along_down = lines[DOWN, child]
+                along_right = lines[RIGHT, child]
                 length = math.sqrt(along_down * along_down + along_right * along_right)
                 hits = points[VOTES, candidate]
                 if hits == 1:

@@ -203,7 +203,7 @@ def flood(heatmaps, channels, height, width, part, cell, seen, plateau):
     seen[part, cell] = 1
     size = _ONE
     done = _ZERO
-    is_peak = True
+    higher = _ZERO
     row_sum = _ZERO
     column_sum = _ZERO
     while done < size:
@@ -217,12 +217,12 @@ def flood(heatmaps, channels, height, width, part, cell, seen, plateau):
                 near = near_row * width + near_column
                 near_value = heatmaps[_U(near * channels + part)]
                 if near_value > value:
-                    is_peak = False
+                    higher += 1
                 elif near_value == value and not seen[part, near]:
                     seen[part, near] = 1
                     plateau[size] = near
                     size += 1
-    if not is_peak:
+    if higher > 0:
         return -1
     best = _NONE
     least = _ZERO

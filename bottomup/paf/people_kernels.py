@@ -116,9 +116,10 @@ def are_disjoint(members, one, other):
 def merge(members, sums, owner, person, other):
     """Give a person all that another has, who is then nobody."""
     for part in range(members.shape[1]):
-        if members[other, part] >= 0:
-            members[person, part] = members[other, part]
-            owner[part, members[other, part]] = person
+        peak = members[other, part]
+        if peak >= 0:
+            members[person, part] = peak
+            owner[part, peak] = person
         members[other, part] = MISSING
     for column in range(4):
         sums[person, column] += sums[other, column]
@@ -167,12 +168,13 @@ def rank_people(
         if parts == 0 or parts < min_parts:
             continue
         evidence = sums[person, PEAKS] + sums[person, LIMBS]
-        if evidence < min_mean * sums[person, NUM_PEAKS]:
+        num_peaks = sums[person, NUM_PEAKS]
+        if evidence < min_mean * num_peaks:
             continue
         if rule == 0:
             top, left, bottom, right = measure(members, joints, person, _ZERO)
             extent = max(bottom - top, right - left)
-            score = evidence / math.sqrt(sums[person, NUM_PEAKS] + sums[person, NUM_LIMBS])
+            score = evidence / math.sqrt(num_peaks + sums[person, NUM_LIMBS])
             score *= extent / (extent + half_size) if extent > 0.0 else 0.0
             totals[person] = 1.0 / (1.0 + math.exp(_STEEPNESS * (half_score - score)))
         elif rule == 1:
@@ -203,14 +205,14 @@ def write_people(
             continue
         for part in range(num_parts):
             filled[num_kept, part] = members[person, part] == FILLED
-            if members[person, part] == MISSING:
-                keypoints[num_kept, part, 0] = np.nan
-                keypoints[num_kept, part, 1] = np.nan
-                keypoints[num_kept, part, 2] = 0.0
-            else:
-                keypoints[num_kept, part, 0] = (joints[person, part, 1] + 0.5) * output_stride - 0.5 + shift_x
-                keypoints[num_kept, part, 1] = (joints[person, part, 0] + 0.5) * output_stride - 0.5 + shift_y
-                keypoints[num_kept, part, 2] = joints[person, part, 2]
+            x, y, score = np.nan, np.nan, 0.0
+            if members[person, part] != MISSING:
+                x = (joints[person, part, 1] + 0.5) * output_stride - 0.5 + shift_x
+                y = (joints[person, part, 0] + 0.5) * output_stride - 0.5 + shift_y
+                score = joints[person, part, 2]
+            keypoints[num_kept, part, 0] = x
+            keypoints[num_kept, part, 1] = y
+            keypoints[num_kept, part, 2] = score
         pose_scores[num_kept] = totals[person]
         kept[num_kept] = person
         top, left, bottom, right = measure(members, joints, person, _FILLED)
