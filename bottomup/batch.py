@@ -1,7 +1,9 @@
 """Many images at once, on threads: kernels hold no lock."""
 
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -13,7 +15,10 @@ Result = TypeVar("Result")
 
 
 def map_on_threads(function: Callable[[Given], Result], items: Iterable[Given], threads: int) -> list[Result]:
-    """Return `function` of every item, in order, computed on that many threads, of which the caller's is one."""
+    """Return `function` of every item, in order, computed on at most that many threads, of which the caller's is one.
+
+    Callers who ask for as many share the other threads: who gets none does it all.
+    """
     if not isinstance(threads, (int, np.integer)) or threads < 1:
         raise InputError(f"threads must be a whole number, at least 1, got {threads!r}")
     if not isinstance(items, Iterable):
@@ -31,9 +36,20 @@ def map_on_threads(function: Callable[[Given], Result], items: Iterable[Given], 
         finally:
             list(waiting)  # after an error nobody goes on
 
-    with ThreadPoolExecutor(threads - 1) as pool:
-        others = [pool.submit(work) for _ in range(threads - 1)]
-        work()
-        for other in others:
+    pool = _pool(int(threads) - 1)
+    others = [pool.submit(work) for _ in range(min(int(threads), len(every)) - 1)]
+    work()
+    for other in others:
+        if not other.cancel():  # it began
             other.result()
     return [results[index] for index in range(len(every))]
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Return threads that stay, with the arrays that kernels write to: to start one takes as long as ten images."""
+    return ThreadPoolExecutor(threads, "bottomup-batch")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads stay with the parent
