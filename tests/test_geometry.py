@@ -126,14 +126,14 @@ def test_padding_is_below_or_around_and_of_its_grey_level():
     assert around[:, 0, 0].tolist() == [7] * 5 + [255] * 10 + [7] * 5
 
 
-@pytest.mark.parametrize("side", [66, 50, 40, 20])
+@pytest.mark.parametrize("side", [66, 58, 50, 45, 40, 31, 25, 20, 14])
 def test_every_pixel_counts_alike_where_an_image_shrinks(side):
     influence = []
     for column in range(30, 70):
         image = np.zeros((100, 100, 3), np.uint8)
         image[:, column] = 250
         influence.append(int(lay_out(image, Stretch(), ImageSize(side, side))[0].sum()))
-    assert min(influence) > 0.9 * max(influence)
+    assert min(influence) > 0.8 * max(influence)
 
 
 def test_an_image_of_the_inputs_size_is_passed_on_untouched():
