@@ -225,6 +225,22 @@ def test_hostile_offsets_on_real_heatmaps_stay_in_the_grid(decoder):
         assert np.isfinite(poses.scores).all()
 
 
+@pytest.mark.slow
+@flavours
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
+def test_kernels_answer_as_the_definition_where_a_heatmap_is_no_number(decoder, value):
+    random = np.random.default_rng(8)
+    for number in range(8):
+        tensors = [random.normal(-1, 2, (7, 9, 17)), *(random.normal(0, 12, (7, 9, size)) for size in (34, 64))]
+        tensors[0][random.random((7, 9, 17)) < 0.04] = value
+        if number % 2:
+            tensors[1][random.random((7, 9, 34)) < 0.04] = value
+        fields = bu.PoseNetFields.from_mid_offsets(*(tensor.astype(np.float32) for tensor in tensors))
+        with np.errstate(all="ignore"):
+            expected = reference.decode(fields, decoder)
+        assert_same(decoder.decode(fields), expected)
+
+
 @flavours
 def test_nobody_is_found_where_all_is_dark(decoder):
     tensors = (np.full((5, 6, 17), -20.0), np.zeros((5, 6, 34)), np.zeros((5, 6, 64)))

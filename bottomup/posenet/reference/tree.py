@@ -52,7 +52,7 @@ def taken_parts(pose: Array, better: list[Array], radius: Any) -> list[int]:
 def sigmoid(logit: float) -> Any:
     """Return the single-precision score of a logit."""
     power = math.exp(min(-logit, 700.0))
-    return f32(1) / (f32(1) + f32(power if power <= np.finfo(f32).max else math.inf))  # 0 below -88.7
+    return f32(1) / (f32(1) + f32(math.inf if power > np.finfo(f32).max else power))  # 0 below -88.7
 
 
 def best_first(scores: list[Any]) -> list[int]:
