@@ -186,8 +186,13 @@ def without(key):
         (document([annotation(1, 0, grid(), visibility=0)], 1), "nothing to measure by"),
         (
             document([annotation(1, 0, grid()), annotation(2, 0, grid(), category_id=3)], 1),
-            r"of one category, people, got category_id \[1, 3\]",
+            "of one category, people, got category_id 1 and 3",
         ),
+        (document([annotation(1, 0, grid(), category_id=[1])], 1), r"got category_id \[1\]"),
+        (document([annotation(1, [0], grid())], 1), r"annotation 1 is of image \[0\]"),
+        (document([annotation(1, 0, grid(), iscrowd="x")], 1), "annotation 1: iscrowd must be 0 or 1, got 'x'"),
+        (document([annotation(1, 0, grid(), bbox="abcd")], 1), "annotation 1 needs 'bbox'"),
+        (document([annotation(1, 0, grid(), bbox=[0, 0, "w", 1])], 1), "annotation 1 needs 'bbox'"),
     ],
 )
 def test_annotations_that_cannot_be_are_refused(annotations, complaint):
@@ -207,6 +212,8 @@ def test_annotations_that_cannot_be_are_refused(annotations, complaint):
         ([result(0, grid() * np.nan)], "COCO writes 0, 0, 0"),
         ([result(0, grid()[:3])], "51 numbers"),
         ([{**result(0, grid()), "category_id": 0}], "category_id 0, people are 1"),
+        ([{**result(0, grid()), "image_id": [0]}], r"is of image \[0\]"),
+        ([{**result(0, grid()), "bbox": "abcd"}], r"results\[0\] needs 'bbox'"),
     ],
 )
 def test_results_that_cannot_be_are_refused(results, complaint):

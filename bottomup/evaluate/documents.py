@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -59,13 +60,17 @@ def read_truth(annotations: Annotations | Truth) -> Truth:
             f"{name} has no annotation with keypoints: pass COCO's person_keypoints file, "
             "not that of instances or captions"
         )
-    categories = sorted({each.get("category_id", 1) for each in with_keypoints}, key=str)
-    if len(categories) > 1 or not isinstance(categories[0], int):
-        raise InputError(f"{name} must have keypoints of one category, people, got category_id {categories}")
+    category = with_keypoints[0].get("category_id", 1)
+    for each in with_keypoints:
+        other = each.get("category_id", 1)
+        if not isinstance(other, Integral) or other != category:
+            raise InputError(
+                f"{name} must have keypoints of one category, people, got category_id {category!r} and {other!r}"
+            )
     people = [_person(each, number, images, name) for number, each in enumerate(with_keypoints, 1)]
     if all(person["ignore"] for person in people):
         raise InputError(f"{name} labels no keypoint of anybody: there is nothing to measure by")
-    return Truth(images, people, categories[0])
+    return Truth(images, people, category)
 
 
 def read_results(results: Results, truth: Truth) -> list[dict[str, Any]]:
@@ -79,7 +84,7 @@ def read_results(results: Results, truth: Truth) -> list[dict[str, Any]]:
         missing = {"image_id", "keypoints", "score"} - result.keys()
         if missing:
             raise InputError(f"{where} lacks {', '.join(sorted(missing))}: make it with bottomup.export.coco_results")
-        if result["image_id"] not in truth.images:
+        if not _is_of(result["image_id"], truth.images):
             raise InputError(f"{where} is of image {result['image_id']!r}, which the annotations do not have")
         if result.get("category_id", truth.category) != truth.category:
             raise InputError(
@@ -94,7 +99,7 @@ def read_results(results: Results, truth: Truth) -> list[dict[str, Any]]:
                 "category_id": truth.category,
                 "keypoints": _numbers(result["keypoints"], where),
                 "score": float(score),
-                **({"bbox": list(result["bbox"])} if result.get("bbox") else {}),
+                **({"bbox": _box(result["bbox"], where)} if result.get("bbox") else {}),
             }
         )
     return checked
@@ -103,16 +108,15 @@ def read_results(results: Results, truth: Truth) -> list[dict[str, Any]]:
 def _person(annotation: Mapping[str, Any], number: int, images: Mapping[int, Any], name: str) -> dict[str, Any]:
     """Return an annotation with all that COCO's evaluation reads, and `ignore`: whether it counts for nothing."""
     where = f"{name}: annotation {annotation.get('id', number)}"
-    if annotation.get("image_id") not in images:
+    if not _is_of(annotation.get("image_id"), images):
         raise InputError(f"{where} is of image {annotation.get('image_id')!r}, which 'images' does not have")
     keypoints = _numbers(annotation["keypoints"], where)
     num_labelled = sum(visibility > 0 for visibility in keypoints[2::3])
-    area, box = annotation.get("area"), annotation.get("bbox")
+    area, is_crowd = annotation.get("area"), annotation.get("iscrowd", 0)
     if isinstance(area, bool) or not isinstance(area, (int, float)) or not 0 <= area < math.inf:
         raise InputError(f"{where} needs 'area', the person's in square pixels, which OKS divides by; got {area!r}")
-    if not isinstance(box, Sequence) or len(box) != 4:
-        raise InputError(f"{where} needs 'bbox', [x, y, width, height] in pixels, got {box!r}")
-    is_crowd = int(annotation.get("iscrowd", 0))
+    if is_crowd not in (0, 1):
+        raise InputError(f"{where}: iscrowd must be 0 or 1, got {is_crowd!r}")
     return {
         "id": number,
         "image_id": annotation["image_id"],
@@ -120,10 +124,23 @@ def _person(annotation: Mapping[str, Any], number: int, images: Mapping[int, Any
         "keypoints": keypoints,
         "num_keypoints": num_labelled,
         "area": area,
-        "bbox": [float(value) for value in box],
-        "iscrowd": is_crowd,
+        "bbox": _box(annotation.get("bbox"), where),
+        "iscrowd": int(is_crowd),
         "ignore": int(is_crowd or num_labelled == 0),
     }
+
+
+def _is_of(image_id: Any, images: Mapping[int, Any]) -> bool:
+    """Tell whether an id is one of the images'."""
+    return isinstance(image_id, Hashable) and image_id in images
+
+
+def _box(values: Any, where: str) -> list[float]:
+    """Return COCO's four numbers of a box."""
+    are_four = isinstance(values, Sequence) and not isinstance(values, str) and len(values) == 4
+    if not are_four or not all(isinstance(value, Real) and math.isfinite(value) for value in values):
+        raise InputError(f"{where} needs 'bbox', [x, y, width, height] in pixels, got {_shortened(values)}")
+    return [float(value) for value in values]
 
 
 def _numbers(values: Any, where: str) -> list[float]:
