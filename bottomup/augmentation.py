@@ -1,5 +1,6 @@
 """Test-time augmentation: looking at an image more than once."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -44,7 +45,8 @@ class Augmentation:
     scales: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
-        scales = tuple(as_number(scale, "scale") for scale in self.scales)
+        given = self.scales if isinstance(self.scales, Iterable) else [self.scales]
+        scales = tuple(as_number(scale, "scale") for scale in given)
         if not scales or not all(0 < scale <= 16 for scale in scales):
             raise InputError(f"scales must be numbers above 0, at most 16, as (1.0, 1.5), got {self.scales!r}")
         object.__setattr__(self, "scales", scales)

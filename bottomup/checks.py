@@ -41,7 +41,10 @@ class Quantized:
     zero_point: int
 
     def __post_init__(self) -> None:
-        values = np.asarray(self.values)
+        try:
+            values = np.asarray(self.values)
+        except ValueError as error:  # rows of different length
+            raise InputError(f"Quantized takes an array of uint8 or int8 values: {error}") from error
         if values.dtype not in (np.uint8, np.int8):
             raise InputError(f"Quantized takes uint8 or int8 values, got {values.dtype}: pass real numbers unwrapped")
         scale, zero_point = as_number(self.scale, "scale"), as_number(self.zero_point, "zero_point")
@@ -74,6 +77,8 @@ FieldLike: TypeAlias = ArrayLike | Quantized
 def as_number(value: Any, name: str) -> float:
     """Return `value` as a float, be it a Python number, a NumPy scalar or an array of one."""
     try:
+        if isinstance(value, (str, bytes)):
+            raise TypeError
         return float(np.asarray(value).reshape(()))
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} must be one number, got {value!r}") from error

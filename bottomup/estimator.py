@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bottomup.augmentation import Augmentation, Fields, average_with_mirrored
 from bottomup.catalogue import Card
-from bottomup.checks import Field
+from bottomup.checks import Field, as_number
 from bottomup.errors import InputError, ModelError
 from bottomup.geometry import ImageSize, Letterbox, Placement, Resize, lay_out
 from bottomup.merging import merge_poses
@@ -189,6 +189,7 @@ class PoseEstimator:
         rule = PoseNetMasks() if rule is None else rule
         if not isinstance(rule, MaskRule):
             raise InputError(f"rule must be one, as PoseNetMasks.coral(), got {rule!r}")
+        min_score = as_number(min_score, "min_score")
         prepared = self.prepare(image, checked_order(channel_order))
         every = self.run(prepared)
         fields = self._read(every[0], prepared.tensors[0])

@@ -66,8 +66,8 @@ class Letterbox:
     pad_value: int = 128
 
     def __post_init__(self) -> None:
-        if not 0 <= self.pad_value <= 255:
-            raise InputError(f"pad_value must be a grey level from 0 to 255, got {self.pad_value}")
+        if not isinstance(self.pad_value, (int, np.integer)) or not 0 <= self.pad_value <= 255:
+            raise InputError(f"pad_value must be a grey level, a whole number from 0 to 255, got {self.pad_value!r}")
 
     def place(self, image_size: ImageSize, input_size: ImageSize) -> Placement:
         """Return where an image of `image_size` comes to lie in an input of `input_size`."""

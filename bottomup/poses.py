@@ -76,6 +76,8 @@ class Poses:
             ids = np.asarray(self.ids)
             if ids.shape != scores.shape or (ids.dtype.kind not in "iu" and ids.size):
                 raise InputError(f"ids must be {len(scores)} whole numbers, one a pose, got {ids.dtype} {ids.shape}")
+            if ids.size and not -(2**31) <= ids.min() <= ids.max() < 2**31:
+                raise InputError(f"ids must fit into 32 bits, got {ids.min()} to {ids.max()}")
             object.__setattr__(self, "ids", ids.astype(np.int32, copy=False))
 
     @classmethod

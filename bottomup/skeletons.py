@@ -2,12 +2,42 @@
 
 import difflib
 import json
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bottomup.errors import InputError
+
+
+def _names(values: Any) -> tuple[str, ...]:
+    if isinstance(values, str) or not all(isinstance(value, str) for value in values):
+        raise TypeError
+    return tuple(values)
+
+
+def _whole_numbers(values: Any) -> tuple[int, ...]:
+    return tuple(operator.index(value) for value in values)
+
+
+def _pairs(values: Any) -> tuple[tuple[int, int], ...]:
+    return tuple((operator.index(one), operator.index(other)) for one, other in values)
+
+
+def _numbers(values: Any) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
+
+
+_FORMS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "parts": (_names, "names, as ('shoulder', 'elbow')"),
+    "edges": (_pairs, "pairs of parts' numbers, as ((0, 1),)"),
+    "mirror": (_whole_numbers, "numbers of parts, as (0, 2, 1)"),
+    "sigmas": (_numbers, "numbers, one a part"),
+    "paf_channels": (_pairs, "pairs of channels, one an edge, as ((0, 1), (2, 3))"),
+    "redundant_edges": (_whole_numbers, "numbers of edges"),
+}
 
 
 @dataclass(frozen=True)
@@ -56,10 +86,15 @@ class Skeleton:
     redundant_edges: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        for name, (convert, expected) in _FORMS.items():
+            value = getattr(self, name)
+            if value is not None or name not in ("sigmas", "paf_channels"):
+                try:
+                    object.__setattr__(self, name, convert(value))
+                except (TypeError, ValueError) as error:
+                    raise InputError(f"{name} of skeleton {self.name!r} must be {expected}, got {value!r}") from error
         count = len(self.parts)
-        object.__setattr__(self, "parts", tuple(self.parts))
-        object.__setattr__(self, "edges", tuple((int(parent), int(child)) for parent, child in self.edges))
-        object.__setattr__(self, "mirror", tuple(int(part) for part in self.mirror) or tuple(range(count)))
+        object.__setattr__(self, "mirror", self.mirror or tuple(range(count)))
         if len(set(self.parts)) != count:
             raise InputError(f"parts of skeleton {self.name!r} must have different names, got {self.parts}")
         for edge in self.edges:
@@ -71,17 +106,13 @@ class Skeleton:
             raise InputError(
                 f"mirror of skeleton {self.name!r} must pair its {count} parts both ways, got {self.mirror}"
             )
-        if self.sigmas is not None:
-            object.__setattr__(self, "sigmas", tuple(float(sigma) for sigma in self.sigmas))
-            if len(self.sigmas) != count or not all(sigma > 0 for sigma in self.sigmas):
-                raise InputError(f"sigmas of skeleton {self.name!r} must be {count} numbers above 0, got {self.sigmas}")
-
+        if self.sigmas is not None and (len(self.sigmas) != count or not all(sigma > 0 for sigma in self.sigmas)):
+            raise InputError(f"sigmas of skeleton {self.name!r} must be {count} numbers above 0, got {self.sigmas}")
         self._check_paf()
 
     def _check_paf(self) -> None:
         """Refuse channels and redundant edges that are not those of the edges."""
         count = len(self.edges)
-        object.__setattr__(self, "redundant_edges", tuple(int(edge) for edge in self.redundant_edges))
         if not all(0 <= edge < count for edge in self.redundant_edges):
             raise InputError(
                 f"redundant_edges of skeleton {self.name!r} must be numbers of its {count} edges, 0-based, "
@@ -89,10 +120,8 @@ class Skeleton:
             )
         if self.paf_channels is None:
             return
-        pairs = tuple((int(x), int(y)) for x, y in self.paf_channels)
-        object.__setattr__(self, "paf_channels", pairs)
-        channels = [channel for pair in pairs for channel in pair]
-        if len(pairs) != count or len(set(channels)) != len(channels) or min(channels, default=0) < 0:
+        channels = [channel for pair in self.paf_channels for channel in pair]
+        if len(self.paf_channels) != count or len(set(channels)) != len(channels) or min(channels, default=0) < 0:
             raise InputError(
                 f"paf_channels of skeleton {self.name!r} must give each of its {count} edges two channels of its own, "
                 f"x and y, got {self.paf_channels}"

@@ -158,7 +158,7 @@ def random_poses(
     Raises
     ------
     InputError
-        If `count` is negative or the size is not one.
+        If `count` or `seed` is no whole number or negative, or the size is not one.
 
     Examples
     --------
@@ -166,8 +166,9 @@ def random_poses(
     (2, 17, 3)
     """
     size = as_size(input_size)
-    if count != int(count) or count < 0:
-        raise InputError(f"count must be a whole number of people, 0 or more, got {count}")
+    for name, number in (("count", count), ("seed", seed)):
+        if not isinstance(number, (int, np.integer)) or number < 0:
+            raise InputError(f"{name} must be a whole number, 0 or more, got {number!r}")
     count = int(count)
     generator = np.random.default_rng(seed)
     facing = generator.choice([-1, 1], count if overlapping else 1)

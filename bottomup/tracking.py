@@ -1,13 +1,15 @@
 """Who is who from frame to frame, and movements without jitter."""
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from types import NoneType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from bottomup.checks import as_number
 from bottomup.errors import InputError
 from bottomup.poses import Poses
 from bottomup.skeletons import Skeleton
@@ -74,7 +76,11 @@ class Tracker:
         max_gap: float = 1.0,
         smoothing: "OneEuro | None" = None,
     ) -> None:
-        keep_score = start_score / 2 if keep_score is None else keep_score
+        start_score, max_gap = as_number(start_score, "start_score"), as_number(max_gap, "max_gap")
+        min_similarity = as_number(min_similarity, "min_similarity")
+        keep_score = start_score / 2 if keep_score is None else as_number(keep_score, "keep_score")
+        if not isinstance(smoothing, (OneEuro, NoneType)):
+            raise InputError(f"smoothing must be a OneEuro, or None for none, got {smoothing!r}")
         if not keep_score <= start_score:
             raise InputError(f"keep_score must not exceed start_score, {start_score}, got {keep_score}")
         if not 0 < min_similarity <= 1:
@@ -180,6 +186,8 @@ class OneEuro:
     speed_cutoff: float = 1.0
 
     def __post_init__(self) -> None:
+        for parameter in fields(self):
+            object.__setattr__(self, parameter.name, as_number(getattr(self, parameter.name), parameter.name))
         if not (self.min_cutoff > 0 and self.speed_cutoff > 0 and self.beta >= 0):
             raise InputError(
                 "min_cutoff and speed_cutoff must be above 0 Hz, and beta 0 or more, "

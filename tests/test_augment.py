@@ -53,6 +53,6 @@ def test_mirrored_pafs_give_the_mirrored_people():
 
 
 def test_scales_that_cannot_be_are_refused():
-    for scales in ((), (0,), (-1.0,), ("wide",)):
+    for scales in ((), (0,), (-1.0,), ("wide",), "wide", None):
         with pytest.raises(bu.InputError, match="scale"):
             bu.Augmentation(scales=scales)

@@ -126,6 +126,8 @@ def test_a_zero_point_is_one_of_the_levels(zero_point):
 
 
 def test_only_8_bit_levels_are_quantized():
+    with pytest.raises(InputError, match="Quantized takes an array of uint8 or int8 values: "):
+        Quantized([[1], [1, 2]], 0.1, 0)
     with pytest.raises(InputError, match="Quantized takes uint8 or int8 values, got float64"):
         Quantized(np.zeros((1, 1, 1)), 1, 0)
 

@@ -79,9 +79,10 @@ def test_no_placement_moves_a_missing_part():
     assert np.isnan(image_to_input(missing, Letterbox(centred=True).place(ImageSize(9, 5), ImageSize(50, 50)))).all()
 
 
-def test_padding_is_a_grey_level():
-    with pytest.raises(InputError, match="pad_value must be a grey level from 0 to 255, got 256"):
-        Letterbox(pad_value=256)
+@pytest.mark.parametrize("value", [256, -1, "grey", 0.5, None])
+def test_padding_is_a_grey_level(value):
+    with pytest.raises(InputError, match="pad_value must be a grey level, a whole number from 0 to 255, got"):
+        Letterbox(pad_value=value)
 
 
 def blob(size, centre, radius):

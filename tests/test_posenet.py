@@ -287,7 +287,9 @@ def test_our_own_scores_descend_and_lie_in_0_to_1():
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"max_poses": 0}, "max_poses must be a whole number, at least 1, got 0"),
+        ({"max_poses": 0}, "max_poses must be a whole number, at least 1 and below .*, got 0"),
+        ({"refinement_steps": 10**30}, "refinement_steps must be a whole number, at least 0"),
+        ({"nms_radius": "20"}, "nms_radius must be one number, got '20'"),
         ({"max_poses": 2.5}, "max_poses must be a whole number"),
         ({"score_threshold": 1.5}, r"score_threshold must be a score in \[0, 1\], got 1.5"),
         ({"score_threshold": float("nan")}, "score_threshold must be a score"),

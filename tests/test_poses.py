@@ -199,3 +199,5 @@ def test_ids_follow_whatever_is_done_to_the_poses():
 def test_ids_are_one_whole_number_a_pose(ids):
     with pytest.raises(InputError, match="ids must be 3 whole numbers, one a pose"):
         dataclasses.replace(three_people(), ids=ids)
+    with pytest.raises(InputError, match="ids must fit into 32 bits, got 1 to 2147483648"):
+        dataclasses.replace(three_people(), ids=[1, 2, 2**31])

@@ -144,3 +144,23 @@ def test_each_edge_has_two_paf_channels_of_its_own(channels):
 def test_redundant_edges_are_numbers_of_edges():
     with pytest.raises(InputError, match="must be numbers of its 1 edges, 0-based"):
         Skeleton("arm", ("elbow", "wrist"), ((0, 1),), redundant_edges=(1,))
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"parts": None}, "parts of skeleton 'arm' must be names"),
+        ({"parts": "elbow"}, "parts of skeleton 'arm' must be names"),
+        ({"parts": (1, 2)}, "parts of skeleton 'arm' must be names"),
+        ({"edges": "ab"}, "edges of skeleton 'arm' must be pairs of parts' numbers"),
+        ({"edges": ((0, 1, 2),)}, "edges of skeleton 'arm' must be pairs"),
+        ({"edges": ((0, 1.5),)}, "edges of skeleton 'arm' must be pairs"),
+        ({"mirror": "ab"}, "mirror of skeleton 'arm' must be numbers of parts"),
+        ({"sigmas": ("wide", "narrow")}, "sigmas of skeleton 'arm' must be numbers, one a part"),
+        ({"paf_channels": "ab"}, "paf_channels of skeleton 'arm' must be pairs of channels"),
+        ({"redundant_edges": 0}, "redundant_edges of skeleton 'arm' must be numbers of edges"),
+    ],
+)
+def test_what_is_of_another_form_is_refused(settings, complaint):
+    with pytest.raises(InputError, match=complaint):
+        Skeleton(**{"name": "arm", "parts": ("elbow", "wrist"), "edges": ((0, 1),), **settings})

@@ -179,7 +179,10 @@ def test_people_who_do_not_overlap_have_a_tile_each():
     assert (apart | np.eye(10, dtype=bool)).all()
 
 
-def test_no_people_can_be_made_up_but_no_fewer():
+@pytest.mark.parametrize("number", [-1, 1.5, None, "2"])
+def test_no_people_can_be_made_up_but_no_fewer(number):
     assert len(random_poses(0)) == 0
-    with pytest.raises(InputError, match="count must be a whole number of people"):
-        random_poses(-1)
+    with pytest.raises(InputError, match="count must be a whole number, 0 or more"):
+        random_poses(number)
+    with pytest.raises(InputError, match="seed must be a whole number, 0 or more"):
+        random_poses(1, seed=number)

@@ -129,6 +129,8 @@ def test_time_must_move_on(time):
         ({"min_similarity": 0}, "min_similarity must be"),
         ({"max_gap": -1}, "max_gap must be"),
         ({"max_gap": np.nan}, "max_gap must be"),
+        ({"start_score": "high"}, "start_score must be one number"),
+        ({"smoothing": 3}, "smoothing must be a OneEuro, or None for none, got 3"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, message):
@@ -219,3 +221,5 @@ def test_missing_parts_stay_missing_and_come_back_where_they_are():
 def test_filters_out_of_range_are_refused(settings):
     with pytest.raises(InputError, match="must be above 0 Hz"):
         OneEuro(**settings)
+    with pytest.raises(InputError, match="must be one number"):
+        OneEuro(**dict.fromkeys(settings, "slow"))

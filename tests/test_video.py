@@ -326,7 +326,12 @@ def test_a_full_disk_is_noticed(tmp_path, codec, capfd):
 
 @pytest.mark.parametrize(
     ("settings", "complaint"),
-    [({"fps": 0}, "fps must be"), ({"fps": np.nan}, "fps must be"), ({"fps": 25, "codec": "h265"}, "'mp4v' or 'h264'")],
+    [
+        ({"fps": 0}, "fps must be"),
+        ({"fps": "x"}, "fps must be"),
+        ({"fps": np.nan}, "fps must be"),
+        ({"fps": 25, "codec": "h265"}, "'mp4v' or 'h264'"),
+    ],
 )
 def test_settings_that_no_video_has_are_refused(settings, complaint):
     with pytest.raises(InputError, match=complaint):

@@ -29,10 +29,13 @@ def coco_rle(mask: ArrayLike) -> dict[str, Any]:
     >>> coco_rle([[0, 1, 1], [0, 1, 0]])
     {'size': [2, 3], 'counts': '231'}
     """
-    array = np.asarray(mask)
+    try:
+        array = np.asarray(mask, bool)
+    except ValueError as error:  # rows of different length
+        raise InputError(f"mask must have shape (H, W): {error}") from error
     if array.ndim != 2:
         raise InputError(f"mask must have shape (H, W), got {array.shape}: pass one person's, masks[0]")
-    down_the_columns = np.concatenate([[False], array.astype(bool).T.reshape(-1)])
+    down_the_columns = np.concatenate([[False], array.T.reshape(-1)])
     changes = np.flatnonzero(down_the_columns[1:] != down_the_columns[:-1])
     runs = np.diff(np.concatenate([[0], changes, [array.size]]))
     return {"size": list(array.shape), "counts": _as_text(runs.tolist())}

@@ -18,8 +18,8 @@ def check(decoder: Any) -> None:
     """Refuse parameters of a `PafDecoder` that it cannot work with; bring the rest to plain int and float."""
     for name, low in (("max_peaks", 1), ("min_samples", 2), ("max_samples", 2), ("fill_samples", 2), ("min_parts", 1)):
         value = getattr(decoder, name)
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
-            raise InputError(f"{name} must be a whole number, at least {low}, got {value!r}")
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value < 2**31:
+            raise InputError(f"{name} must be a whole number, at least {low} and below 2**31, got {value!r}")
         object.__setattr__(decoder, name, int(value))
     if decoder.max_samples < decoder.min_samples:
         raise InputError(f"max_samples must be at least min_samples, {decoder.min_samples}, got {decoder.max_samples}")

@@ -25,8 +25,8 @@ def check(decoder: Any) -> None:
         name, value = parameter.name, getattr(decoder, parameter.name)
         low = 0 if name.endswith("_steps") else 1
         if isinstance(parameter.default, int):
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
-                raise InputError(f"{name} must be a whole number, at least {low}, got {value!r}")
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value < 2**31:
+                raise InputError(f"{name} must be a whole number, at least {low} and below 2**31, got {value!r}")
             object.__setattr__(decoder, name, int(value))
             continue
         number = as_number(value, name)

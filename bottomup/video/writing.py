@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bottomup.checks import as_number
 from bottomup.errors import InputError, MissingRuntimeError
 from bottomup.opencv import import_cv2
 
@@ -48,6 +49,7 @@ class Writer:
     """
 
     def __init__(self, path: str | Path, *, fps: float, codec: Literal["mp4v", "h264"] = "mp4v") -> None:
+        fps = as_number(fps, "fps")
         if not 0 < fps < float("inf"):
             raise InputError(f"fps must be a number above 0, got {fps}")
         if codec not in ("mp4v", "h264"):
@@ -55,7 +57,7 @@ class Writer:
         if codec == "h264":
             _import_av()
         self.path = Path(path)
-        self.fps = float(fps)
+        self.fps = fps
         self.codec = codec
         self._size = 0, 0
         self._given: float | None = None
