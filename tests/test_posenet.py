@@ -95,6 +95,16 @@ def test_a_batch_says_what_was_wrong_with_one_item():
         P().decode_batch([people(1), None], threads=2)
 
 
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_of_people_who_are_alike_kernels_keep_the_one_that_the_definition_keeps(size):
+    heatmaps, offsets, mid_offsets = (np.zeros((size, size, channels), np.uint8) for channels in (17, 34, 64))
+    fields = bu.PoseNetFields.from_mid_offsets(
+        bu.Quantized(heatmaps, 0.047, 0), bu.Quantized(offsets, 0.1, 128), bu.Quantized(mid_offsets, 1.3, 0)
+    )
+    decoder = P.personlab(max_poses=2, nms_radius=0.0, nms_similarity=0.3)
+    assert_same(decoder.decode(fields), reference.decode(fields, decoder))
+
+
 def test_levels_are_compared_as_levels_where_their_scores_do_not_tie():
     random = np.random.default_rng(5)
     fields = bu.PoseNetFields.from_mid_offsets(

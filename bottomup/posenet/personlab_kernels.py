@@ -1,5 +1,7 @@
 """Loops of the PersonLab paper's decoder."""
 
+import math
+
 import numpy as np
 
 from bottomup.kernels.heaps import pop_std, push_std
@@ -127,8 +129,17 @@ def expect_closeness(pose, part, hough, fineness, fine_height, fine_width, disk_
             if squared <= radius * radius and vote > _ZERO:
                 votes += vote
                 if spread > _ZERO:
-                    close += vote * np.exp(-squared / (fineness * fineness) / (np.float32(2) * spread))
+                    close += vote * exp(-squared / (fineness * fineness) / (np.float32(2) * spread))
     return close / votes if votes > _ZERO else _ZERO
+
+
+@helper
+def exp(power):
+    """Return the exponential of a float32 rounded once, so that it is the same to the last bit wherever it is taken.
+
+    Where people are alike, the last bit decides which of them is kept.
+    """
+    return np.float32(math.exp(np.float64(power)))
 
 
 @helper
@@ -160,7 +171,7 @@ def resembles_any(found, pose, kept, num_kept, squared_kappas, nms_similarity):
             right = found[pose, part, 1] - found[other, part, 1]
             spread = np.float32(2) * area * squared_kappas[part]
             if spread > _ZERO:
-                similarity += np.exp(-(down * down + right * right) / spread)
-        if similarity > nms_similarity * np.float32(_PARTS):
+                similarity += exp(-(down * down + right * right) / spread)
+        if similarity / np.float32(_PARTS) > nms_similarity:
             return True
     return False

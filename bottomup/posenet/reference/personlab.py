@@ -92,8 +92,18 @@ def expect_closeness(keypoint: Array, votes: Array, fineness: Any, disk: Any, sp
     down, right = rows - keypoint[0] * fineness, columns - keypoint[1] * fineness
     squared = down * down + right * right
     near = votes * (squared <= (disk * fineness) * (disk * fineness))
-    closeness = np.exp(-squared / (fineness * fineness) / (f32(2) * spread)) if spread > 0 else f32(0)
-    return (near * closeness).sum() / near.sum() if near.any() else f32(0)
+    closeness = exp(-squared / (fineness * fineness) / (f32(2) * spread)) if spread > 0 else np.zeros_like(near)
+    return total(near * closeness) / total(near) if near.any() else f32(0)
+
+
+def exp(powers: Array) -> Array:
+    """Return exponentials, rounded once: where people are alike, the last bit decides which of them is kept."""
+    return np.exp(powers, dtype=np.float64).astype(f32)
+
+
+def total(values: Array) -> Any:
+    """Return the sum of all, added one after the other."""
+    return np.cumsum(values, dtype=f32)[-1]
 
 
 def box_area(pose: Array) -> Any:
@@ -104,6 +114,6 @@ def box_area(pose: Array) -> Any:
 
 def similarity(pose: Array, other: Array) -> Any:
     """Return the object keypoint similarity of a pose to another."""
-    squared = np.sum(np.square(pose[:, :2] - other[:, :2]), axis=1, dtype=f32)
+    down, right = (pose[:, :2] - other[:, :2]).T
     spread = f32(2) * box_area(other) * SQUARED_KAPPAS
-    return np.sum(np.where(spread > 0, np.exp(-squared / spread), 0), dtype=f32) / f32(NUM_PARTS)
+    return total(exp(-(down * down + right * right) / spread)) / f32(NUM_PARTS) if spread.min() > 0 else f32(0)
