@@ -1,4 +1,4 @@
-"""How numba compiles kernels and helpers: as it does, but a third faster.
+"""How numba compiles kernels and helpers: as it does, in a third less time.
 
 This overrides what numba does not document. Where a later numba calls something by another name, its own is used, and
 the first call takes longer.
