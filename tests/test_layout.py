@@ -12,7 +12,7 @@ import bottomup
 PACKAGE = Path(bottomup.__file__).parent
 # Imports point one way: a module knows modules of earlier rows, and files of its own folder.
 ROWS = [
-    ["errors"],
+    ["errors", "workspaces"],
     ["opencv", "checks", "skeletons", "kernels"],
     ["geometry"],
     ["poses", "batch"],

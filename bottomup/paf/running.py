@@ -1,8 +1,7 @@
 """The run of a part affinity field decoder: arrays for the loops, two calls of them, poses."""
 
-import threading
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,78 +10,84 @@ from bottomup.errors import InputError
 from bottomup.paf.fields import PafFields, real_table
 from bottomup.poses import Poses
 from bottomup.skeletons import Skeleton
+from bottomup.workspaces import Shelf
 
 _LIMBS_TO_START_WITH = 2048
 _UNKNOWN_SIGMA = 0.08  # of a part that nobody measured; COCO's own lie between 0.025 and 0.107
 _AREA_OF_BOX = 0.53  # a person's area, for OKS, per area of the box around the joints
 
 
-class Workspace(threading.local):
-    """Arrays that kernels write to, kept from call to call, one set a thread, for one grid and skeleton at a time.
+class Workspace(NamedTuple):
+    """Arrays that kernels write to, for one grid and skeleton.
 
     `peaks` are those of N parts with at most K peaks each: their counts,
-    cells and `places`. `limbs` have room for as many as were ever found at
-    once, and `people` for as many as these can make. `seeking` and `joining`
-    are what the two kernels take besides, in their order.
+    cells and `places`. `limbs` have room for `num_limbs`, and `people` for as
+    many as these can make. `seeking` and `joining` are what the two kernels
+    take besides, in their order.
     """
 
-    def __init__(self) -> None:
-        self.shape: tuple[int, ...] = ()
-        self.num_limbs = _LIMBS_TO_START_WITH
-
-    def make_room(self, shape: tuple[int, ...], num_limbs: int) -> None:
-        """Have arrays for (N, E, K, H, W), and room for at least that many limbs."""
-        self.shape, self.num_limbs = shape, max(num_limbs, self.num_limbs)
-        num_parts, num_edges, most, height, width = shape
-        num_people = min(self.num_limbs, num_parts * most // 2)
-        words = np.empty(_stretch() // 8, np.uint64)
-        self.peaks = (
-            np.empty(num_parts, np.int64),
-            np.empty((num_parts, most), np.int64),
-            np.empty((5, num_parts, most), np.float64),
-        )
-        self.limbs = (
-            np.empty((self.num_limbs, 3), np.int64),
-            np.empty(self.num_limbs, np.float64),
-            np.empty(self.num_limbs, np.float64),
-        )
-        self.seeking = (
-            *self.peaks,
-            words.view(np.uint8),
-            words,
-            np.empty(_stretch(), np.int64),
-            np.empty((num_parts, height * width), np.uint8),
-            np.empty(height * width, np.int64),
-            np.empty((3, most), np.float64),
-            np.empty((4, most), np.int64),
-            *self.limbs,
-        )
-        self.found = (
-            np.empty((num_people, num_parts, 3), np.float32),
-            np.empty(num_people, np.float32),
-            np.empty((num_people, num_parts), np.bool_),
-        )
-        self.joining = (
-            *self.peaks,
-            *self.limbs,
-            np.empty((2, self.num_limbs), np.int64),
-            np.empty((2, self.num_limbs), np.float64),
-            np.empty((num_parts, most), np.int64),
-            np.empty((num_edges, 2, most), np.uint8),
-            np.empty((num_people, num_parts), np.int64),
-            np.empty((num_people, 4), np.float64),
-            np.empty((num_people, num_parts, 3), np.float64),
-            np.empty(num_people, np.float64),
-            np.empty((num_parts, 3), np.float64),
-            np.empty((num_parts, height, width), np.float32),
-            np.empty(num_parts, np.uint8),
-            np.empty(num_people, np.int64),
-            np.empty((num_people, 4), np.float64),
-            *self.found,
-        )
+    shape: tuple[int, ...]  #: N, E, K, H, W
+    num_limbs: int
+    peaks: tuple[NDArray[Any], ...]
+    limbs: tuple[NDArray[Any], ...]
+    found: tuple[NDArray[Any], ...]
+    seeking: tuple[NDArray[Any], ...]
+    joining: tuple[NDArray[Any], ...]
 
 
-_space = Workspace()
+def _make_workspace(shape: tuple[int, ...], num_limbs: int) -> Workspace:
+    """Return arrays for (N, E, K, H, W), and room for that many limbs."""
+    num_parts, num_edges, most, height, width = shape
+    num_people = min(num_limbs, num_parts * most // 2)
+    words = np.empty(_stretch() // 8, np.uint64)
+    peaks = (
+        np.empty(num_parts, np.int64),
+        np.empty((num_parts, most), np.int64),
+        np.empty((5, num_parts, most), np.float64),
+    )
+    limbs = (
+        np.empty((num_limbs, 3), np.int64),
+        np.empty(num_limbs, np.float64),
+        np.empty(num_limbs, np.float64),
+    )
+    seeking = (
+        *peaks,
+        words.view(np.uint8),
+        words,
+        np.empty(_stretch(), np.int64),
+        np.empty((num_parts, height * width), np.uint8),
+        np.empty(height * width, np.int64),
+        np.empty((3, most), np.float64),
+        np.empty((4, most), np.int64),
+        *limbs,
+    )
+    found = (
+        np.empty((num_people, num_parts, 3), np.float32),
+        np.empty(num_people, np.float32),
+        np.empty((num_people, num_parts), np.bool_),
+    )
+    joining = (
+        *peaks,
+        *limbs,
+        np.empty((2, num_limbs), np.int64),
+        np.empty((2, num_limbs), np.float64),
+        np.empty((num_parts, most), np.int64),
+        np.empty((num_edges, 2, most), np.uint8),
+        np.empty((num_people, num_parts), np.int64),
+        np.empty((num_people, 4), np.float64),
+        np.empty((num_people, num_parts, 3), np.float64),
+        np.empty(num_people, np.float64),
+        np.empty((num_parts, 3), np.float64),
+        np.empty((num_parts, height, width), np.float32),
+        np.empty(num_parts, np.uint8),
+        np.empty(num_people, np.int64),
+        np.empty((num_people, 4), np.float64),
+        *found,
+    )
+    return Workspace(shape, num_limbs, peaks, limbs, found, seeking, joining)
+
+
+_shelf: Shelf[Workspace] = Shelf()
 
 
 def decode_fields(
@@ -109,24 +114,24 @@ def decode_fields(
         return _nobody(fields.skeleton)
     most = min(max_peaks, (num_cells + 1) // 2 + 1)
     shape = (tensors.num_parts, len(tensors.edges), most, tensors.height, tensors.width)
-    space = _space
-    if shape != space.shape:
-        space.make_room(shape, 0)
+    space = _shelf.take(lambda spare: spare.shape == shape, lambda: _make_workspace(shape, _LIMBS_TO_START_WITH))
     find_limbs, find_people = _kernels()
     while True:
         num_limbs = find_limbs(*space.seeking, *tensors, *floors, most, *limb_rules)
         if num_limbs <= space.num_limbs:
             break
-        space.make_room(shape, num_limbs)
+        space = _make_workspace(shape, num_limbs)
     if is_hungarian:
         num_limbs = _keep_best_pairs(space, num_limbs, tensors.edges)
     if num_limbs == 0:
+        _shelf.put_back(space)
         return _nobody(fields.skeleton)
     found = find_people(
         *space.joining, *tensors, *_part_tables(fields.skeleton), fields.output_stride, num_limbs, *people_rules
     )
-    keypoints, scores, filled = space.found
-    return Poses.of_decoder(keypoints[:found].copy(), scores[:found].copy(), fields.skeleton, filled[:found].copy())
+    keypoints, scores, filled = (values[:found].copy() for values in space.found)
+    _shelf.put_back(space)
+    return Poses.of_decoder(keypoints, scores, fields.skeleton, filled)
 
 
 def _nobody(skeleton: Skeleton) -> Poses:

@@ -1,10 +1,9 @@
 """What every PoseNet decoder does before its loops: check, find roots, lay out the walk through the tree."""
 
-import threading
 from collections.abc import Callable
 from dataclasses import fields as fields_of
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from bottomup.errors import InputError
 from bottomup.posenet.fields import EDGES, NUM_EDGES, NUM_PARTS, PoseNetFields, Tensors
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
+from bottomup.workspaces import Shelf
 
 _ROOTS_TO_START_WITH = 1024
 MOST_CELLS = 1 << 20  #: a window wider than any grid
@@ -48,31 +48,25 @@ def as_posenet_fields(fields: Any) -> PoseNetFields:
     return fields
 
 
-class _Workspaces(threading.local):
-    """Each thread's workspace."""
+#: Arrays that kernels write to: bytes of a row and the same as words, roots and their scores as a heap, poses (row,
+#: column, score), their scores and order, one number a keypoint, and the answer: keypoints and scores.
+Workspace: TypeAlias = tuple[NDArray[Any], ...]
 
-    arrays: tuple[NDArray[Any], ...] = ()
+_shelf: Shelf[Workspace] = Shelf()
+put_back = _shelf.put_back
 
 
-_workspaces = _Workspaces()
+def take_workspace(row_size: int, num_roots: int) -> Workspace:
+    """Return a workspace with room for so many elements of a row of heatmaps, and so many roots and poses."""
+    return _shelf.take(
+        lambda spare: row_size <= spare[0].size and num_roots <= spare[2].size,
+        lambda: _make_workspace(row_size, max(num_roots, _ROOTS_TO_START_WITH)),
+    )
 
 
-def make_room(row_size: int, num_roots: int) -> tuple[NDArray[Any], ...]:
-    """Return the thread's workspace: arrays that kernels write to, kept from call to call.
-
-    There is room for at least that many elements of a row of heatmaps, that
-    many roots, and as many poses: bytes of a row and the same as words, roots
-    and their scores as a heap, poses (row, column, score), their scores and
-    order, one number a keypoint, and the answer: keypoints and scores.
-    """
-    arrays = _workspaces.arrays
-    if arrays:
-        if row_size <= arrays[0].size and num_roots <= arrays[2].size:
-            return arrays
-        row_size, num_roots = max(row_size, arrays[0].size), max(num_roots, arrays[2].size)
-    num_roots = max(num_roots, _ROOTS_TO_START_WITH)
+def _make_workspace(row_size: int, num_roots: int) -> Workspace:
     words = np.empty((row_size + 31) // 32 * 4, np.uint64)
-    _workspaces.arrays = (
+    return (
         words.view(np.uint8),
         words,
         np.empty(num_roots, np.int64),
@@ -84,7 +78,6 @@ def make_room(row_size: int, num_roots: int) -> tuple[NDArray[Any], ...]:
         np.empty((num_roots, NUM_PARTS, 3), np.float32),
         np.empty(num_roots, np.float32),
     )
-    return _workspaces.arrays
 
 
 def decode_roots(
@@ -97,12 +90,14 @@ def decode_roots(
     cells = fields.in_cells
     num_roots = 0
     while True:
-        arrays = make_room(cells[-2] * NUM_PARTS, num_roots)
+        arrays = take_workspace(cells[-2] * NUM_PARTS, num_roots)
         room = arrays[2].size
         most = max_poses if max_poses < room else room
         found = decode(*arrays, walks(), *cells, most, reached, *parameters)
         if found >= 0:
-            return Poses.of_decoder(arrays[-2][:found].copy(), arrays[-1][:found].copy(), COCO17)
+            keypoints, scores = arrays[-2][:found].copy(), arrays[-1][:found].copy()
+            put_back(arrays)
+            return Poses.of_decoder(keypoints, scores, COCO17)
         num_roots = -found
 
 
@@ -119,12 +114,15 @@ def find_peaks(
     """Return the flat indices of the peaks of 17 maps that reach `lowest`, an element of their type."""
     num_roots = 0
     while True:
-        flags, words, peaks = make_room(width * NUM_PARTS, num_roots)[:3]
+        arrays = take_workspace(width * NUM_PARTS, num_roots)
+        flags, words, peaks = arrays[:3]
         num_roots = _kernels().find_peaks(
             values, height, width, NUM_PARTS, lowest, radius, compare_scores, flags, words, peaks
         )
         if num_roots <= peaks.size:
-            return peaks[:num_roots].copy()
+            found = peaks[:num_roots].copy()
+            put_back(arrays)
+            return found
 
 
 @cache

@@ -12,7 +12,7 @@ import numpy as np
 from bottomup.batch import map_on_threads
 from bottomup.errors import InputError
 from bottomup.posenet.fields import NUM_PARTS, PoseNetFields
-from bottomup.posenet.roots import as_posenet_fields, lowest_value, make_room, walks
+from bottomup.posenet.roots import as_posenet_fields, lowest_value, put_back, take_workspace, walks
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 
@@ -76,10 +76,11 @@ def _decode_together(chunk: list[PoseNetFields], call: Call) -> list[Poses] | No
     scores = np.empty((len(chunk), most), np.float32)
     num_roots = 0
     while True:
-        arrays = make_room(cells[0][-2] * NUM_PARTS, max(num_roots, most))
+        arrays = take_workspace(cells[0][-2] * NUM_PARTS, max(num_roots, most))
         kernel(counts, *arrays[:-2], keypoints, scores, walks(), *tensors, *rest, most, reached, *parameters)
         num_roots = -int(counts.min())
         if num_roots <= 0:
+            put_back(arrays)
             break
     found = zip(counts.tolist(), keypoints, scores, strict=True)
     return [Poses.of_decoder(places[:count], values[:count], COCO17) for count, places, values in found]

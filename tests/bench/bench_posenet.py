@@ -65,7 +65,7 @@ def main() -> None:
 def arguments(fields: bu.PoseNetFields, decoder) -> tuple:
     """Return what the compiled loop of `.coral()` takes for one image."""
     lowest = roots.lowest_value(fields.tensors, -np.log(1 / decoder.score_threshold - 1))
-    workspace = roots.make_room(fields.grid[1] * 17, 1024)
+    workspace = roots.take_workspace(fields.grid[1] * 17, 1024)
     return (*workspace, roots.walks(), *fields.in_cells, decoder.max_poses, lowest, *decoder._parameters)
 
 
