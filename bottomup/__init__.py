@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from bottomup import synthetic as synthetic
     from bottomup import tracking as tracking
     from bottomup import video as video
-    from bottomup.augmentation import Augmentation as Augmentation
-    from bottomup.checks import Quantized as Quantized
     from bottomup.draw import draw_masks as draw_masks
     from bottomup.draw import draw_parts as draw_parts
     from bottomup.draw import draw_poses as draw_poses
@@ -29,16 +27,19 @@ if TYPE_CHECKING:
     from bottomup.errors import InputError as InputError
     from bottomup.errors import MissingRuntimeError as MissingRuntimeError
     from bottomup.errors import ModelError as ModelError
-    from bottomup.estimator import PoseEstimator as PoseEstimator
+    from bottomup.estimation.augmentation import Augmentation as Augmentation
+    from bottomup.estimation.estimator import PoseEstimator as PoseEstimator
+    from bottomup.estimation.loading import load as load
     from bottomup.geometry import ImageSize as ImageSize
     from bottomup.geometry import Letterbox as Letterbox
     from bottomup.geometry import Stretch as Stretch
-    from bottomup.loading import load as load
-    from bottomup.paf.decoder import PafDecoder as PafDecoder
+    from bottomup.paf.best import PafDecoder as PafDecoder
     from bottomup.paf.fields import PafFields as PafFields
-    from bottomup.posenet.decoder import PoseNetDecoder as PoseNetDecoder
+    from bottomup.posenet.best import PoseNetDecoder as PoseNetDecoder
     from bottomup.posenet.fields import BODY_PARTS as BODY_PARTS
     from bottomup.posenet.fields import PoseNetFields as PoseNetFields
+    from bottomup.posenet.layout import read_masks as read_masks
+    from bottomup.posenet.layout import read_outputs as read_outputs
     from bottomup.posenet.masks import PoseNetMasks as PoseNetMasks
     from bottomup.poses import Poses as Poses
     from bottomup.skeletons import BODY25 as BODY25
@@ -48,17 +49,16 @@ if TYPE_CHECKING:
     from bottomup.skeletons import OPENPOSE18 as OPENPOSE18
     from bottomup.skeletons import TRTPOSE18 as TRTPOSE18
     from bottomup.skeletons import Skeleton as Skeleton
-    from bottomup.tflite.outputs import read_masks as read_masks
-    from bottomup.tflite.outputs import read_outputs as read_outputs
+    from bottomup.tensors import Quantized as Quantized
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Where each public name lives; a name that is its own home is a module.
 _HOME = {
     "BODY25": "skeletons",
     "BODYPOSE18": "skeletons",
     "BODY_PARTS": "posenet.fields",
-    "Augmentation": "augmentation",
+    "Augmentation": "estimation.augmentation",
     "BottomupError": "errors",
     "COCO17": "skeletons",
     "ImageSize": "geometry",
@@ -68,13 +68,13 @@ _HOME = {
     "MissingRuntimeError": "errors",
     "ModelError": "errors",
     "OPENPOSE18": "skeletons",
-    "PafDecoder": "paf.decoder",
+    "PafDecoder": "paf.best",
     "PafFields": "paf.fields",
-    "PoseNetDecoder": "posenet.decoder",
+    "PoseNetDecoder": "posenet.best",
     "PoseNetFields": "posenet.fields",
     "PoseNetMasks": "posenet.masks",
     "Poses": "poses",
-    "Quantized": "checks",
+    "Quantized": "tensors",
     "Skeleton": "skeletons",
     "Stretch": "geometry",
     "TRTPOSE18": "skeletons",
@@ -86,13 +86,13 @@ _HOME = {
     "evaluate": "evaluate",
     "export": "export",
     "inspection": "inspection",
-    "load": "loading",
-    "PoseEstimator": "estimator",
+    "load": "estimation.loading",
+    "PoseEstimator": "estimation.estimator",
     "metric3d": "metric3d",
     "paf": "paf",
     "posenet": "posenet",
-    "read_masks": "tflite.outputs",
-    "read_outputs": "tflite.outputs",
+    "read_masks": "posenet.layout",
+    "read_outputs": "posenet.layout",
     "skeletons": "skeletons",
     "synthetic": "synthetic",
     "tracking": "tracking",

@@ -7,12 +7,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.checks import as_number
 from bottomup.errors import InputError
-from bottomup.opencv import import_cv2
+from bottomup.images import import_cv2
 from bottomup.posenet.fields import BODY_PARTS
 from bottomup.poses import Poses, as_poses
 from bottomup.skeletons import Skeleton
+from bottomup.tensors import as_number
 
 # Left, right and middle, as blue, green and red. Orange and blue are told apart by all eyes.
 _COLOURS = np.array([(20, 150, 255), (255, 180, 50), (245, 245, 245)])

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bottomup.errors import InputError
-from bottomup.opencv import import_cv2
+from bottomup.images import import_cv2
 
 
 class ImageSize(NamedTuple):

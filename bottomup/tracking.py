@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from bottomup.checks import as_number
 from bottomup.errors import InputError
 from bottomup.poses import Poses
 from bottomup.skeletons import Skeleton
+from bottomup.tensors import as_number
 
 _UNKNOWN_SIGMA = 0.08  # of a part that nobody measured; COCO's own lie between 0.025 and 0.107
 _WIDENED = 2.0  # times COCO's spread of annotations: people move between frames

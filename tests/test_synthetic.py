@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bottomup.errors import InputError
-from bottomup.posenet.decoder import PoseNetDecoder
+from bottomup.posenet.best import PoseNetDecoder
 from bottomup.posenet.fields import EDGES
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17, get

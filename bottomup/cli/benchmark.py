@@ -15,7 +15,7 @@ from bottomup.cli.predict import DEMO
 
 def benchmark_model(asked: argparse.Namespace) -> int:
     """Print the time that each step from a file to poses takes, and of all of them on a stream of images."""
-    from bottomup.opencv import read_image
+    from bottomup.images import read_image
 
     photo = asked.photo or str(DEMO)
     estimator = load_estimator(asked)

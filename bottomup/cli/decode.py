@@ -11,16 +11,16 @@ from bottomup.errors import BottomupError, InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bottomup.augmentation import Fields
-    from bottomup.checks import FieldLike
+    from bottomup.estimation.augmentation import Fields
+    from bottomup.tensors import FieldLike
 
 
 def decode_tensors(asked: argparse.Namespace) -> int:
     """Decode the tensors of an .npz file."""
     from bottomup.export import poses_json, skeleton_json
-    from bottomup.paf.decoder import PafDecoder
+    from bottomup.paf.best import PafDecoder
     from bottomup.paf.fields import PafFields
-    from bottomup.posenet.decoder import PoseNetDecoder
+    from bottomup.posenet.best import PoseNetDecoder
 
     if asked.json and identity(asked.json) == identity(asked.raw):
         raise InputError(f"--json {asked.json} is the file to decode: name another file")
@@ -33,9 +33,9 @@ def decode_tensors(asked: argparse.Namespace) -> int:
 
 def _read_raw(path: str, stride: int | None) -> "Fields":
     """Build fields of the tensors in an .npz file, told apart as a model's outputs are."""
+    from bottomup.paf.layout import paf_names
+    from bottomup.posenet.layout import family_of, posenet_names, read_outputs
     from bottomup.poses import Poses
-    from bottomup.tflite.outputs import family_of, posenet_names, read_outputs
-    from bottomup.tflite.outputs_paf import paf_names
 
     arrays = _read_arrays(path)
     shapes = {name: values.shape for name, values in arrays.items()}
@@ -64,7 +64,7 @@ def _read_raw(path: str, stride: int | None) -> "Fields":
 
 def _as_stride(value: Any) -> int:
     """Return a stride out of a file, if it is one."""
-    from bottomup.checks import as_number
+    from bottomup.tensors import as_number
 
     stride = as_number(value, "stride")
     if stride not in STRIDES:
@@ -87,7 +87,7 @@ def _read_arrays(path: str) -> "dict[str, NDArray[Any]]":
 
 def _with_units(name: str, arrays: Mapping[str, Any]) -> "FieldLike":
     """Return a tensor; with its units, which stand beside it in the file, if it is an 8-bit one."""
-    from bottomup.checks import Quantized
+    from bottomup.tensors import Quantized
 
     values: NDArray[Any] = arrays[name]
     base = name.removesuffix("_q")

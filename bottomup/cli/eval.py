@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from bottomup.estimator import PoseEstimator
+    from bottomup.estimation.estimator import PoseEstimator
     from bottomup.evaluate import ImageMatches, KeypointAP, PartErrors
 
 _FAILED = 2
@@ -87,7 +87,7 @@ def _estimate(
 
 def _read_images(paths: dict[int, Path], measured: list[int], progress: Progress) -> Iterator["NDArray[np.uint8]"]:
     """Yield the images that can be read and note their ids; complain about the others."""
-    from bottomup.opencv import read_image
+    from bottomup.images import read_image
 
     for number, path in paths.items():
         try:
@@ -132,7 +132,7 @@ def _write(
 ) -> list[str]:
     """Write results, figures, the plot and the contact sheet; return the files' names."""
     from bottomup.evaluate import contact_sheet, plot_precision_recall, worst_images
-    from bottomup.opencv import import_cv2
+    from bottomup.images import import_cv2
 
     written = ["results.json", "figures.json", "precision-recall.png"]
     write_json(out / "results.json", results)

@@ -17,8 +17,8 @@ def inspect_photo(asked: argparse.Namespace) -> int:
     if identity(out) == identity(photo):
         raise InputError(f"--out {out} is the image: name another file")
 
+    from bottomup.images import read_image
     from bottomup.inspection import inspect_image
-    from bottomup.opencv import read_image
 
     read_image(photo)  # what cannot be read is said before the network is loaded
     page = inspect_image(load_estimator(asked), photo)

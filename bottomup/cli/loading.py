@@ -10,7 +10,7 @@ from bottomup.cli.models import fetch
 from bottomup.cli.options import add_decoder_options, choose_decoder
 
 if TYPE_CHECKING:
-    from bottomup.estimator import PoseEstimator
+    from bottomup.estimation.estimator import PoseEstimator
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -30,8 +30,8 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 
 def load_estimator(asked: argparse.Namespace) -> "PoseEstimator":
     """Load the model, with the decoder that was asked for or its own, and that one's settings."""
-    from bottomup import catalogue
-    from bottomup.loading import load
+    from bottomup.catalogue import cards as catalogue
+    from bottomup.estimation.loading import load
 
     if asked.model in catalogue.names() and not os.path.isfile(asked.model):
         fetch(asked.model)  # with a bar, which would not be seen below

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bottomup.cli.outputs import Outputs
-    from bottomup.estimator import PoseEstimator
+    from bottomup.estimation.estimator import PoseEstimator
     from bottomup.posenet.masks import Segmentation
     from bottomup.poses import Poses
     from bottomup.tracking import Tracker
@@ -105,7 +105,7 @@ def write_masks(
     import numpy as np
 
     from bottomup.export import coco_rle
-    from bottomup.opencv import import_cv2
+    from bottomup.images import import_cv2
 
     if found is None:
         return {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bottomup.cli.console import say
 
 if TYPE_CHECKING:
-    from bottomup.catalogue import Card
+    from bottomup.catalogue.cards import Card
 
 
 _FOR_PHOTOGRAPHS = "coral-posenet-481x641"  # what stands beside the figures of the model that ships
@@ -17,7 +17,7 @@ _FOR_PHOTOGRAPHS = "coral-posenet-481x641"  # what stands beside the figures of 
 
 def list_models(asked: argparse.Namespace) -> int:
     """List the catalogue, a model a line."""
-    from bottomup import catalogue
+    from bottomup.catalogue import cards as catalogue
 
     rows = [("NAME", "AP", "INPUT", "FILE")]
     for card in map(catalogue.get, catalogue.names()):
@@ -31,7 +31,7 @@ def list_models(asked: argparse.Namespace) -> int:
 
 def show_model(asked: argparse.Namespace) -> int:
     """Show a model's card."""
-    from bottomup import catalogue
+    from bottomup.catalogue import cards as catalogue
 
     card = catalogue.get(asked.model)
     stride = " or ".join(map(str, card.output_strides))
@@ -73,7 +73,7 @@ def fetch(name: str) -> Path:
     """Fetch a model's file, with a bar on a terminal."""
     from tqdm import tqdm
 
-    from bottomup import catalogue
+    from bottomup.catalogue import cards as catalogue
 
     file = catalogue.get(name).file
     size = file.size if file else 0

@@ -27,7 +27,7 @@ def add_decoder_options(parser: argparse.ArgumentParser, default_help: str) -> N
 
 def choose_decoder(own: Any, asked: argparse.Namespace) -> Any:
     """Return the decoder that was asked for, or `own` with the settings that were."""
-    from bottomup.paf.decoder import PafDecoder
+    from bottomup.paf.best import PafDecoder
 
     if isinstance(own, PafDecoder):
         if asked.max_poses is not None:
@@ -44,7 +44,7 @@ def choose_decoder(own: Any, asked: argparse.Namespace) -> Any:
         return dataclasses.replace(own, **given)
     if isinstance(own, PafDecoder):
         return _maker(asked.decoder, PafDecoder, _PAF, "part affinity fields")(shift=own.shift, **given)
-    from bottomup.posenet.decoder import PoseNetDecoder
+    from bottomup.posenet.best import PoseNetDecoder
 
     return _maker(asked.decoder, PoseNetDecoder, _POSENET, "a PoseNet")(**given)
 

@@ -53,7 +53,7 @@ class Outputs:
 
     def picture(self, path: str) -> Path:
         """Return a path for an image's drawn picture."""
-        from bottomup.opencv import IMAGE_SUFFIXES
+        from bottomup.images import IMAGE_SUFFIXES
 
         stem, suffix = os.path.splitext(os.path.basename(path))
         suffix = suffix if suffix.lower() in IMAGE_SUFFIXES else ".jpg"

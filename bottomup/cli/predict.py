@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from bottomup.estimator import PoseEstimator
+    from bottomup.estimation.estimator import PoseEstimator
 
 
 DEMO = Path(bottomup.__file__).parent / "demo.jpg"  # what predict shows its skill on unless given something better
@@ -93,7 +93,7 @@ def _read_images(
     paths: Sequence[str], waiting: "deque[tuple[str, NDArray[np.uint8]]]", progress: Progress
 ) -> Iterator["NDArray[np.uint8]"]:
     """Yield the images that can be read, each of which waits with its path, and complain about the others."""
-    from bottomup.opencv import read_image
+    from bottomup.images import read_image
 
     for path in paths:
         try:
@@ -108,7 +108,7 @@ def _read_images(
 
 def _encoded(image: "NDArray[np.uint8]", suffix: str) -> bytes:
     """Return the image as a file's bytes."""
-    from bottomup.opencv import import_cv2
+    from bottomup.images import import_cv2
 
     _, encoded = import_cv2().imencode(suffix, image)
     return bytes(encoded)

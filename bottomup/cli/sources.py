@@ -22,7 +22,7 @@ class Sources(NamedTuple):
 
 def find_sources(names: Sequence[str]) -> Sources:
     """Return the images and videos that are named: files, folders, patterns, URLs, numbers of cameras."""
-    from bottomup.opencv import IMAGE_SUFFIXES
+    from bottomup.images import IMAGE_SUFFIXES
 
     suffixes = IMAGE_SUFFIXES | _VIDEO_SUFFIXES
     images: dict[str, str] = {}
@@ -56,7 +56,7 @@ def find_sources(names: Sequence[str]) -> Sources:
 
 def _is_video(path: str) -> bool:
     """Return whether a file is a video by its suffix, or, where that says nothing, no image that OpenCV knows."""
-    from bottomup.opencv import IMAGE_SUFFIXES, import_cv2
+    from bottomup.images import IMAGE_SUFFIXES, import_cv2
 
     suffix = Path(path).suffix.lower()
     if suffix in IMAGE_SUFFIXES or suffix in _VIDEO_SUFFIXES:

@@ -14,7 +14,7 @@ from bottomup.cli.outputs import Outputs, draw, open_lines
 from bottomup.errors import InputError
 
 if TYPE_CHECKING:
-    from bottomup.estimator import PoseEstimator
+    from bottomup.estimation.estimator import PoseEstimator
     from bottomup.tracking import Tracker
 
 _FINISHED, _INTERRUPTED = 0, 130

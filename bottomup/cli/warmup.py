@@ -14,8 +14,8 @@ def warm_up(asked: argparse.Namespace) -> int:
     started = time.perf_counter()
     import numpy as np
 
-    from bottomup.paf.decoder import PafDecoder
-    from bottomup.posenet.decoder import PoseNetDecoder as PoseNet
+    from bottomup.paf.best import PafDecoder
+    from bottomup.posenet.best import PoseNetDecoder as PoseNet
     from bottomup.posenet.together import TOGETHER
     from bottomup.synthetic import paf_fields, posenet_fields, random_poses
 

@@ -12,9 +12,9 @@ from bottomup.distributed.parts import count_rows, estimate_part
 from bottomup.distributed.results import FORMATS, Format, begin, part_path, write_part
 from bottomup.distributed.sources import Part, import_arrow, split
 from bottomup.errors import InputError
-from bottomup.estimator import PoseEstimator
+from bottomup.estimation.estimator import PoseEstimator
+from bottomup.estimation.loading import load
 from bottomup.export import skeleton_json
-from bottomup.loading import load
 
 
 class Report(NamedTuple):

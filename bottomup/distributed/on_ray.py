@@ -12,7 +12,7 @@ from bottomup.distributed.parts import count_rows, estimate_part
 from bottomup.distributed.results import Format, part_path, row_of, row_of_error, write_part
 from bottomup.distributed.sources import Image, Part, images_of
 from bottomup.errors import InputError, MissingRuntimeError, ModelError
-from bottomup.estimator import PoseEstimator
+from bottomup.estimation.estimator import PoseEstimator
 
 _MOST_BLOCKS = 2000  # of Ray: each is at least a part
 _MOST_DEATHS = 2  # of actors at a part, before its images are taken singly; then at an image, before it is left out

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bottomup.distributed.results import row_of, row_of_error
 from bottomup.distributed.sources import Image, Part, images_of
 from bottomup.errors import InputError
-from bottomup.estimator import PoseEstimator
+from bottomup.estimation.estimator import PoseEstimator
 
 
 def estimate_part(estimator: PoseEstimator, part: Part, base: str = "") -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.errors import InputError, MissingRuntimeError
-from bottomup.opencv import IMAGE_SUFFIXES, decode_image, read_image
+from bottomup.images import IMAGE_SUFFIXES, decode_image, read_image
 
 _COLUMNS = ("path", "image", "bytes")  # of Parquet files; the last two hold encoded images, or "image" a struct of them
 

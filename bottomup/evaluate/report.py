@@ -11,7 +11,7 @@ from bottomup.draw import draw_poses
 from bottomup.errors import InputError, MissingRuntimeError
 from bottomup.evaluate.matching import ImageMatches
 from bottomup.evaluate.precision import OKS_THRESHOLDS, RECALLS, KeypointAP
-from bottomup.opencv import import_cv2, read_image
+from bottomup.images import import_cv2, read_image
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 

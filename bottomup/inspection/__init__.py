@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.augmentation import Fields
 from bottomup.errors import InputError
-from bottomup.estimator import Decoder, PoseEstimator
+from bottomup.estimation.augmentation import Fields
+from bottomup.estimation.estimator import Decoder, PoseEstimator
 from bottomup.geometry import ImageSize, Placement
+from bottomup.images import read_image
 from bottomup.inspection.paf import paf_layers
 from bottomup.inspection.page import Picture, render
 from bottomup.inspection.posenet import posenet_layers
-from bottomup.opencv import read_image
 from bottomup.paf.fields import PafFields
 from bottomup.posenet.fields import PoseNetFields
 
@@ -83,7 +83,7 @@ def inspect_fields(image: NDArray[np.uint8], fields: Fields, decoder: Decoder, *
 
     Examples
     --------
-    >>> from bottomup.posenet.decoder import PoseNetDecoder
+    >>> from bottomup.posenet.best import PoseNetDecoder
     >>> from bottomup.synthetic import posenet_fields, random_poses
     >>> fields = posenet_fields(random_poses(1, (129, 129)), (129, 129))
     >>> inspect_fields(np.zeros((129, 129, 3), np.uint8), fields, PoseNetDecoder())[:15]

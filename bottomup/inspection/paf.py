@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from bottomup.inspection.layers import Layers, VectorField, sample_decodes
-from bottomup.paf.decoder import PafDecoder
+from bottomup.layers import Layers, VectorField, sample_decodes
+from bottomup.paf.best import PafDecoder
 from bottomup.paf.fields import PafFields
 from bottomup.paf.reference import find_limbs, find_peaks, read_fields
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.geometry import Placement
-from bottomup.inspection.layers import Layers, VectorField
-from bottomup.opencv import import_cv2
+from bottomup.images import import_cv2
+from bottomup.layers import Layers, VectorField
 from bottomup.poses import Poses
 
 _LONGEST_SIDE = 1600  # of the photo in the page, pixels

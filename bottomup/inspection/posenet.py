@@ -5,16 +5,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.checks import Field, Quantized
-from bottomup.inspection.layers import Layers, VectorField, sample_decodes
-from bottomup.posenet.decoder import PoseNetDecoder
+from bottomup.layers import Layers, VectorField, sample_decodes
+from bottomup.posenet.best import PoseNetDecoder
 from bottomup.posenet.fields import EDGES, NUM_EDGES, NUM_PARTS, PoseNetFields
-from bottomup.posenet.flavours import TfjsDecoder
 from bottomup.posenet.personlab import PersonLabDecoder
 from bottomup.posenet.reference.best import vote
 from bottomup.posenet.reference.personlab import cast_votes
 from bottomup.posenet.reference.tree import find_roots, follow, in_cells, logit, sample, walk_tree
+from bottomup.posenet.tfjs import TfjsDecoder
 from bottomup.skeletons import COCO17
+from bottomup.tensors import Field, Quantized
 
 _SLIDERS = {
     "score_threshold": (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bottomup.checks import as_number
 from bottomup.errors import InputError
 from bottomup.metric3d import root_kernels
 from bottomup.metric3d.camera import Camera, as_points, intrinsics_problem
+from bottomup.tensors import as_number
 
 _WHY = {
     root_kernels.TOO_FEW: "fewer than two parts are in view",

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bottomup.checks import as_number
 from bottomup.errors import InputError
+from bottomup.tensors import as_number
 
 #: The lens coefficients that a camera keeps, in OpenCV's order: k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4.
 NUM_COEFFICIENTS = 12

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bottomup.images import import_cv2
 from bottomup.metric3d.camera import Camera, distort_planes, from_pixels, to_pixels, turned
 from bottomup.metric3d.schedules import Schedule
-from bottomup.opencv import import_cv2
 
 _DISPLAY_GAMMA = 2.2
 _DEEPEST_LEVEL = 2  # of the image pyramid

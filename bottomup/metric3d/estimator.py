@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bottomup.errors import InputError
+from bottomup.images import read_image
 from bottomup.metric3d.absolute import RootFit
 from bottomup.metric3d.boxes import Detector, detect_boxes
 from bottomup.metric3d.camera import Camera, as_float64, as_points
@@ -21,9 +22,8 @@ from bottomup.metric3d.plausibility import as_boxes, finite_mean
 from bottomup.metric3d.plausibility import suppress_implausible_poses as are_plausible
 from bottomup.metric3d.results import Poses3D, Poses3DBatch
 from bottomup.metric3d.schedules import Schedule
-from bottomup.opencv import read_image
+from bottomup.networks.pixels import ChannelOrder, InputRule, checked_order
 from bottomup.skeletons import Skeleton
-from bottomup.tflite.inputs import ChannelOrder, InputRule, checked_order
 
 Image: TypeAlias = str | Path | NDArray[np.uint8]
 _UPWARDS = (0.0, -1.0, 0.0)
@@ -465,7 +465,7 @@ def _one(value: ArrayLike | None) -> Any:
 @cache
 def _shipped_detector() -> Detector:
     """Return the 2D estimator that ships with the package."""
-    from bottomup.loading import load
+    from bottomup.estimation.loading import load
 
     return load()
 

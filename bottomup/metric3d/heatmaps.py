@@ -7,10 +7,10 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bottomup.checks import Quantized, as_number
 from bottomup.errors import InputError
 from bottomup.metric3d.heatmap_kernels import soft_argmax
 from bottomup.metric3d.layouts import Shape, Volumes, axis_groups, find_volumes
+from bottomup.tensors import Quantized, as_number
 
 #: What a network gives: one tensor, several, or several by name.
 Outputs: TypeAlias = ArrayLike | Quantized | Sequence[Any] | Mapping[str, Any]

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.checks import Quantized
 from bottomup.errors import InputError
+from bottomup.tensors import Quantized
 
 _AXES = "bhwdp"
 _KERNEL_LAYOUTS = (["b", "h", "w", "dp"], ["b", "h", "w", "p"])

@@ -7,12 +7,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.checks import Quantized
 from bottomup.errors import ModelError
 from bottomup.geometry import ImageSize
 from bottomup.metric3d.heatmaps import Outputs
-from bottomup.tflite.inputs import InputRule, as_input_rule
-from bottomup.tflite.runtime import Network
+from bottomup.networks.litert import Network
+from bottomup.networks.pixels import InputRule, as_input_rule
+from bottomup.tensors import Quantized
 
 #: (B, S, S, 3) float32 crops to raw tensors.
 CropModel: TypeAlias = Callable[[NDArray[np.float32]], Outputs]

@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.checks import Field, Quantized
 from bottomup.errors import InputError
 from bottomup.paf.fields import PafFields
 from bottomup.skeletons import Skeleton
+from bottomup.tensors import Field, Quantized
 
 
 def mirror_fields(fields: PafFields) -> PafFields:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.checks import Field, FieldLike, Quantized, as_fields, as_flat, as_number, take_channels
 from bottomup.errors import InputError
 from bottomup.skeletons import OPENPOSE18, Skeleton, as_skeleton
+from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_flat, as_number, take_channels
 
 
 class Tensors(NamedTuple):

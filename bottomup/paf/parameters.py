@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bottomup.checks import as_number
 from bottomup.errors import InputError
+from bottomup.tensors import as_number
 
 Matching = Literal["global", "greedy", "hungarian"]
 Ranking = Literal["evidence", "mean", "tao"]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.errors import InputError
-from bottomup.paf.decoder import PafDecoder
+from bottomup.paf.best import PafDecoder
 from bottomup.paf.fields import PafFields
 from bottomup.poses import Poses
 from bottomup.skeletons import Skeleton

@@ -187,8 +187,8 @@ def _keep_best_pairs(space: Workspace, num_limbs: int, edges: NDArray[np.int64])
 @cache
 def _kernels() -> tuple[Any, Any]:
     """Return the loops; numba is imported here, on first use."""
-    from bottomup.paf.fill_kernels import find_people
-    from bottomup.paf.limb_kernels import find_limbs
+    from bottomup.paf.kernels.fill import find_people
+    from bottomup.paf.kernels.limbs import find_limbs
 
     return find_limbs, find_people
 
@@ -196,7 +196,7 @@ def _kernels() -> tuple[Any, Any]:
 @cache
 def _stretch() -> int:
     """Return how many elements kernels look at together."""
-    from bottomup.paf.peak_kernels import STRETCH
+    from bottomup.paf.kernels.peaks import STRETCH
 
     return STRETCH
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.checks import Field, Quantized
 from bottomup.errors import InputError
 from bottomup.posenet.fields import BODY_PARTS, EDGES, PoseNetFields
 from bottomup.skeletons import COCO17
+from bottomup.tensors import Field, Quantized
 
 _PARTS = list(COCO17.mirror)
 _EDGES = [EDGES.index((_PARTS[parent], _PARTS[child])) for parent, child in EDGES]

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.checks import Field, FieldLike, Quantized, as_fields, as_flat, as_number, take_channels
 from bottomup.errors import InputError
+from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_flat, as_number, take_channels
 
 NUM_PARTS = 17
 #: The tree along which displacements lead, parent first, in channel order (tfjs `keypoints.ts`, libcoral).

@@ -14,13 +14,13 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.checks import Field, Quantized
 from bottomup.errors import InputError
 from bottomup.geometry import ImageSize, Placement, Stretch, image_to_input, input_to_cell
 from bottomup.posenet.fields import BODY_PARTS, NUM_PARTS, PoseNetFields
 from bottomup.posenet.roots import as_posenet_fields, check, logit
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
+from bottomup.tensors import Field, Quantized
 
 #: Pixels of masks: one a cell, or as many as (width, height) says.
 Size: TypeAlias = tuple[int, int] | Literal["grid"] | None
@@ -444,7 +444,7 @@ def segment(fields: PoseNetFields, poses: Poses, rule: MaskRule, placement: Plac
 @cache
 def _kernels() -> Any:
     """Return the loops; numba is imported here, on first use."""
-    from bottomup.posenet import mask_kernels
+    from bottomup.posenet.kernels import masks as mask_kernels
 
     return mask_kernels
 

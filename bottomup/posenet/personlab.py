@@ -82,7 +82,7 @@ class PersonLabDecoder(Segmenting):
         InputError
             If `fields` is not a PoseNetFields.
         """
-        from bottomup.posenet.personlab_kernels import cast_votes, decode_personlab
+        from bottomup.posenet.kernels.personlab import cast_votes, decode_personlab
 
         fields = as_posenet_fields(fields).as_logits
         height, width = fields.grid

@@ -8,11 +8,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.checks import as_number
 from bottomup.errors import InputError
 from bottomup.posenet.fields import EDGES, NUM_EDGES, NUM_PARTS, PoseNetFields, Tensors
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
+from bottomup.tensors import as_number
 from bottomup.workspaces import Shelf
 
 _ROOTS_TO_START_WITH = 1024

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.estimator import PoseEstimator
+from bottomup.estimation.estimator import PoseEstimator
 from bottomup.poses import Poses
 from bottomup.tracking import Tracker
 from bottomup.video.reading import Picture, Reader

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bottomup.errors import InputError
 from bottomup.geometry import ImageSize
-from bottomup.opencv import import_cv2
+from bottomup.images import import_cv2
 
 _LIVE = ("rtsp", "rtsps", "rtmp", "rtp", "srt", "udp")
 _FASTEST = 240  # frames per second; what claims more is a file that does not know

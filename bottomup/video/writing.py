@@ -8,9 +8,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.checks import as_number
 from bottomup.errors import InputError, MissingRuntimeError
-from bottomup.opencv import import_cv2
+from bottomup.images import import_cv2
+from bottomup.tensors import as_number
 
 _LONGEST_GAP = 60.0  # seconds that one frame may stand; more is taken for a clock that jumped
 _SLOWEST, _EVEN = 1.0, 10.0  # frames per second: below the one, mp4v repeats frames to come to the other

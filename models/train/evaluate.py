@@ -9,9 +9,9 @@ import numpy as np
 
 import bottomup as bu
 from bottomup.geometry import ImageSize
-from bottomup.paf.decoder import PafDecoder
+from bottomup.paf.best import PafDecoder
 from bottomup.paf.fields import PafFields
-from bottomup.posenet.decoder import PoseNetDecoder
+from bottomup.posenet.best import PoseNetDecoder
 from bottomup.posenet.fields import PoseNetFields
 from models.train.examples import Example
 from models.train.masks import owners_found, person_mask

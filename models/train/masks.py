@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.checks import Quantized
 from bottomup.geometry import ImageSize, Placement, cell_to_input, image_to_input, input_to_image
 from bottomup.posenet.fields import PoseNetFields
+from bottomup.tensors import Quantized
 from models.train.examples import Example
 
 

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.geometry import ImageSize, Letterbox, Placement, lay_out
+from bottomup.networks.litert import Network
+from bottomup.networks.pixels import INPUT_RULES, input_tensor
 from bottomup.paf.fields import PafFields
 from bottomup.posenet.fields import PoseNetFields
-from bottomup.tflite.inputs import INPUT_RULES, input_tensor
-from bottomup.tflite.runtime import Network
 from models.train.evaluate import INPUT_SIZE, fields_of
 
 if TYPE_CHECKING:

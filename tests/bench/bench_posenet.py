@@ -19,7 +19,8 @@ from peers import CoralLibrary, time_tfjs
 from scipy.ndimage import maximum_filter
 
 import bottomup as bu
-from bottomup.posenet import flavour_kernels, reference, roots
+from bottomup.posenet import reference, roots
+from bottomup.posenet.kernels import coral
 
 SIZES = [(481, 353), (641, 481), (1281, 721)]
 COUNTS = [1, 2, 5, 10, 30]
@@ -71,7 +72,7 @@ def arguments(fields: bu.PoseNetFields, decoder) -> tuple:
 
 def bare_coral(prepared: tuple) -> int:
     """Run the compiled loop of `.coral()`."""
-    return flavour_kernels.decode_coral(*prepared)
+    return coral.decode_coral(*prepared)
 
 
 @numba.njit

@@ -10,9 +10,9 @@ from typing import TypeAlias
 import numpy as np
 
 from bottomup.errors import InputError
-from bottomup.posenet.decoder import PoseNetDecoder
+from bottomup.posenet.best import PoseNetDecoder
+from bottomup.posenet.coral import CoralDecoder
 from bottomup.posenet.fields import PoseNetFields
-from bottomup.posenet.flavours import CoralDecoder, TfjsDecoder
 from bottomup.posenet.personlab import PersonLabDecoder
 from bottomup.posenet.reference.best import decode_best
 from bottomup.posenet.reference.coral import decode_coral
@@ -21,6 +21,7 @@ from bottomup.posenet.reference.masks import find_parts as find_parts
 from bottomup.posenet.reference.personlab import decode_personlab
 from bottomup.posenet.reference.tfjs import decode_tfjs, decode_tfjs_single
 from bottomup.posenet.roots import as_posenet_fields
+from bottomup.posenet.tfjs import TfjsDecoder
 from bottomup.poses import Poses
 
 Decoder: TypeAlias = PoseNetDecoder | CoralDecoder | TfjsDecoder | PersonLabDecoder

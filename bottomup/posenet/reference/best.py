@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from bottomup.posenet.decoder import PoseNetDecoder
+from bottomup.posenet.best import PoseNetDecoder
 from bottomup.posenet.fields import NUM_PARTS, PoseNetFields
 from bottomup.posenet.reference.heaps import CoralHeap
 from bottomup.posenet.reference.tree import (

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from bottomup.posenet.coral import CoralDecoder
 from bottomup.posenet.fields import NUM_PARTS, PoseNetFields
-from bottomup.posenet.flavours import CoralDecoder
 from bottomup.posenet.reference.heaps import CoralHeap
 from bottomup.posenet.reference.tree import (
     Array,

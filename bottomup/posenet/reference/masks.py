@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from bottomup.checks import Field
 from bottomup.geometry import Placement, input_to_cell
 from bottomup.posenet.fields import BODY_PARTS, NUM_PARTS, PoseNetFields
 from bottomup.posenet.masks import CoralMasks, MaskRule, PoseNetMasks, Size, TfjsMasks, pixels_in_cells
 from bottomup.posenet.reference.tree import Array, f32, follow, logit, sample, scaled
 from bottomup.poses import Poses
+from bottomup.tensors import Field
 
 
 def find_masks(

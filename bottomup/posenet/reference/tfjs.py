@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 
 from bottomup.posenet.fields import NUM_EDGES, NUM_PARTS, PoseNetFields
-from bottomup.posenet.flavours import TfjsDecoder
 from bottomup.posenet.reference.heaps import TfjsHeap
 from bottomup.posenet.reference.tree import (
     Array,
@@ -17,6 +16,7 @@ from bottomup.posenet.reference.tree import (
     taken_parts,
     walk_tree,
 )
+from bottomup.posenet.tfjs import TfjsDecoder
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 

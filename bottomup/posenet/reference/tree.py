@@ -7,11 +7,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.checks import Field, Quantized
 from bottomup.geometry import cell_to_input
 from bottomup.posenet.fields import EDGES, NUM_EDGES, NUM_PARTS, PoseNetFields
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
+from bottomup.tensors import Field, Quantized
 
 Array: TypeAlias = NDArray[Any]
 f32 = np.float32

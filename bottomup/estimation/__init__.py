@@ -1,0 +1,1 @@
+"""From a name or a file to an estimator, and from images to poses."""

@@ -1,0 +1,143 @@
+"""What a family of networks is to the rest of the library: how it is recognised, read, decoded, mirrored and shown.
+
+Each family says so in its own `family.py`; `families.FAMILIES` lists them all.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from bottomup.geometry import ImageSize
+from bottomup.layers import Layers
+from bottomup.poses import Poses
+from bottomup.skeletons import Skeleton
+from bottomup.tensors import FieldLike, TensorInfo
+
+
+class Decoder(Protocol):
+    """Whatever turns fields into poses."""
+
+    def decode(self, fields: Any) -> Poses:
+        """Return the poses, in input pixels."""
+
+
+class Clues(NamedTuple):
+    """What is known of a network when it is loaded, before it sees an image."""
+
+    outputs: tuple[TensorInfo, ...]  #: in the network's order; names as the caller's `outputs=` has put them right
+    input_size: ImageSize | None = None  #: of the network's input, where it is known
+    skeleton: Skeleton | None = None  #: the user's or the card's; None where the tensors are to tell
+    logits: bool | None = None  #: whether heatmaps are logits, where the user, a card or the graph says so
+    cell_shift: Callable[[str, ImageSize], tuple[float, float]] | None = None
+    #: x and y, in input pixels, of the middle of an output's first cell at an input size; None where no graph tells
+    options: Mapping[str, Any] = {}  #: what a decoder inside the file was set to, as its `Cut` says
+
+
+class Layout(Protocol):
+    """What the outputs of one network are: found once, when it is loaded, and kept."""
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Names the parts."""
+
+    @property
+    def output_stride(self) -> float | None:
+        """Input pixels per cell; None where the network gives no grid."""
+
+    def read(self, outputs: Mapping[str, FieldLike], input_size: ImageSize) -> Any:
+        """Return the fields of one image's outputs, or Poses where the network decoded them itself."""
+
+    def legal_size(self, size: ImageSize) -> ImageSize:
+        """Return the input size nearest to `size` that networks of this family take."""
+
+    def best_decoder(self) -> Decoder | None:
+        """Return our best decoder for this network; None where it decodes by itself."""
+
+    def file_decoder(self) -> Decoder | None:
+        """Return the decoder that the file asks for, None where it asks for none."""
+
+
+class Operator(NamedTuple):
+    """One operator of a model file."""
+
+    name: str  #: the schema's, as "CONV_2D", or a custom operator's own
+    inputs: tuple[int, ...]  #: numbers of tensors; -1 where one is left out
+    outputs: tuple[int, ...]
+    options: bytes  #: of a custom operator
+
+
+class GraphView(Protocol):
+    """A model file's operators and tensors, as far as a family looks at them to find where to cut."""
+
+    @property
+    def operators(self) -> Sequence[Operator]:
+        """In the order in which they run."""
+
+    @property
+    def tensors(self) -> Sequence[TensorInfo]:
+        """By number."""
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """Numbers of the tensors that the graph takes."""
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """Numbers of the tensors that the graph gives."""
+
+
+class Cut(NamedTuple):
+    """Where a model file ends for us: before its own decoder, or its own 8-bit arithmetic."""
+
+    outputs: tuple[int, ...]  #: numbers of the tensors that become the graph's outputs
+    names: tuple[str, ...] | None = None  #: what to call them; None keeps the tensors' names
+    options: Mapping[str, Any] = {}  #: what the decoder that was cut off was set to
+
+
+def no_cut(graph: GraphView) -> Cut | None:
+    """Leave a graph whole."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family of networks.
+
+    Attributes
+    ----------
+    name : str
+        As cards and `family=` say it: "posenet".
+    title : str
+        As messages say it: "PoseNet".
+    fields : type
+        Of its canonical fields.
+    recognise : callable
+        From `Clues` to a `Layout`; None where the outputs are no such network's. Raises `ModelError` where they are,
+        but leave a question open, with the way out.
+    decoders : dict of str to callable
+        What makes each decoder, by the name that cards and the command line use; "best" first. Each takes that
+        decoder's parameters by name.
+    mirrored : callable
+        From fields and the input's size to the fields that the network sees in the mirrored input.
+    averaged : callable
+        From several fields of one grid to their mean.
+    layers : callable
+        From fields and a decoder to what `inspect` shows.
+    example : callable
+        From `quantized` to small fields of known people: for warming up.
+    cut : callable
+        From a `GraphView` to where a model file is cut, None where it stays whole.
+    threshold : str
+        The decoders' parameter that the command line's --score-threshold sets.
+    """
+
+    name: str
+    title: str
+    fields: type[Any]
+    recognise: Callable[[Clues], Layout | None]
+    decoders: Mapping[str, Callable[..., Decoder]]
+    mirrored: Callable[[Any, ImageSize], Any]
+    averaged: Callable[[Sequence[Any]], Any]
+    layers: Callable[[Any, Any], Layers]
+    example: Callable[[bool], Any]
+    cut: Callable[[GraphView], Cut | None] = field(default=no_cut)
+    threshold: str = "score_threshold"

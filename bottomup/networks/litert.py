@@ -1,0 +1,263 @@
+"""Running a model file: which interpreter, which delegate, arrays in and arrays out."""
+
+import ctypes
+import importlib
+import os
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bottomup.errors import InputError, MissingRuntimeError, ModelError
+from bottomup.geometry import ImageSize
+from bottomup.networks.tflite.graph import EDGETPU_OP, Graph, read_graph
+from bottomup.tensors import Field, Quantized, TensorInfo
+
+#: Where each runtime keeps its `Interpreter`, in the order in which they are tried.
+RUNTIMES = {
+    "ai_edge_litert": "ai_edge_litert.interpreter",
+    "tflite_runtime": "tflite_runtime.interpreter",
+    "tensorflow": "tensorflow.lite.python.interpreter",
+}
+#: How each is installed.
+PIP_LINES = {
+    "ai_edge_litert": "pip install ai-edge-litert",
+    "tflite_runtime": "pip install 'bottomup[tflite-runtime]', which exists for Linux and Python up to 3.11",
+    "tensorflow": "pip install 'bottomup[tensorflow]'",
+}
+#: Input of a model that leaves its size open: whole strides of 8, 16 and 32 pixels, plus 1.
+OPEN_INPUT_SIZE = ImageSize(641, 481)
+
+
+class Network:
+    """A model file, ready to run.
+
+    One interpreter, which one thread at a time uses: others wait.
+
+    Parameters
+    ----------
+    path : str or Path
+        A .tflite file; `PosenetDecoderOp` is taken out of it.
+    runtime : {"ai_edge_litert", "tflite_runtime", "tensorflow"}, optional
+        Default: the first of these that is installed.
+    threads : int
+        Threads of the interpreter. One is fastest for small networks.
+    delegate : str, Path or loaded delegate, optional
+        What runs (part of) the network in the interpreter's place, as
+        "libedgetpu.so.1" for an Edge TPU.
+    reference_kernels : bool
+        Run TFLite's plain kernels, 10 to 15 times slower, whose outputs are
+        the same on every machine and runtime. The fast ones round otherwise,
+        each in its own way.
+
+    Attributes
+    ----------
+    graph : Graph
+        What was read from the file.
+    runtime : str
+        The one in use.
+    input : TensorInfo
+        The image that it takes, (1, height, width, 3).
+    outputs : tuple of TensorInfo
+        In the model's order.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read or run.
+    MissingRuntimeError
+        If no runtime, or not the one asked for, or not the delegate is installed.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        runtime: str | None = None,
+        threads: int = 1,
+        delegate: Any = None,
+        reference_kernels: bool = False,
+    ) -> None:
+        if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
+            raise InputError(f"threads must be a whole number from 1 on, got {threads!r}")
+        self.graph: Graph = read_graph(path)
+        _refuse_custom_ops(self.graph, delegate)
+        self.runtime, module = import_runtime(runtime)
+        delegates = None if delegate is None else [_load_delegate(delegate, module)]
+        self._lock = threading.Lock()
+        try:
+            with warnings.catch_warnings():  # tensorflow's complains, in many lines, of being tensorflow's
+                warnings.filterwarnings("ignore", message=r"\s*Warning: tf\.lite\.Interpreter is deprecated")
+                self._interpreter = module.Interpreter(
+                    model_content=self.graph.content,
+                    num_threads=int(threads),
+                    experimental_delegates=delegates,
+                    experimental_op_resolver_type=_kernels(module, reference_kernels),
+                )
+        except SystemError as error:  # all that tflite-runtime has to say about numpy 2
+            hint = f"needs numpy<2, got {np.__version__}: pip install ai-edge-litert, or pip install 'numpy<2'"
+            raise MissingRuntimeError(f"{self.runtime} {hint}") from error
+        except Exception as error:
+            raise ModelError(f"{self.runtime} cannot load {self.graph.path}: {_one_line(error)}") from error
+        self._input_index = self._only_input()
+        if self.graph.open_size:
+            self.resize_input(OPEN_INPUT_SIZE)
+        else:
+            self._allocate("cannot be run")
+            self._look_up()
+
+    @property
+    def input_size(self) -> ImageSize:
+        """Width and height of the image that the network takes."""
+        _, height, width, _ = self.input.shape
+        return ImageSize(width, height)
+
+    def resize_input(self, size: ImageSize) -> None:
+        """Have the network take images of another size.
+
+        Raises
+        ------
+        ModelError
+            If the network is bound to its size.
+        """
+        with self._lock:
+            self._resize((1, size.height, size.width, 3))
+            self._look_up()
+
+    def run(self, image: NDArray[Any]) -> dict[str, Field]:
+        """Return the outputs, {name: float array or Quantized}, of one input tensor.
+
+        A tensor of another height or width than `input_size` is run at its
+        own, if the network is not bound to its size.
+
+        Raises
+        ------
+        ModelError
+            If the runtime fails.
+        """
+        with self._lock:
+            if image.shape != self._shape:
+                self._resize(image.shape)
+            try:
+                self._interpreter.set_tensor(self._input_index, image)
+                self._interpreter.invoke()
+                arrays = [self._interpreter.get_tensor(index) for index in self._output_indices]
+            except Exception as error:
+                raise ModelError(f"{self.runtime} failed to run {self.graph.path}: {_one_line(error)}") from error
+        return {
+            info.name: Quantized(array, info.scale, info.zero_point) if info.scale else array
+            for info, array in zip(self.outputs, arrays, strict=True)
+        }
+
+    def _only_input(self) -> int:
+        """Return the index of the input, which must be one image."""
+        details = self._interpreter.get_input_details()
+        shapes = [tuple(int(size) for size in detail["shape"]) for detail in details]
+        if len(details) != 1 or len(shapes[0]) != 4 or shapes[0][0] != 1 or shapes[0][3] != 3 or 0 in shapes[0]:
+            raise ModelError(f"{self.graph.path} must take one image, (1, height, width, 3), but takes {shapes}")
+        return int(details[0]["index"])
+
+    def _resize(self, shape: tuple[int, ...]) -> None:
+        """Have the interpreter take inputs of that shape."""
+        _, height, width, _ = shape
+        try:
+            self._interpreter.resize_tensor_input(self._input_index, list(shape))
+        except Exception as error:
+            raise ModelError(f"{self.graph.path} takes no input of {width} x {height}: {_one_line(error)}") from error
+        self._allocate(f"cannot be run at input_size=({width}, {height}), leave input_size out")
+        self._shape = shape
+
+    def _allocate(self, trouble: str) -> None:
+        """Allocate all tensors."""
+        try:
+            self._interpreter.allocate_tensors()
+        except Exception as error:
+            raise ModelError(f"{self.graph.path} {trouble}: {_one_line(error)}") from error
+
+    def _look_up(self) -> None:
+        """Look what the inputs and outputs are."""
+        self.input = _tensor_info("input", self._interpreter.get_input_details()[0])
+        self._shape = self.input.shape
+        details = self._interpreter.get_output_details()
+        names = self.graph.output_names
+        self.outputs = tuple(_tensor_info(name, detail) for name, detail in zip(names, details, strict=True))
+        self._output_indices = [int(detail["index"]) for detail in details]
+
+
+def import_runtime(runtime: str | None = None) -> tuple[str, Any]:
+    """Return the name and the interpreter's module of a runtime: the one asked for, else the first installed.
+
+    Raises
+    ------
+    MissingRuntimeError
+        If it is not, or none is.
+    """
+    if runtime is not None and runtime not in RUNTIMES:
+        raise InputError(f"runtime must be one of {', '.join(RUNTIMES)} or None, got {runtime!r}")
+    failures = []
+    for name in [runtime] if runtime else RUNTIMES:
+        try:
+            return name, importlib.import_module(RUNTIMES[name])
+        except Exception as error:  # a broken installation fails in many ways, as does one built for numpy 1
+            failures.append(f"{name} ({_one_line(error)})")
+    raise MissingRuntimeError(
+        f"no TFLite runtime could be imported, tried {', '.join(failures)}: {PIP_LINES[runtime or 'ai_edge_litert']}"
+    )
+
+
+def _refuse_custom_ops(graph: Graph, delegate: Any) -> None:
+    """Say what to do about operators that no runtime has."""
+    if not graph.custom_ops or delegate is not None:
+        return
+    if EDGETPU_OP in graph.custom_ops:
+        raise ModelError(
+            f'{graph.path} is compiled for the Edge TPU: pass delegate="libedgetpu.so.1", '
+            "or use the CPU file, whose name is the same without _edgetpu"
+        )
+    raise ModelError(
+        f"{graph.path} needs operators that no TFLite runtime has, {', '.join(graph.custom_ops)}: "
+        "convert the model without them, or pass the delegate that runs them"
+    )
+
+
+def _kernels(module: Any, reference: bool) -> Any:
+    """Return the interpreter's name for the kernels that are to run."""
+    kinds = module.OpResolverType
+    return kinds.BUILTIN_REF if reference else kinds.AUTO
+
+
+def _load_delegate(delegate: Any, module: Any) -> Any:
+    """Return a delegate object; what is neither a path nor a name is one already."""
+    if not isinstance(delegate, (str, os.PathLike)):
+        return delegate
+    name = os.fspath(delegate)
+    try:
+        library = ctypes.CDLL(name)  # fails as an exception, where load_delegate also leaves a broken object behind
+    except OSError as error:
+        raise MissingRuntimeError(
+            f"delegate {name!r} cannot be loaded: {error}. Install it (for an Edge TPU libedgetpu1-std, from Coral's "
+            "package archive) or leave delegate out and use the CPU file"
+        ) from error
+    if not hasattr(library, "tflite_plugin_create_delegate"):
+        raise ModelError(f"delegate {name!r} is a library but no TFLite delegate: for an Edge TPU pass libedgetpu.so.1")
+    try:
+        return module.load_delegate(name)
+    except Exception as error:
+        raise ModelError(
+            f"delegate {name!r} refused to start, is its device connected and may this user open it? {_one_line(error)}"
+        ) from error
+
+
+def _tensor_info(name: str, detail: dict[str, Any]) -> TensorInfo:
+    """Return what the interpreter says of a tensor, in our words."""
+    shape, dtype = tuple(int(size) for size in detail["shape"]), np.dtype(detail["dtype"])
+    scale, zero_point = detail["quantization"] if dtype in (np.uint8, np.int8) else (0, 0)
+    return TensorInfo(name, shape, dtype, float(scale), int(zero_point))
+
+
+def _one_line(error: BaseException) -> str:
+    """Return an error's message, of which TFLite's has several lines, as one."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,102 @@
+"""Loops of libcoral's decoder."""
+
+import numpy as np
+
+from bottomup.kernels.heaps import pop_std
+from bottomup.kernels.jit import helper, kernel
+from bottomup.kernels.sampling import find_corners, sample, sigmoid, write_keypoint
+from bottomup.posenet.kernels.best import heap_roots, is_near_any, place_root, sort_descending, trace
+
+_PARTS = 17
+_ZERO = np.float32(0)
+_ONE = np.float32(1)
+_U = np.uint64  # an index that never counts from the end needs no test for that
+
+
+@kernel
+def decode_coral(
+    flags, words, peaks, heap_scores, found, found_scores, order, ranks, keypoints, pose_scores, walks, heatmaps,
+    logits, offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width, output_stride, max_poses,
+    lowest, local_maximum_radius, nms_radius, refinement_steps, score_threshold,
+):  # fmt: skip
+    """Fill `keypoints` (P, 17, 3) and `pose_scores` (P,) with the poses of libcoral's decoder.
+
+    Returns how many, or minus the number of roots where `peaks` is too small for them. The first ten arrays are a
+    workspace; vectors are in cells, the radius in input pixels.
+    """
+    waiting = heap_roots(
+        heatmaps, logits, height, width, lowest, local_maximum_radius, flags, words, peaks, heap_scores
+    )
+    if waiting > peaks.size:
+        return -waiting
+    radius = nms_radius / output_stride
+    squared_radius = radius * radius
+    num_found = np.int64(0)
+    while waiting > 0 and num_found < max_poses:
+        root = pop_std(heap_scores, peaks, waiting)
+        waiting -= 1
+        pose = found[num_found]
+        part = root % _PARTS
+        place_root(pose, root, offsets, offset_table, unit, height, width)
+        if is_near_any(found, num_found, part, pose[part, 0], pose[part, 1], squared_radius):
+            continue
+        trace(
+            pose, walks[part], offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width,
+            refinement_steps,
+        )  # fmt: skip
+        for part in range(_PARTS):
+            corners = find_corners(pose[part, 0], pose[part, 1], width)
+            pose[part, 2] = sigmoid(sample(heatmaps, logits, _ONE, _PARTS, part, corners))
+        score = sum_of_free(found, num_found, order, np.int64(0), squared_radius, ranks) / np.float32(_PARTS)
+        if score >= score_threshold:
+            found_scores[num_found] = score
+            num_found += 1
+    sort_descending(found_scores, num_found, order)
+    for rank in range(num_found):
+        total = sum_of_free(found, order[rank], order, rank, squared_radius, ranks)
+        found_scores[order[rank]] = total / np.float32(_PARTS)
+    sort_descending(found_scores, num_found, order)
+    for rank in range(num_found):
+        if not found_scores[order[rank]] >= score_threshold:
+            return rank
+        pose_scores[rank] = found_scores[order[rank]]
+        for part in range(_PARTS):
+            row, column, score = found[order[rank], part]
+            write_keypoint(keypoints, rank, part, row, column, score, output_stride)
+    return num_found
+
+
+@helper
+def sum_of_free(found, pose, order, rank, squared_radius, ranks):
+    """Sum a pose's keypoint scores, best first, without keypoints near the same part of the `rank` poses in `order`.
+
+    The order matters to the last bit. A score's place in it is the number of those above it, counted for all at once;
+    those left out are zeros behind the rest. Workspace: two rows of `ranks`.
+    """
+    total = _ZERO
+    for part in range(_PARTS):
+        row, column, score = found[pose, part]
+        for better in range(rank):
+            other = _U(order[better])
+            down = found[other, part, 0] - row
+            right = found[other, part, 1] - column
+            if down * down + right * right <= squared_radius:
+                score = _ZERO
+                break
+        ranks[0, part] = score
+        ranks[1, part] = _ZERO
+        total += score
+    if not total >= _ZERO:  # NaN
+        return total
+    for part in range(_PARTS):
+        score = ranks[0, part]
+        place = 0
+        for other in range(_PARTS):
+            place += np.int32(ranks[0, other] > score)
+        while ranks[1, place] == score and place < _PARTS - 1:
+            place += 1
+        ranks[1, place] = score
+    total = _ZERO
+    for place in range(_PARTS):
+        total += ranks[1, place]
+    return total

@@ -1,0 +1,177 @@
+"""Loops of the PersonLab paper's decoder."""
+
+import math
+
+import numpy as np
+
+from bottomup.kernels.heaps import pop_std, push_std
+from bottomup.kernels.jit import helper, kernel
+from bottomup.kernels.sampling import find_corners, read, sample, sigmoid, write_keypoint
+from bottomup.posenet.kernels.best import is_near_any, sort_descending, trace
+
+_PARTS = 17
+_ZERO = np.float32(0)
+_ONE = np.float32(1)
+
+
+@kernel
+def cast_votes(
+    heatmaps, logits, offsets, offset_table, unit, height, width, lowest_vote, vote_weight, fineness, fine_height,
+    fine_width, hough,
+):  # fmt: skip
+    """Add to `hough` (fine_height * fine_width * 17,) the score of every cell where its offset points, bilinear."""
+    for cell in range(height * width):
+        for part in range(_PARTS):
+            logit = read(heatmaps, logits, _ONE, cell * _PARTS + part)
+            if logit >= lowest_vote:
+                vector = 2 * _PARTS * cell + part
+                row = (np.float32(cell // width) + read(offsets, offset_table, unit, vector)) * fineness
+                column = (np.float32(cell % width) + read(offsets, offset_table, unit, vector + _PARTS)) * fineness
+                if _ZERO <= row <= fine_height - 1 and _ZERO <= column <= fine_width - 1:  # false for NaN
+                    weight = vote_weight * sigmoid(logit)
+                    corners = find_corners(np.float32(row), np.float32(column), fine_width)
+                    top_left, top_right, bottom_left, bottom_right, below, beside = corners
+                    hough[top_left * _PARTS + part] += weight * (_ONE - below) * (_ONE - beside)
+                    hough[top_right * _PARTS + part] += weight * (_ONE - below) * beside
+                    hough[bottom_left * _PARTS + part] += weight * below * (_ONE - beside)
+                    hough[bottom_right * _PARTS + part] += weight * below * beside
+
+
+@kernel
+def decode_personlab(
+    peaks, heap_scores, walks, hough, fineness, fine_height, fine_width, heatmaps, logits, offsets, offset_table,
+    displacements, fwd_table, bwd_table, unit, height, width, squared_radius, refinement_steps, disk_radius,
+    squared_kappas, nms_similarity, output_stride, found, found_scores, order, kept, keypoints, pose_scores,
+):  # fmt: skip
+    """Fill `keypoints` (M, 17, 3) and `pose_scores` (M,) with the poses of PersonLab; return how many.
+
+    `peaks` (P,), flat indices into `hough`, become a heap. Workspaces: `heap_scores` (P,), `found` (M, 17, 3) for row,
+    column, expected similarity, `found_scores`, `order` and `kept` (M,). Lengths are in cells.
+    """
+    for peak in range(peaks.size):
+        push_std(heap_scores, peaks, peak, hough[peaks[peak]], peaks[peak])
+    num_found = 0
+    waiting = peaks.size
+    while waiting > 0 and num_found < found.shape[0]:
+        root = pop_std(heap_scores, peaks, waiting)
+        waiting -= 1
+        part = root % _PARTS
+        place = root // _PARTS
+        row = np.float32(place // fine_width) / fineness
+        column = np.float32(place % fine_width) / fineness
+        if is_near_any(found, num_found, part, row, column, squared_radius):
+            continue
+        pose = found[num_found]
+        pose[part, 0] = row
+        pose[part, 1] = column
+        trace(
+            pose, walks[part], offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width,
+            refinement_steps,
+        )  # fmt: skip
+        area = box_area(pose)
+        total = _ZERO
+        for part in range(_PARTS):
+            corners = find_corners(pose[part, 0], pose[part, 1], width)
+            score = sigmoid(sample(heatmaps, logits, _ONE, _PARTS, part, corners))
+            spread = area * squared_kappas[part]
+            closeness = expect_closeness(pose, part, hough, fineness, fine_height, fine_width, disk_radius, spread)
+            pose[part, 2] = score * closeness
+            total += pose[part, 2]
+        if total > _ZERO:  # false for NaN
+            found_scores[num_found] = total
+            num_found += 1
+    sort_descending(found_scores, num_found, order)
+    for rank in range(num_found):
+        found_scores[order[rank]] = sum_of_unclaimed(found, order, rank, squared_radius) / np.float32(_PARTS)
+    sort_descending(found_scores, num_found, order)
+    num_kept = 0
+    for rank in range(num_found):
+        pose = order[rank]
+        if found_scores[pose] > _ZERO and not resembles_any(
+            found, pose, kept, num_kept, squared_kappas, nms_similarity
+        ):
+            kept[num_kept] = pose
+            pose_scores[num_kept] = found_scores[pose]
+            for part in range(_PARTS):
+                row, column, score = found[pose, part]
+                write_keypoint(keypoints, num_kept, part, row, column, score, output_stride)
+            num_kept += 1
+    return num_kept
+
+
+@helper
+def box_area(pose):
+    """Return the area of the box around a pose's keypoints."""
+    top = bottom = pose[0, 0]
+    left = right = pose[0, 1]
+    for part in range(1, _PARTS):
+        top = min(top, pose[part, 0])
+        bottom = max(bottom, pose[part, 0])
+        left = min(left, pose[part, 1])
+        right = max(right, pose[part, 1])
+    return (bottom - top) * (right - left)
+
+
+@helper
+def expect_closeness(pose, part, hough, fineness, fine_height, fine_width, disk_radius, spread):
+    """Return the mean of exp(-d^2 / (2 * spread)) over the votes in the disk around a keypoint; 0 without votes."""
+    row = pose[part, 0] * fineness
+    column = pose[part, 1] * fineness
+    radius = disk_radius * fineness
+    votes = _ZERO
+    close = _ZERO
+    for near_row in range(max(int(row - radius), 0), min(int(row + radius) + 2, fine_height)):
+        for near_column in range(max(int(column - radius), 0), min(int(column + radius) + 2, fine_width)):
+            down = np.float32(near_row) - row
+            right = np.float32(near_column) - column
+            squared = down * down + right * right
+            vote = hough[(near_row * fine_width + near_column) * _PARTS + part]
+            if squared <= radius * radius and vote > _ZERO:
+                votes += vote
+                if spread > _ZERO:
+                    close += vote * exp(-squared / (fineness * fineness) / (np.float32(2) * spread))
+    return close / votes if votes > _ZERO else _ZERO
+
+
+@helper
+def exp(power):
+    """Return the exponential of a float32 rounded once, so that it is the same to the last bit wherever it is taken.
+
+    Where people are alike, the last bit decides which of them is kept.
+    """
+    return np.float32(math.exp(np.float64(power)))
+
+
+@helper
+def sum_of_unclaimed(found, order, rank, squared_radius):
+    """Sum the keypoint scores of the pose at `rank` that no better pose has within the radius."""
+    total = _ZERO
+    for part in range(_PARTS):
+        row, column, score = found[order[rank], part]
+        is_free = True
+        for other in order[:rank]:
+            down = found[other, part, 0] - row
+            right = found[other, part, 1] - column
+            if down * down + right * right <= squared_radius:
+                is_free = False
+                break
+        if is_free:
+            total += score
+    return total
+
+
+@helper
+def resembles_any(found, pose, kept, num_kept, squared_kappas, nms_similarity):
+    """Tell whether the object keypoint similarity to any of the poses kept exceeds `nms_similarity`."""
+    for other in kept[:num_kept]:
+        area = box_area(found[other])
+        similarity = _ZERO
+        for part in range(_PARTS):
+            down = found[pose, part, 0] - found[other, part, 0]
+            right = found[pose, part, 1] - found[other, part, 1]
+            spread = np.float32(2) * area * squared_kappas[part]
+            if spread > _ZERO:
+                similarity += exp(-(down * down + right * right) / spread)
+        if similarity / np.float32(_PARTS) > nms_similarity:
+            return True
+    return False

@@ -1,0 +1,119 @@
+"""Loops of tfjs's decoder."""
+
+import math
+
+import numpy as np
+
+from bottomup.kernels.heaps import pop_tfjs, push_tfjs
+from bottomup.kernels.jit import helper, kernel
+from bottomup.kernels.sampling import sigmoid, write_keypoint
+from bottomup.posenet.kernels.best import is_near_any
+
+_PARTS = 17
+_EDGES = 16
+
+
+@kernel
+def decode_tfjs(
+    peaks, heap_scores, walks, heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale, offset_zero, displacements,
+    fwd_scale, fwd_zero, bwd_scale, bwd_zero, height, width, is_logits, score_threshold, squared_radius,
+    refinement_steps, output_stride, found, keypoints, pose_scores,
+):  # fmt: skip
+    """Fill `keypoints` (M, 17, 3) and `pose_scores` (M,) with the poses of tfjs's decoder; return how many.
+
+    `peaks` (P,) become a heap. Workspaces: `heap_scores` (P,) and `found` (M, 17, 3), float64: y, x, score.
+    """
+    waiting = 0
+    for peak in range(peaks.size):
+        score = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, peaks[peak])
+        if score >= score_threshold:
+            push_tfjs(heap_scores, peaks, waiting, score, peaks[peak])
+            waiting += 1
+    num_found = np.int64(0)
+    while waiting > 0 and num_found < found.shape[0]:
+        root = pop_tfjs(heap_scores, peaks, waiting)
+        waiting -= 1
+        part = root % _PARTS
+        cell = root // _PARTS
+        pose = found[num_found]
+        y, x = anchor(cell // width, cell % width, part, offsets, offset_scale, offset_zero, width, output_stride)
+        if is_near_any(found, num_found, part, y, x, squared_radius):
+            continue
+        pose[part, 0] = y
+        pose[part, 1] = x
+        pose[part, 2] = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, root)
+        for step in range(_EDGES):
+            source, part, channel, is_bwd, _ = walks[root % _PARTS, step]
+            scale = bwd_scale if is_bwd else fwd_scale
+            zero = bwd_zero if is_bwd else fwd_zero
+            y = pose[source, 0]
+            x = pose[source, 1]
+            vector = (
+                nearest(y, output_stride, height) * width + nearest(x, output_stride, width)
+            ) * 4 * _EDGES + channel
+            y += (np.float32(displacements[vector]) - zero) * scale
+            x += (np.float32(displacements[vector + _EDGES]) - zero) * scale
+            for _ in range(refinement_steps):
+                row = nearest(y, output_stride, height)
+                column = nearest(x, output_stride, width)
+                y, x = anchor(row, column, part, offsets, offset_scale, offset_zero, width, output_stride)
+            cell = nearest(y, output_stride, height) * width + nearest(x, output_stride, width)
+            pose[part, 0] = y
+            pose[part, 1] = x
+            pose[part, 2] = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, cell * _PARTS + part)
+        total = 0.0
+        for part in range(_PARTS):
+            y, x, score = pose[part]
+            write_keypoint(keypoints, num_found, part, y, x, score, 1.0)
+            if keypoints[num_found, part, 2] > 0 and not is_near_any(found, num_found, part, y, x, squared_radius):
+                total += score
+        pose_scores[num_found] = total / _PARTS
+        num_found += 1
+    return num_found
+
+
+@kernel
+def decode_tfjs_single(
+    heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale, offset_zero, height, width, is_logits, output_stride,
+    best, keypoints, pose_scores,
+):  # fmt: skip
+    """Fill one pose as tfjs's single-pose decoder: parts where they are highest. `best` (17,) is workspace."""
+    for part in range(_PARTS):
+        best[part] = part
+    for index in range(_PARTS, heatmaps.size):
+        part = index % _PARTS
+        if heatmaps[index] > heatmaps[best[part]] or math.isnan(np.float32(heatmaps[best[part]])):
+            best[part] = index
+    total = 0.0
+    for part in range(_PARTS):
+        cell = best[part] // _PARTS
+        y, x = anchor(cell // width, cell % width, part, offsets, offset_scale, offset_zero, width, output_stride)
+        score = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, best[part])
+        write_keypoint(keypoints, 0, part, y, x, score, 1.0)
+        total += keypoints[0, part, 2]
+    pose_scores[0] = total / _PARTS
+
+
+@helper
+def read_score(heatmaps, scale, zero, is_logits, index):
+    """Return the score of one heatmap element as tfjs knows it: float32, then widened."""
+    value = (np.float32(heatmaps[index]) - zero) * scale
+    return np.float64(sigmoid(value) if is_logits else value)
+
+
+@helper
+def anchor(row, column, part, offsets, scale, zero, width, output_stride):
+    """Return y and x, in input pixels, of the part that a cell's offset points to."""
+    vector = 2 * _PARTS * (row * width + column) + part
+    y = row * output_stride + (np.float32(offsets[vector]) - zero) * scale
+    x = column * output_stride + (np.float32(offsets[vector + _PARTS]) - zero) * scale
+    return np.float64(y), np.float64(x)
+
+
+@helper
+def nearest(position, output_stride, size):
+    """Return the row or column nearest to a position in pixels, halves up, inside the grid; NaN is 0."""
+    place = np.floor(position / output_stride + 0.5)
+    if not place > 0:
+        return 0
+    return int(place) if place < size - 1 else size - 1

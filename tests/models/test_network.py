@@ -1,0 +1,100 @@
+"""The network that ships: shapes, losses, and that the files compute what PyTorch computes."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+import bottomup as bu
+from bottomup.networks.litert import Network
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+pytest.importorskip("ai_edge_litert", reason="the writer needs ai-edge-litert")
+
+from models.train.data import Window  # noqa: E402
+from models.train.examples import scene_example  # noqa: E402
+from models.train.export import written  # noqa: E402
+from models.train.losses import losses  # noqa: E402
+from models.train.network import TinyNetwork  # noqa: E402
+from models.train.scenes import render_scene  # noqa: E402
+from models.train.targets import Targets, openpose_targets, posenet_targets  # noqa: E402
+
+SIZE = (161, 129)
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    network = TinyNetwork()
+    with torch.no_grad():
+        network.train()(torch.rand(4, 3, 97, 97) * 2 - 1)  # statistics for the BatchNorms
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (1, SIZE[1], SIZE[0], 3)).astype(np.uint8)
+
+
+def test_heads_have_the_channels_and_grids_of_both_families(network):
+    outputs = network(torch.zeros(2, 3, SIZE[1], SIZE[0]))
+    shapes = {name: tuple(values.shape) for name, values in outputs.items()}
+    assert shapes == {
+        "heatmaps": (2, 17, 9, 11),
+        "short_offsets": (2, 34, 9, 11),
+        "mid_offsets": (2, 64, 9, 11),
+        "segments": (2, 1, 9, 11),
+        "long_offsets": (2, 34, 9, 11),
+        "openpose": (2, 57, 17, 21),
+    }
+
+
+def test_the_float_file_is_small_and_computes_what_pytorch_computes(network, pixels, tmp_path):
+    writer = written(network, SIZE)
+    assert len(writer.float32(half_weights=True)) < 3_000_000
+    content = writer.float32()
+    (tmp_path / "tiny.tflite").write_bytes(content)
+    images = pixels.astype(np.float32) / 127.5 - 1
+    with torch.inference_mode():
+        wanted = network(torch.from_numpy(images).permute(0, 3, 1, 2))
+    wanted = {name: values.permute(0, 2, 3, 1).numpy() for name, values in wanted.items()}
+    openpose = wanted.pop("openpose")
+    wanted |= {"confidence_maps": openpose[..., :19], "pafs": openpose[..., 19:]}
+    runner = Network(tmp_path / "tiny.tflite")
+    runner.resize_input(bu.ImageSize(*SIZE))
+    found = runner.run(images)
+    assert found.keys() == wanted.keys()
+    for name, values in wanted.items():
+        np.testing.assert_allclose(found[name], values, atol=1e-4 * max(np.abs(values).max(), 1))
+
+
+def test_perfect_outputs_have_no_loss_but_for_their_certainty():
+    keypoints = bu.synthetic.random_poses(2, (161, 161), seed=1).keypoints
+    heat, offsets, weights, displacements, displacement_weights = posenet_targets(keypoints, 161)
+    maps = openpose_targets(keypoints, 161)
+    grid = np.ones((1, 11, 11), np.float32)
+    nothing = np.zeros((17, 2, 11, 11), np.float32)
+    targets = Targets(heat, grid, offsets, weights, displacements, displacement_weights, grid, grid, nothing,
+                      nothing[:, 0], maps, np.ones((1, 21, 21), np.float32))  # fmt: skip
+    as_batch = {name: torch.from_numpy(np.asarray(values)[None]) for name, values in targets._asdict().items()}
+    swapped = partial(np.moveaxis, source=0, destination=1)  # (C, 2) to (2, C)
+    mid = swapped(displacements).reshape(2, 2, 16, 11, 11).swapaxes(0, 1)
+    outputs = {
+        "heatmaps": 40 * heat - 20,
+        "short_offsets": swapped(offsets).reshape(34, 11, 11),
+        "mid_offsets": mid.reshape(64, 11, 11),
+        "segments": 20 * grid,
+        "long_offsets": nothing.reshape(34, 11, 11),
+        "openpose": maps,
+    }
+    terms = losses({name: torch.from_numpy(np.ascontiguousarray(v)[None]) for name, v in outputs.items()}, as_batch)
+    assert sum(terms.values()) < 1e-5
+
+
+def test_a_scene_is_annotated_as_coco_does():
+    scene = render_scene(7, (320, 240), num_people=2)
+    example = scene_example(scene)
+    for person, mask in zip(example.annotations, scene.masks, strict=True):
+        left, top, width, height = person["bbox"]
+        assert mask[top : top + height, left : left + width].sum() == person["area"] == mask.sum()
+    assert Window(0, 0, 33, False).pixels == (slice(0, 33), slice(0, 33))
