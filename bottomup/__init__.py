@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bottomup.estimation.augmentation import Augmentation as Augmentation
     from bottomup.estimation.estimator import PoseEstimator as PoseEstimator
     from bottomup.estimation.loading import load as load
+    from bottomup.families import read_outputs as read_outputs
     from bottomup.geometry import ImageSize as ImageSize
     from bottomup.geometry import Letterbox as Letterbox
     from bottomup.geometry import Stretch as Stretch
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from bottomup.posenet.fields import BODY_PARTS as BODY_PARTS
     from bottomup.posenet.fields import PoseNetFields as PoseNetFields
     from bottomup.posenet.layout import read_masks as read_masks
-    from bottomup.posenet.layout import read_outputs as read_outputs
     from bottomup.posenet.masks import PoseNetMasks as PoseNetMasks
     from bottomup.poses import Poses as Poses
     from bottomup.skeletons import BODY25 as BODY25
@@ -92,7 +92,7 @@ _HOME = {
     "paf": "paf",
     "posenet": "posenet",
     "read_masks": "posenet.layout",
-    "read_outputs": "posenet.layout",
+    "read_outputs": "families",
     "skeletons": "skeletons",
     "synthetic": "synthetic",
     "tracking": "tracking",

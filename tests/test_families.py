@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bottomup import InputError, ModelError, PafFields, PoseNetFields, Poses, Quantized, read_outputs
-from bottomup.posenet.layout import family_of, output_stride, posenet_names
+from bottomup.families import family_of
+from bottomup.posenet.layout import output_stride, posenet_names
 
 INPUT_SIZE = (65, 49)  # 4 x 5 cells of 16 pixels
 

@@ -33,8 +33,9 @@ def decode_tensors(asked: argparse.Namespace) -> int:
 
 def _read_raw(path: str, stride: int | None) -> "Fields":
     """Build fields of the tensors in an .npz file, told apart as a model's outputs are."""
+    from bottomup.families import family_of, read_outputs
     from bottomup.paf.layout import paf_names
-    from bottomup.posenet.layout import family_of, posenet_names, read_outputs
+    from bottomup.posenet.layout import posenet_names
     from bottomup.poses import Poses
 
     arrays = _read_arrays(path)

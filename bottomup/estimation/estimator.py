@@ -14,13 +14,13 @@ from bottomup.catalogue.cards import Card
 from bottomup.errors import InputError, ModelError
 from bottomup.estimation.augmentation import Augmentation, Fields, average_with_mirrored
 from bottomup.estimation.merging import merge_poses
+from bottomup.families import read_outputs
 from bottomup.geometry import ImageSize, Letterbox, Placement, Resize, lay_out
 from bottomup.images import read_image
 from bottomup.networks.litert import Network
 from bottomup.networks.pixels import ChannelOrder, InputRule, checked_order, input_tensor
 from bottomup.paf.fields import PafFields
 from bottomup.posenet.fields import PoseNetFields
-from bottomup.posenet.layout import read_outputs
 from bottomup.posenet.masks import MaskRule, PoseNetMasks, Segmentation, segment
 from bottomup.poses import Poses
 from bottomup.skeletons import Skeleton

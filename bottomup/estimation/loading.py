@@ -8,13 +8,14 @@ from bottomup.catalogue.cards import Card
 from bottomup.errors import InputError, ModelError
 from bottomup.estimation.augmentation import Augmentation
 from bottomup.estimation.estimator import Decoder, PoseEstimator
+from bottomup.families import family_of
 from bottomup.geometry import ImageSize, Letterbox, Resize, Stretch, as_size
 from bottomup.networks.litert import Network
 from bottomup.networks.pixels import INPUT_RULES, InputRule, as_input_rule
 from bottomup.networks.tflite.graph import DecoderOptions
 from bottomup.paf.best import PafDecoder
 from bottomup.paf.layout import PafNames, paf_names, paf_stride
-from bottomup.posenet.layout import family_of, output_stride, posenet_names
+from bottomup.posenet.layout import output_stride, posenet_names
 from bottomup.posenet.masks import Segmenting
 from bottomup.skeletons import COCO17
 

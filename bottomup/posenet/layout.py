@@ -1,22 +1,19 @@
-"""Which output is what: tensors of a known family, in whatever order, to fields or poses."""
+"""Which output of a PoseNet is what, in whatever order they come."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.errors import InputError, ModelError
 from bottomup.geometry import ImageSize, as_size, cell_to_input
-from bottomup.paf.fields import PafFields
-from bottomup.paf.layout import paf_fields, paf_names
 from bottomup.posenet.fields import BODY_PARTS, NUM_EDGES, NUM_PARTS, PoseNetFields
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 from bottomup.tensors import FieldLike, Quantized, as_number
 
 Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
-Family: TypeAlias = Literal["poses", "posenet", "paf"]
 
 
 class PoseNetNames(NamedTuple):
@@ -31,73 +28,6 @@ class PoseNetNames(NamedTuple):
     segments: str | None
     part_heatmaps: str | None
     grid: tuple[int, int]  #: H and W, in cells
-
-
-def read_outputs(
-    outputs: Mapping[str, FieldLike],
-    input_size: tuple[int, int],
-    *,
-    logits: bool | None = None,
-    family: Literal["posenet", "paf"] | None = None,
-) -> PoseNetFields | PafFields | Poses:
-    """Turn the outputs of any known network into fields, or into poses where it decoded them itself.
-
-    Tensors are told apart by their number of channels, and by their names
-    where that does not decide; their order does not matter.
-
-    Parameters
-    ----------
-    outputs : dict of str to array or Quantized
-        One image's outputs, by tensor name. PoseNet: heatmaps (17 channels),
-        short offsets (34), mid offsets (64) or forward and backward
-        displacements (32 each), perhaps long offsets (34), segments (1) and part heatmaps (24).
-        Part affinity fields: heatmaps (19, or 18 without background) and PAFs
-        (38) of OpenPose's 18 parts, 18 and 42 of trt_pose, 26 and 52 of
-        BODY25, 16 and 28 of MPI15; or both in one tensor (57, 78, 44).
-        Decoded: poses (1, M, 17, 2), y first, keypoint scores (1, M, 17),
-        pose scores (1, M) and their count, as `PosenetDecoderOp` gives them.
-    input_size : (int, int)
-        Width and height of the network's input, in pixels.
-    logits : bool, optional
-        Whether heatmaps are logits. Default: unless they stay within [0, 1].
-    family : {"posenet", "paf"}, optional
-        What to read of a network that gives both. Default: PoseNet's.
-
-    Returns
-    -------
-    PoseNetFields, PafFields or Poses
-        In pixels of the network's input.
-
-    Raises
-    ------
-    ModelError
-        If these are not the outputs of a known network, or a name is needed
-        that tells two tensors apart.
-    InputError
-        If a tensor holds 8-bit levels without their units.
-
-    Examples
-    --------
-    >>> maps = {name: np.zeros((31, 41, channels)) for name, channels in [("short", 34), ("mid", 64), ("heat", 17)]}
-    >>> read_outputs(maps, input_size=(641, 481)).output_stride
-    16.0
-    """
-    if not isinstance(outputs, Mapping):
-        raise InputError(f"outputs must be a dict of tensor names to arrays, got {type(outputs).__name__}")
-    if not all(isinstance(name, str) for name in outputs):
-        raise InputError(f"outputs must go by the tensors' names, got {list(outputs)}")
-    if family not in (None, "posenet", "paf"):
-        raise InputError(f'family must be "posenet" or "paf", got {family!r}')
-    arrays = {name: values if isinstance(values, Quantized) else np.asarray(values) for name, values in outputs.items()}
-    shapes = {name: values.shape for name, values in arrays.items()}
-    own = family_of(shapes)
-    if own == "poses":
-        return _decoded_poses(arrays)
-    size = as_size(input_size)
-    of_paf = paf_names(shapes, size) if "paf" in (own, family) else None
-    if of_paf is not None:
-        return paf_fields(arrays, of_paf, size)
-    return _posenet_fields(arrays, shapes, size, logits)
 
 
 def read_masks(outputs: Mapping[str, FieldLike], input_size: tuple[int, int]) -> NDArray[np.bool_]:
@@ -132,7 +62,7 @@ def read_masks(outputs: Mapping[str, FieldLike], input_size: tuple[int, int]) ->
         raise InputError(f"outputs must be a dict of tensor names to arrays, got {type(outputs).__name__}")
     arrays = {name: values if isinstance(values, Quantized) else np.asarray(values) for name, values in outputs.items()}
     shapes = {name: values.shape for name, values in arrays.items()}
-    names = _decoded_names(shapes)
+    names = decoded_names(shapes)
     most = shapes[names[0]][1] if names else 0
     masks = [
         name
@@ -140,7 +70,7 @@ def read_masks(outputs: Mapping[str, FieldLike], input_size: tuple[int, int]) ->
         if len(shape) == 4 and shape[:2] == (1, most) and name not in (names or ())
     ]
     if names is None or len(masks) != 1:
-        raise ModelError(f"no outputs of a decoder with masks (1, N, H, W): {_listed(shapes)}")
+        raise ModelError(f"no outputs of a decoder with masks (1, N, H, W): {listed(shapes)}")
     rows, columns = shapes[masks[0]][2:]
     size = as_size(input_size)
     try:
@@ -154,22 +84,7 @@ def read_masks(outputs: Mapping[str, FieldLike], input_size: tuple[int, int]) ->
         )
     values = arrays[masks[0]]
     levels = values.dequantize() if isinstance(values, Quantized) else values
-    return np.asarray(levels[0, : len(_decoded_poses(arrays))] > 0.5)
-
-
-def family_of(shapes: Shapes) -> Family:
-    """Return which family of networks has outputs of these shapes."""
-    if _decoded_names(shapes) is not None:
-        return "poses"
-    if _channel_axis(shapes) is not None:
-        return "posenet"
-    if paf_names(shapes) is not None:
-        return "paf"
-    raise ModelError(
-        f"not a PoseNet-family model: outputs {_listed(shapes)}; expected heatmaps of {NUM_PARTS} channels, "
-        f"short offsets of {2 * NUM_PARTS} and mid offsets of {4 * NUM_EDGES} (or {2 * NUM_EDGES} + {2 * NUM_EDGES}); "
-        "or heatmaps and part affinity fields of 19 and 38 channels, 18 and 42, 26 and 52, or 16 and 28"
-    )
+    return np.asarray(levels[0, : len(decoded_poses(arrays))] > 0.5)
 
 
 def output_stride(input_size: tuple[int, int], grid: tuple[int, int]) -> int:
@@ -201,9 +116,9 @@ def posenet_names(shapes: Shapes) -> PoseNetNames:
     ModelError
         If two tensors could be the same thing, with the way out.
     """
-    axis = _channel_axis(shapes)
+    axis = channel_axis(shapes)
     if axis is None:
-        raise ModelError(f"not a PoseNet-family model: outputs {_listed(shapes)}")
+        raise ModelError(f"not a PoseNet-family model: outputs {listed(shapes)}")
     of_channels: dict[int, list[str]] = {}
     for name, shape in shapes.items():
         if len(shape) in (3, 4):
@@ -220,7 +135,7 @@ def posenet_names(shapes: Shapes) -> PoseNetNames:
     return PoseNetNames(heatmaps, short, mid, fwd, bwd, long, segment, body_part, (rows, columns))
 
 
-def _channel_axis(shapes: Shapes) -> int | None:
+def channel_axis(shapes: Shapes) -> int | None:
     """Return which axis holds a PoseNet's channels, last or first; None if the outputs are none's."""
     for axis in (-1, -3):
         channels = [shape[axis] for shape in shapes.values() if len(shape) in (3, 4)]
@@ -238,7 +153,7 @@ def _preferring(names: list[str], word: str) -> list[str]:
 def _only(what: str, names: list[str], shapes: Shapes) -> str:
     """Return the one name that there must be."""
     if len(names) > 1:
-        raise ModelError(f"which of {_listed(shapes)} is {what}? Leave out the other, or name it {what!r}")
+        raise ModelError(f"which of {listed(shapes)} is {what}? Leave out the other, or name it {what!r}")
     return names[0]
 
 
@@ -251,7 +166,7 @@ def _short_and_long(names: list[str], shapes: Shapes) -> tuple[str, str | None]:
         long = [name for name in names if name not in short]
     if len(short) != 1 or len(long) > 1:
         raise ModelError(
-            f"which of {_listed(shapes)} are the short offsets, which the long ones? "
+            f"which of {listed(shapes)} are the short offsets, which the long ones? "
             "Name them 'short_offsets' and 'long_offsets' in the dict, or use PoseNetFields.from_mid_offsets"
         )
     return short[0], long[0] if long else None
@@ -266,13 +181,13 @@ def _fwd_and_bwd(names: list[str], shapes: Shapes) -> tuple[str, str]:
         bwd = bwd or [name for name in names if name not in fwd]
     if len(fwd) != 1 or len(bwd) != 1 or fwd == bwd:
         raise ModelError(
-            f"which of {_listed(shapes)} leads forward, which backward? Name them "
+            f"which of {listed(shapes)} leads forward, which backward? Name them "
             "'displacement_fwd' and 'displacement_bwd' in the dict, or use PoseNetFields.from_displacements"
         )
     return fwd[0], bwd[0]
 
 
-def _posenet_fields(
+def posenet_fields(
     arrays: Mapping[str, NDArray[Any] | Quantized], shapes: Shapes, input_size: ImageSize, logits: bool | None
 ) -> PoseNetFields:
     """Build the fields of a PoseNet's outputs."""
@@ -301,7 +216,7 @@ def _within_0_and_1(heatmaps: NDArray[Any] | Quantized) -> bool:
     return bool(heatmaps.size and heatmaps.min() >= 0 and heatmaps.max() <= 1)
 
 
-def _decoded_names(shapes: Shapes) -> tuple[str, str, str, str] | None:
+def decoded_names(shapes: Shapes) -> tuple[str, str, str, str] | None:
     """Return the names of poses, keypoint scores, pose scores and count, if these are they."""
     poses = [name for name, shape in shapes.items() if len(shape) == 4 and (shape[0], *shape[2:]) == (1, NUM_PARTS, 2)]
     if len(poses) != 1:
@@ -316,9 +231,9 @@ def _decoded_names(shapes: Shapes) -> tuple[str, str, str, str] | None:
     return found[0], found[1], found[2], found[3]
 
 
-def _decoded_poses(arrays: Mapping[str, NDArray[Any] | Quantized]) -> Poses:
+def decoded_poses(arrays: Mapping[str, NDArray[Any] | Quantized]) -> Poses:
     """Build the poses that a decoder inside the model found; rows beyond its count were never written."""
-    names = _decoded_names({name: values.shape for name, values in arrays.items()})
+    names = decoded_names({name: values.shape for name, values in arrays.items()})
     assert names is not None
     yx, keypoint_scores, scores, count = (
         values.dequantize() if isinstance(values, Quantized) else values for values in (arrays[name] for name in names)
@@ -332,5 +247,6 @@ def _decoded_poses(arrays: Mapping[str, NDArray[Any] | Quantized]) -> Poses:
     return Poses(keypoints, scores[0, found], COCO17)
 
 
-def _listed(shapes: Shapes) -> str:
+def listed(shapes: Shapes) -> str:
+    """Return names and shapes, for messages."""
     return ", ".join(f"{name!r} {tuple(shape)}" for name, shape in shapes.items()) or "none"

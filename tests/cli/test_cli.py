@@ -382,7 +382,7 @@ def test_without_a_model_the_one_that_ships_is_taken(run, monkeypatch):
 
 def test_a_model_of_the_catalogue_is_fetched(run, monkeypatch):
     fetched = []
-    monkeypatch.setattr("bottomup.catalogue.fetch", lambda name, progress: fetched.append(name))
+    monkeypatch.setattr("bottomup.catalogue.cards.fetch", lambda name, progress: fetched.append(name))
     run("predict", save_image("a.jpg"), "--model", "coral-posenet-353x481")
     assert fetched == ["coral-posenet-353x481"]
 
@@ -620,7 +620,7 @@ def test_a_shipped_model_stands_beside_corals(run):
 
 
 def test_a_model_that_is_fetched_says_where_it_is(run, monkeypatch, tmp_path):
-    monkeypatch.setattr("bottomup.catalogue.fetch", lambda name, progress: tmp_path / f"{name}.tflite")
+    monkeypatch.setattr("bottomup.catalogue.cards.fetch", lambda name, progress: tmp_path / f"{name}.tflite")
     assert run("models", "pull", "coral-posenet-353x481") == (0, f"{tmp_path / 'coral-posenet-353x481.tflite'}\n", "")
 
 
