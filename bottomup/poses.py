@@ -34,6 +34,9 @@ class Poses:
     ids : (M,) int32, optional
         Who is who from frame to frame, as `tracking.Tracker` tells; None of a
         single image.
+    boxes : (M, 4) float32, optional
+        Left, top, width and height around each person, pixels as the
+        keypoints', where the network gives boxes of its own; else None.
 
     Raises
     ------
@@ -54,6 +57,7 @@ class Poses:
     image_size: ImageSize | None = None
     filled: NDArray[np.bool_] | None = None
     ids: NDArray[np.int32] | None = None
+    boxes: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         keypoints, scores = _as_float32(self.keypoints, "keypoints"), _as_float32(self.scores, "scores")
@@ -79,6 +83,11 @@ class Poses:
             if ids.size and not -(2**31) <= ids.min() <= ids.max() < 2**31:
                 raise InputError(f"ids must fit into 32 bits, got {ids.min()} to {ids.max()}")
             object.__setattr__(self, "ids", ids.astype(np.int32, copy=False))
+        if self.boxes is not None:
+            boxes = _as_float32(self.boxes, "boxes")
+            if boxes.shape != (len(scores), 4):
+                raise InputError(f"boxes must have shape (M, 4) = ({len(scores)}, 4), one a pose, got {boxes.shape}")
+            object.__setattr__(self, "boxes", boxes)
 
     @classmethod
     def empty(cls, skeleton: Skeleton, image_size: ImageSize | None = None) -> "Poses":
@@ -97,10 +106,11 @@ class Poses:
         scores: NDArray[np.float32],
         skeleton: Skeleton,
         filled: NDArray[np.bool_] | None = None,
+        boxes: NDArray[np.float32] | None = None,
     ) -> "Poses":
         """Return poses of arrays that fit together, as decoders make them: unchecked, which small decodes notice."""
         poses = object.__new__(cls)
-        poses.__dict__.update(keypoints=keypoints, scores=scores, skeleton=skeleton, filled=filled)
+        poses.__dict__.update(keypoints=keypoints, scores=scores, skeleton=skeleton, filled=filled, boxes=boxes)
         return poses
 
     @property
@@ -121,7 +131,9 @@ class Poses:
         chosen: Any = [index] if isinstance(index, (int, np.integer)) else index
         filled = None if self.filled is None else self.filled[chosen]
         ids = None if self.ids is None else self.ids[chosen]
-        return replace(self, keypoints=self.keypoints[chosen], scores=self.scores[chosen], filled=filled, ids=ids)
+        boxes = None if self.boxes is None else self.boxes[chosen]
+        keypoints, scores = self.keypoints[chosen], self.scores[chosen]
+        return replace(self, keypoints=keypoints, scores=scores, filled=filled, ids=ids, boxes=boxes)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.keypoints, dtype) if copy else np.asarray(self.keypoints, dtype)
@@ -130,7 +142,11 @@ class Poses:
         """Return these poses, found in the network's input, in pixels of the image that was placed there."""
         keypoints = self.keypoints.copy()
         keypoints[..., :2] = input_to_image(self.xy, placement)
-        return replace(self, keypoints=keypoints, image_size=image_size)
+        boxes = self.boxes
+        if boxes is not None:
+            corners = input_to_image(boxes[:, :2], placement)
+            boxes = np.hstack([corners, boxes[:, 2:] / (placement.scale_x, placement.scale_y)]).astype(np.float32)
+        return replace(self, keypoints=keypoints, image_size=image_size, boxes=boxes)
 
     def mirrored(self, *, width: int | None = None, swap_sides: bool = False) -> "Poses":
         """Return the poses as seen in the horizontally mirrored image: x becomes width - 1 - x.
@@ -157,7 +173,11 @@ class Poses:
         poses = self._of_parts(list(self.skeleton.mirror), self.skeleton) if swap_sides else self
         keypoints = poses.keypoints.copy()
         keypoints[..., 0] = width - 1 - keypoints[..., 0]
-        return replace(poses, keypoints=keypoints)
+        boxes = poses.boxes
+        if boxes is not None:
+            boxes = boxes.copy()
+            boxes[:, 0] = width - 1 - boxes[:, 0] - boxes[:, 2]
+        return replace(poses, keypoints=keypoints, boxes=boxes)
 
     def without_filled(self) -> "Poses":
         """Return these poses with the keypoints that were only guessed marked as not found."""

@@ -201,3 +201,29 @@ def test_ids_are_one_whole_number_a_pose(ids):
         dataclasses.replace(three_people(), ids=ids)
     with pytest.raises(InputError, match="ids must fit into 32 bits, got 1 to 2147483648"):
         dataclasses.replace(three_people(), ids=[1, 2, 2**31])
+
+
+def two_in_boxes():
+    return Poses(np.ones((2, 2, 3)), [0.9, 0.5], ARM, boxes=[(10, 20, 30, 40), (1, 2, 3, 4)])
+
+
+def test_boxes_follow_their_poses():
+    assert two_in_boxes()[[1]].boxes.tolist() == [[1, 2, 3, 4]]
+
+
+def test_boxes_are_mirrored_with_their_poses():
+    assert two_in_boxes().mirrored(width=101).boxes.tolist() == [[60, 20, 30, 40], [96, 2, 3, 4]]
+
+
+def test_boxes_move_into_the_image_with_their_poses():
+    image, size = ImageSize(200, 100), ImageSize(100, 100)
+    placement = Letterbox(centred=True).place(image, size)
+    boxes = two_in_boxes().to_image(placement, image).boxes
+    corner = image_to_input(boxes[:, :2], placement)
+    opposite = image_to_input(boxes[:, :2] + boxes[:, 2:], placement)
+    np.testing.assert_allclose(np.hstack([corner, opposite - corner]), two_in_boxes().boxes, atol=1e-5)
+
+
+def test_boxes_of_other_shapes_are_refused():
+    with pytest.raises(InputError, match=r"boxes must have shape \(M, 4\) = \(1, 4\), one a pose, got \(2, 4\)"):
+        Poses(np.zeros((1, 2, 3)), [1.0], ARM, boxes=np.zeros((2, 4)))
