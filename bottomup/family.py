@@ -26,6 +26,7 @@ class Clues(NamedTuple):
 
     outputs: tuple[TensorInfo, ...]  #: in the network's order; names as the caller's `outputs=` has put them right
     input_size: ImageSize | None = None  #: of the network's input, where it is known
+    output_stride: float | None = None  #: input pixels per cell, where the user says so; else the input size tells
     skeleton: Skeleton | None = None  #: the user's or the card's; None where the tensors are to tell
     logits: bool | None = None  #: whether heatmaps are logits, where the user, a card or the graph says so
     cell_shift: Callable[[str, ImageSize], tuple[float, float]] | None = None
@@ -92,6 +93,7 @@ class Cut(NamedTuple):
     outputs: tuple[int, ...]  #: numbers of the tensors that become the graph's outputs
     names: tuple[str, ...] | None = None  #: what to call them; None keeps the tensors' names
     options: Mapping[str, Any] = {}  #: what the decoder that was cut off was set to
+    is_needed: bool = False  #: whether no runtime runs what is cut off; else `decoder="file"` keeps the graph whole
 
 
 def no_cut(graph: GraphView) -> Cut | None:
@@ -116,10 +118,13 @@ class Family:
     decoders : dict of str to callable
         What makes each decoder, by the name that cards and the command line use; "best" first. Each takes that
         decoder's parameters by name.
-    mirrored : callable
-        From fields and the input's size to the fields that the network sees in the mirrored input.
-    averaged : callable
-        From several fields of one grid to their mean.
+    decoder_types : tuple of type
+        Classes of these decoders: by them a decoder that a user passes finds its family.
+    mirrored : callable, optional
+        From fields and the input's size to the fields that the network sees in the mirrored input. None where
+        `averaged` is.
+    averaged : callable, optional
+        From several fields of one grid to their mean. None where fields have none: poses are merged instead.
     layers : callable
         From fields and a decoder to what `inspect` shows.
     example : callable
@@ -128,6 +133,10 @@ class Family:
         From a `GraphView` to where a model file is cut, None where it stays whole.
     threshold : str
         The decoders' parameter that the command line's --score-threshold sets.
+    default_stride : float, optional
+        Input pixels per cell of most such networks, for raw tensors of which nobody says it.
+    segment : callable, optional
+        From fields, poses, a rule or None, placement and image size to masks. None where such networks give none.
     """
 
     name: str
@@ -135,9 +144,12 @@ class Family:
     fields: type[Any]
     recognise: Callable[[Clues], Layout | None]
     decoders: Mapping[str, Callable[..., Decoder]]
-    mirrored: Callable[[Any, ImageSize], Any]
-    averaged: Callable[[Sequence[Any]], Any]
+    decoder_types: tuple[type[Any], ...]
+    mirrored: Callable[[Any, ImageSize], Any] | None
+    averaged: Callable[[Sequence[Any]], Any] | None
     layers: Callable[[Any, Any], Layers]
     example: Callable[[bool], Any]
     cut: Callable[[GraphView], Cut | None] = field(default=no_cut)
     threshold: str = "score_threshold"
+    default_stride: float | None = None
+    segment: Callable[..., Any] | None = None

@@ -57,3 +57,30 @@ def decode_image(data: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
     if image is None:
         raise InputError(f"image {name!r} is none that OpenCV reads: pass a JPEG, PNG, WebP, BMP or TIFF file")
     return image
+
+
+def as_pixels(image: Any) -> NDArray[np.uint8]:
+    """Return a uint8 (H, W, 3) array, or say how to make one."""
+    if not isinstance(image, np.ndarray):
+        raise InputError(
+            f"an image must be a path or a uint8 (H, W, 3) array, got {type(image).__name__}: "
+            'of a Pillow image pass np.asarray(image.convert("RGB")) and channel_order="rgb"'
+        )
+    expected = f"an image must be a uint8 (H, W, 3) array, got {image.dtype} {image.shape}"
+    if image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 1):
+        raise InputError(f"{expected}: of a grey image pass np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)")
+    if image.ndim == 4:
+        raise InputError(f"{expected}: pass one image, or many to estimator.batch(images)")
+    if image.ndim == 3 and image.shape[2] == 4:
+        raise InputError(f"{expected}: drop the alpha channel, image[..., :3]")
+    if image.ndim == 3 and image.shape[0] == 3 and image.shape[2] != 3:
+        raise InputError(f"{expected}: channels come last, np.moveaxis(image, 0, 2)")
+    if image.ndim != 3 or image.shape[2] != 3:
+        raise InputError(expected)
+    if image.size == 0:
+        raise InputError(f"{expected}, which has no pixels: was the file read?")
+    if image.dtype.kind == "f":
+        raise InputError(f"{expected}: of values in [0, 1] pass (image * 255).astype(np.uint8)")
+    if image.dtype != np.uint8:
+        raise InputError(f"{expected}: pass its eight most significant bits, as image.astype(np.uint8)")
+    return np.ascontiguousarray(image)

@@ -16,7 +16,7 @@ from bottomup.estimation.augmentation import Augmentation, Fields, average_with_
 from bottomup.estimation.merging import merge_poses
 from bottomup.families import read_outputs
 from bottomup.geometry import ImageSize, Letterbox, Placement, Resize, lay_out
-from bottomup.images import read_image
+from bottomup.images import as_pixels, read_image
 from bottomup.networks.litert import Network
 from bottomup.networks.pixels import ChannelOrder, InputRule, checked_order, input_tensor
 from bottomup.paf.fields import PafFields
@@ -269,7 +269,7 @@ class PoseEstimator:
         if isinstance(image, (str, Path)):
             pixels, channel_order = read_image(image), "bgr"
         else:
-            pixels = _checked_image(image)
+            pixels = as_pixels(image)
         prepared = Prepared([], [], ImageSize(pixels.shape[1], pixels.shape[0]))
         for network in self._networks:
             size = self._fitted(network.input_size, prepared.image_size) if self.fits_input else network.input_size
@@ -322,30 +322,3 @@ class PoseEstimator:
                 read = self.decoder.decode(read)
             found.append(read.to_image(placement, prepared.image_size))
         return found[0] if len(found) == 1 else merge_poses(found, max_poses=max(20, *map(len, found)))
-
-
-def _checked_image(image: Any) -> NDArray[np.uint8]:
-    """Return a uint8 (H, W, 3) array, or say how to make one."""
-    if not isinstance(image, np.ndarray):
-        raise InputError(
-            f"an image must be a path or a uint8 (H, W, 3) array, got {type(image).__name__}: "
-            'of a Pillow image pass np.asarray(image.convert("RGB")) and channel_order="rgb"'
-        )
-    expected = f"an image must be a uint8 (H, W, 3) array, got {image.dtype} {image.shape}"
-    if image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 1):
-        raise InputError(f"{expected}: of a grey image pass np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)")
-    if image.ndim == 4:
-        raise InputError(f"{expected}: pass one image, or many to estimator.batch(images)")
-    if image.ndim == 3 and image.shape[2] == 4:
-        raise InputError(f"{expected}: drop the alpha channel, image[..., :3]")
-    if image.ndim == 3 and image.shape[0] == 3 and image.shape[2] != 3:
-        raise InputError(f"{expected}: channels come last, np.moveaxis(image, 0, 2)")
-    if image.ndim != 3 or image.shape[2] != 3:
-        raise InputError(expected)
-    if image.size == 0:
-        raise InputError(f"{expected}, which has no pixels: was the file read?")
-    if image.dtype.kind == "f":
-        raise InputError(f"{expected}: of values in [0, 1] pass (image * 255).astype(np.uint8)")
-    if image.dtype != np.uint8:
-        raise InputError(f"{expected}: pass its eight most significant bits, as image.astype(np.uint8)")
-    return np.ascontiguousarray(image)
