@@ -5,7 +5,7 @@ Each family says so in its own `family.py`; `families.FAMILIES` lists them all.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from bottomup.geometry import ImageSize
 from bottomup.layers import Layers
@@ -32,6 +32,17 @@ class Clues(NamedTuple):
     cell_shift: Callable[[str, ImageSize], tuple[float, float]] | None = None
     #: x and y, in input pixels, of the middle of an output's first cell at an input size; None where no graph tells
     options: Mapping[str, Any] = {}  #: what a decoder inside the file was set to, as its `Cut` says
+    producers: Mapping[str, str] = {}  #: output -> name of the operator that computes it, as "LOGISTIC"
+    values: Mapping[str, FieldLike] | None = None  #: the tensors, where they are at hand in place of a network
+
+
+class Pixels(NamedTuple):
+    """How networks of a kind take images: real = pixel * scale + shift, channel by channel."""
+
+    channel_order: Literal["rgb", "bgr"] = "rgb"
+    scale: float = 1 / 127.5
+    shift: tuple[float, float, float] = (-1.0, -1.0, -1.0)
+    pad_value: int = 128  #: grey level around an image that keeps its aspect
 
 
 class Layout(Protocol):
@@ -44,6 +55,10 @@ class Layout(Protocol):
     @property
     def output_stride(self) -> float | None:
         """Input pixels per cell; None where the network gives no grid."""
+
+    @property
+    def pixels(self) -> Pixels | None:
+        """How such networks take images; None where the file or its card is to tell."""
 
     def read(self, outputs: Mapping[str, FieldLike], input_size: ImageSize) -> Any:
         """Return the fields of one image's outputs, or Poses where the network decoded them itself."""
