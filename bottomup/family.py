@@ -60,8 +60,12 @@ class Layout(Protocol):
     def pixels(self) -> Pixels | None:
         """How such networks take images; None where the file or its card is to tell."""
 
-    def read(self, outputs: Mapping[str, FieldLike], input_size: ImageSize) -> Any:
-        """Return the fields of one image's outputs, or Poses where the network decoded them itself."""
+    def read(self, outputs: Mapping[str, FieldLike], input_size: ImageSize | None) -> Any:
+        """Return the fields of one image's outputs, or Poses where the network decoded them itself.
+
+        `input_size` is that of this image's input, which need not be the one in the clues; None where raw tensors
+        come with their `output_stride` alone.
+        """
 
     def legal_size(self, size: ImageSize) -> ImageSize:
         """Return the input size nearest to `size` that networks of this family take."""
