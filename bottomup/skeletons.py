@@ -11,11 +11,28 @@ from typing import Any
 
 from bottomup.errors import InputError
 
+__all__ = [
+    "BODY25",
+    "BODYPOSE18",
+    "COCO17",
+    "MPI15",
+    "OPENPOSE18",
+    "TRTPOSE18",
+    "UNKNOWN_SIGMA",
+    "Skeleton",
+    "get",
+    "names",
+]
+
+#: Sigma of a part that nobody measured; COCO's own lie between 0.025 and 0.107.
+UNKNOWN_SIGMA = 0.08
+
 
 def _names(values: Any) -> tuple[str, ...]:
-    if isinstance(values, str) or not all(isinstance(value, str) for value in values):
+    given = tuple(values)
+    if isinstance(values, str) or not all(isinstance(value, str) for value in given):
         raise TypeError
-    return tuple(values)
+    return given
 
 
 def _whole_numbers(values: Any) -> tuple[int, ...]:
@@ -59,7 +76,7 @@ class Skeleton:
         Spread of human annotations of each part, relative to the person's
         size: what object keypoint similarity (OKS) needs. COCO's figures;
         None where nobody measured them.
-    paf_channels : tuple of E (int, int), optional
+    paf_channels : tuple of E (int, int)
         Of a network that gives part affinity fields: which channels hold x
         and y of each edge's field. Default: edge k has channels 2k and 2k + 1.
     redundant_edges : tuple of int, optional
@@ -82,13 +99,13 @@ class Skeleton:
     edges: tuple[tuple[int, int], ...] = ()
     mirror: tuple[int, ...] = ()
     sigmas: tuple[float, ...] | None = None
-    paf_channels: tuple[tuple[int, int], ...] | None = None
+    paf_channels: tuple[tuple[int, int], ...] = ()
     redundant_edges: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for name, (convert, expected) in _FORMS.items():
             value = getattr(self, name)
-            if value is not None or name not in ("sigmas", "paf_channels"):
+            if value is not None or name != "sigmas":
                 try:
                     object.__setattr__(self, name, convert(value))
                 except (TypeError, ValueError) as error:
@@ -110,6 +127,11 @@ class Skeleton:
             raise InputError(f"sigmas of skeleton {self.name!r} must be {count} numbers above 0, got {self.sigmas}")
         self._check_paf()
 
+    @property
+    def kappas(self) -> tuple[float, ...]:
+        """COCO's constant of each part, twice its sigma, as `bottomup.similarity` takes it."""
+        return tuple(2 * sigma for sigma in self.sigmas or (UNKNOWN_SIGMA,) * len(self.parts))
+
     def _check_paf(self) -> None:
         """Refuse channels and redundant edges that are not those of the edges."""
         count = len(self.edges)
@@ -118,8 +140,9 @@ class Skeleton:
                 f"redundant_edges of skeleton {self.name!r} must be numbers of its {count} edges, 0-based, "
                 f"got {self.redundant_edges}"
             )
-        if self.paf_channels is None:
-            return
+        if not self.paf_channels:
+            pairs = tuple((2 * edge, 2 * edge + 1) for edge in range(count))
+            object.__setattr__(self, "paf_channels", pairs)
         channels = [channel for pair in self.paf_channels for channel in pair]
         if len(self.paf_channels) != count or len(set(channels)) != len(channels) or min(channels, default=0) < 0:
             raise InputError(
@@ -153,7 +176,6 @@ def names() -> tuple[str, ...]:
     return tuple(_data())
 
 
-@cache
 def as_skeleton(skeleton: Skeleton) -> Skeleton:
     """Return a skeleton, if it is one."""
     if not isinstance(skeleton, Skeleton):
@@ -181,7 +203,7 @@ def get(name: str) -> Skeleton:
     >>> get("coco_17").parts[:2]
     ('nose', 'left_eye')
     """
-    if name not in _data():
+    if not isinstance(name, str) or name not in _data():
         near = difflib.get_close_matches(str(name), names(), n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "bottomup.skeletons.names() lists them"
         raise InputError(f"there is no skeleton {name!r}: {hint}")
@@ -192,7 +214,7 @@ def get(name: str) -> Skeleton:
         tuple((a, b) for a, b in entry["edges"]),
         tuple(entry["mirror"]),
         tuple(entry["sigmas"]) if "sigmas" in entry else None,
-        tuple((x, y) for x, y in entry["paf_channels"]) if "paf_channels" in entry else None,
+        tuple((x, y) for x, y in entry.get("paf_channels", ())),
         tuple(entry.get("redundant_edges", ())),
     )
 

@@ -11,13 +11,13 @@ from scipy.optimize import linear_sum_assignment
 
 from bottomup.errors import InputError
 from bottomup.poses import Poses
+from bottomup.similarity import pose_areas, pose_similarities
 from bottomup.skeletons import Skeleton
 from bottomup.tensors import as_number
 
-_UNKNOWN_SIGMA = 0.08  # of a part that nobody measured; COCO's own lie between 0.025 and 0.107
 _WIDENED = 2.0  # times COCO's spread of annotations: people move between frames
-_AREA_OF_BOX = 0.64  # COCO's segment area over the area of the box around all keypoints, measured
 _NARROWEST = 0.25  # of the longer side of a box, for people seen from the side
+_SMALLEST = 1.0  # square pixel
 _INERTIA = 0.5  # seconds for which somebody who is out of sight is taken to walk on
 _MEMORY = 0.5  # of the velocity so far, in each frame's
 
@@ -208,25 +208,7 @@ def similarities(one: NDArray[Any], other: NDArray[Any], skeleton: Skeleton) -> 
     skeleton : Skeleton
         Names the N parts.
     """
-    sigmas = np.array(skeleton.sigmas or [_UNKNOWN_SIGMA] * len(skeleton.parts))
-    areas = np.maximum(_areas(one)[:, None], _areas(other)[None])
-    squared = np.square(one[:, None].astype(np.float64) - other[None]).sum(axis=3)
-    are_common = np.isfinite(squared)
-    spread = 2 * areas[..., None] * np.square(2 * _WIDENED * sigmas)
-    alike = np.where(are_common, np.exp(-np.where(are_common, squared, 0) / spread), 0)
-    found: NDArray[np.float64] = alike.sum(axis=2) / np.maximum(are_common.sum(axis=2), 1)
-    return found
-
-
-def _areas(xy: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the area of each of M poses, in square pixels, 1 at least."""
-    is_somewhere = np.isfinite(xy).all(axis=2, keepdims=True)
-    lowest = np.where(is_somewhere, xy, np.inf).min(axis=1, initial=np.inf)
-    highest = np.where(is_somewhere, xy, -np.inf).max(axis=1, initial=-np.inf)
-    sides = np.maximum(highest - lowest, 0).astype(np.float64)
-    sides = np.maximum(sides, _NARROWEST * sides.max(axis=1, keepdims=True))
-    areas: NDArray[np.float64] = np.maximum(_AREA_OF_BOX * sides.prod(axis=1), 1)
-    return areas
+    return pose_similarities(one, other, skeleton, widened=_WIDENED, narrowest=_NARROWEST, smallest=_SMALLEST)
 
 
 @dataclass(eq=False)
@@ -259,7 +241,7 @@ class _Person:
 
     def smooth(self, xy: NDArray[np.float64], time: float, settings: OneEuro) -> NDArray[np.float64]:
         """Return the (N, 2) positions without jitter, nan where a part was not found."""
-        size = math.sqrt(_areas(xy[None])[0])
+        size = math.sqrt(pose_areas(xy[None], narrowest=_NARROWEST, smallest=_SMALLEST)[0])
         elapsed = (time - self._calm_since)[:, None]
         is_new = ~np.isfinite(self._calm)
         steady = np.where(is_new, xy, self._calm)

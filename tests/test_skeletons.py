@@ -6,6 +6,7 @@ import pytest
 from bottomup import skeletons
 from bottomup.errors import InputError
 from bottomup.posenet.fields import EDGES
+from bottomup.poses import Poses
 from bottomup.skeletons import COCO17, Skeleton
 
 SPECIFIED = Path(__file__).resolve().parents[2] / "shared" / "spec" / "skeletons.json"
@@ -164,3 +165,18 @@ def test_redundant_edges_are_numbers_of_edges():
 def test_what_is_of_another_form_is_refused(settings, complaint):
     with pytest.raises(InputError, match=complaint):
         Skeleton(**{"name": "arm", "parts": ("elbow", "wrist"), "edges": ((0, 1),), **settings})
+
+
+def test_parts_may_come_from_a_generator():
+    assert Skeleton("arm", (name for name in ("shoulder", "elbow"))).parts == ("shoulder", "elbow")
+
+
+@pytest.mark.parametrize("given", [["coco_17"], None, 17])
+def test_names_that_are_no_text_name_no_skeleton(given):
+    with pytest.raises(InputError, match="there is no skeleton"):
+        skeletons.get(given)
+
+
+def test_a_list_is_no_skeleton():
+    with pytest.raises(InputError, match="skeleton must be a Skeleton, got \\['nose'\\]"):
+        Poses.empty(["nose"])

@@ -6,9 +6,8 @@ import numpy as np
 
 from bottomup.errors import InputError
 from bottomup.poses import Poses
+from bottomup.similarity import pose_areas, squared_reach
 
-_UNKNOWN_SIGMA = 0.08  # of a part that nobody measured; COCO's own lie between 0.025 and 0.107
-_AREA_OF_BOX = 0.64  # COCO's segment area over the area of the box around all keypoints, measured
 _SAME = 0.5  # similarity above which two keypoints of one part are one
 
 
@@ -53,14 +52,12 @@ def merge_poses(found: Sequence[Poses], *, max_poses: int = 20) -> Poses:
         filled,
     )
     pool = pool[np.argsort(-pool.scores, kind="stable")]
-    squared_kappas = np.square(2 * np.array(skeleton.sigmas or [_UNKNOWN_SIGMA] * len(skeleton.parts)))
     is_claimed = np.zeros(pool.keypoints.shape[:2], bool)
     for better in range(len(pool)):
         xy = pool.xy[better].astype(np.float64)
-        if np.isfinite(xy).any():
-            area = _AREA_OF_BOX * np.prod(np.nanmax(xy, axis=0) - np.nanmin(xy, axis=0))
-            squared = np.square(pool.xy[better + 1 :] - xy).sum(axis=2)
-            is_claimed[better + 1 :] |= squared < -2 * np.log(_SAME) * area * squared_kappas  # false for NaN
+        squared = np.square(pool.xy[better + 1 :] - xy).sum(axis=2)
+        reach = squared_reach(_SAME, pose_areas(xy[None]), skeleton.kappas)
+        is_claimed[better + 1 :] |= squared < reach  # false for NaN
     weights = pool.keypoint_scores.astype(np.float64)
     shares = (weights * ~is_claimed).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
     scores = pool.scores * shares.astype(np.float32)

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.evaluate.documents import Annotations, Results, Truth, read_results, read_truth
+from bottomup.similarity import similarity as similarity_of_keypoints
 from bottomup.skeletons import COCO17
 
 _MOST_POSES = 20  # an image, as COCO's evaluation
-_SPREADS = 2 * (2 * np.array(COCO17.sigmas)) ** 2  # of OKS, per square pixel of a person
+_KAPPAS = np.array(COCO17.kappas)
 
 
 class Person(NamedTuple):
@@ -101,7 +102,7 @@ def similarity(poses: NDArray[np.float64], person: Person) -> NDArray[np.float64
     x, y, width, height = person.box
     low, high = np.array([x - width, y - height]), np.array([x + 2 * width, y + 2 * height])
     outside = np.maximum(low - poses[..., :2], 0) + np.maximum(poses[..., :2] - high, 0)
-    every = np.exp(-np.square(outside).sum(axis=-1) / (_SPREADS * (person.area + np.spacing(1))))
+    every = similarity_of_keypoints(np.square(outside).sum(axis=-1), person.area + np.spacing(1), _KAPPAS)
     return np.asarray(every.mean(axis=1))
 
 
@@ -110,7 +111,7 @@ def keypoint_similarity(
 ) -> NDArray[np.float64]:
     """Return the (..., P) similarities of (..., P, 2) positions to P parts of a person."""
     squared = np.square(positions - person.keypoints[parts, :2]).sum(axis=-1)
-    return np.asarray(np.exp(-squared / (_SPREADS[parts] * (person.area + np.spacing(1)))))
+    return similarity_of_keypoints(squared, person.area + np.spacing(1), _KAPPAS[parts])
 
 
 def _match(

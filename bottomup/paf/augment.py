@@ -23,8 +23,7 @@ def mirror_fields(fields: PafFields) -> PafFields:
     heatmaps, pafs = _real(fields.heatmaps)[:, ::-1], _real(fields.pafs)[:, ::-1]
     parts = [*fields.skeleton.mirror, *range(len(fields.skeleton.parts), heatmaps.shape[2])]
     turned = np.zeros_like(pafs)
-    num_edges = len(fields.skeleton.edges)
-    channels = fields.skeleton.paf_channels or tuple((2 * edge, 2 * edge + 1) for edge in range(num_edges))
+    channels = fields.skeleton.paf_channels
     for edge, (other, sign) in enumerate(_mirror_edges(fields.skeleton)):
         (to_x, to_y), (from_x, from_y) = channels[edge], channels[other]
         turned[..., to_x], turned[..., to_y] = -sign * pafs[..., from_x], sign * pafs[..., from_y]

@@ -251,12 +251,7 @@ def _num_paf_channels(skeleton: Skeleton) -> int:
     """Return how many channels the PAF tensor of a skeleton has."""
     if not skeleton.edges:
         raise InputError(f"skeleton {skeleton.name!r} has no edges: part affinity fields lie along edges")
-    return 1 + max(channel for pair in _paf_channels(skeleton) for channel in pair)
-
-
-def _paf_channels(skeleton: Skeleton) -> tuple[tuple[int, int], ...]:
-    """Return the x and y channel of every edge."""
-    return skeleton.paf_channels or tuple((2 * edge, 2 * edge + 1) for edge in range(len(skeleton.edges)))
+    return 1 + max(channel for pair in skeleton.paf_channels for channel in pair)
 
 
 @lru_cache(maxsize=64)
@@ -264,7 +259,7 @@ def _edge_table(skeleton: Skeleton, first_channel: int) -> NDArray[np.int64]:
     """Return (E, 5): parent, child, x channel, y channel, whether redundant."""
     rows = [
         (parent, child, x + first_channel, y + first_channel, edge in skeleton.redundant_edges)
-        for edge, ((parent, child), (x, y)) in enumerate(zip(skeleton.edges, _paf_channels(skeleton), strict=True))
+        for edge, ((parent, child), (x, y)) in enumerate(zip(skeleton.edges, skeleton.paf_channels, strict=True))
     ]
     return np.array(rows, np.int64)
 

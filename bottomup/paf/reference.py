@@ -16,6 +16,7 @@ from bottomup.errors import InputError
 from bottomup.paf.best import PafDecoder
 from bottomup.paf.fields import PafFields
 from bottomup.poses import Poses
+from bottomup.similarity import AREA_OF_JOINTS
 from bottomup.skeletons import Skeleton
 
 
@@ -99,7 +100,7 @@ def read_fields(fields: PafFields) -> tuple[NDArray[np.float64], Field]:
         tensor if isinstance(tensor, np.ndarray) else tensor.dequantize() for tensor in (fields.heatmaps, fields.pafs)
     )
     skeleton, every = fields.skeleton, fields.paf_repeat
-    channels = skeleton.paf_channels or tuple((2 * edge, 2 * edge + 1) for edge in range(len(skeleton.edges)))
+    channels = skeleton.paf_channels
     vectors = pafs[::every, ::every][..., np.array(channels)].astype(np.float64)
     ratio = (vectors.shape[0] / max(heatmaps.shape[0], 1), vectors.shape[1] / max(heatmaps.shape[1], 1))
     return heatmaps[:, :, : len(skeleton.parts)].astype(np.float64), Field(vectors, ratio, fields.paf_shift)
@@ -438,9 +439,8 @@ def is_fragment(
     total = 0.0
     for part in range(len(skeleton.parts)):
         if part in own and part in theirs:
-            sigma = skeleton.sigmas[part] if skeleton.sigmas else 0.08
             down, across = (a - b for a, b in zip(own[part].place, theirs[part].place, strict=True))
-            away = (down * down + across * across) / (area * (2 * 0.53 * (2 * sigma) ** 2))
+            away = (down * down + across * across) / (area * (2 * AREA_OF_JOINTS * skeleton.kappas[part] ** 2))
             total += math.exp(-away) if away < 20 else 0.0
     return total > decoder.max_overlap * len(own)
 

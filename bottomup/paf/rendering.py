@@ -133,7 +133,7 @@ def _heatmaps(people: NDArray[np.float64], centres: NDArray[np.float64], sigma: 
 
 def _pafs(people: NDArray[np.float64], skeleton: Skeleton, centres: NDArray[np.float64], stride: float) -> NDArray[Any]:
     """Return (H, W, 2E), each edge's x and y in its own channels."""
-    channels = skeleton.paf_channels or tuple((2 * edge, 2 * edge + 1) for edge in range(len(skeleton.edges)))
+    channels = skeleton.paf_channels
     pafs = np.zeros((*centres.shape[:2], 1 + max(channel for pair in channels for channel in pair)))
     for (parent, child), pair in zip(skeleton.edges, channels, strict=True):
         total, count = np.zeros((*centres.shape[:2], 2)), np.zeros(centres.shape[:2])

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 from bottomup.errors import InputError
 from bottomup.paf.fields import PafFields, real_table
 from bottomup.poses import Poses
+from bottomup.similarity import AREA_OF_JOINTS
 from bottomup.skeletons import Skeleton
 from bottomup.workspaces import Shelf
 
 _LIMBS_TO_START_WITH = 2048
-_UNKNOWN_SIGMA = 0.08  # of a part that nobody measured; COCO's own lie between 0.025 and 0.107
-_AREA_OF_BOX = 0.53  # a person's area, for OKS, per area of the box around the joints
 
 
 class Workspace(NamedTuple):
@@ -204,6 +203,5 @@ def _stretch() -> int:
 @lru_cache(maxsize=64)
 def _part_tables(skeleton: Skeleton) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
     """Return, of each part, how OKS falls off with distance, and whether it counts as one of a person's parts."""
-    sigmas = np.array(skeleton.sigmas or [_UNKNOWN_SIGMA] * len(skeleton.parts))
     is_foot = [part.endswith(("toe", "heel")) for part in skeleton.parts]
-    return 2 * _AREA_OF_BOX * (2 * sigmas) ** 2, np.array([not foot for foot in is_foot], np.uint8)
+    return 2 * AREA_OF_JOINTS * np.square(skeleton.kappas), np.array([not foot for foot in is_foot], np.uint8)

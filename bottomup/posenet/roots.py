@@ -144,7 +144,7 @@ def logit(score: float) -> float:
 @cache
 def squared_kappas() -> NDArray[np.float32]:
     """Return COCO's squared constants per part, (2 sigma)^2."""
-    return np.array([4 * sigma**2 for sigma in COCO17.sigmas or ()], np.float32)
+    return np.square(COCO17.kappas).astype(np.float32)
 
 
 @lru_cache(maxsize=256)

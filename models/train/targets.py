@@ -97,7 +97,7 @@ def openpose_targets(keypoints: NDArray[np.float32], side: int) -> NDArray[np.fl
         maps[:18] = (down[..., :, None] * across[..., None, :]).max(axis=0)
     maps[18] = 1 - maps[:18].max(axis=0)
     for person in people:
-        for (parent, child), channels in zip(OPENPOSE18.edges, OPENPOSE18.paf_channels or (), strict=True):
+        for (parent, child), channels in zip(OPENPOSE18.edges, OPENPOSE18.paf_channels, strict=True):
             if person[parent, 2] and person[child, 2]:
                 _add_limb(maps[19:], channels, person[parent, :2], person[child, :2], places)
     fields = maps[19:].reshape(19, 2, cells, cells)

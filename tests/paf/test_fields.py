@@ -157,7 +157,7 @@ def test_paf_channels_that_do_not_fit_the_edges_are_refused():
 
 def test_openpose_and_bodyposenet_agree_on_the_channels_of_every_edge():
     def by_edge(skeleton):
-        pairs = skeleton.paf_channels or [(2 * edge, 2 * edge + 1) for edge in range(len(skeleton.edges))]
+        pairs = skeleton.paf_channels
         return dict(zip(skeleton.edges, pairs, strict=True))
 
     assert by_edge(bu.OPENPOSE18) == by_edge(bu.BODYPOSE18)

@@ -23,6 +23,7 @@ from bottomup.posenet.reference.tree import (
     trace,
 )
 from bottomup.poses import Poses
+from bottomup.similarity import AREA_OF_BOX
 from bottomup.skeletons import COCO17
 
 
@@ -91,12 +92,12 @@ def expected_similarity(
 ) -> Any:
     """Return the mean over free parts of score * density^2 * A k^2 / (A k^2 + e^2); see the kernel of that name."""
     height, width = np.ptp(pose[:, :2], axis=0)
-    area = f32(0.64) * height * width
+    area = f32(AREA_OF_BOX) * height * width
     error = f32(decoder.position_error) / stride
     taken = taken_parts(pose, better, radius)
     total = f32(0)
-    for part, sigma in enumerate(COCO17.sigmas or ()):
+    for part, kappa in enumerate(COCO17.kappas):
         if part not in taken:
-            spread = area * f32(4 * sigma**2)
+            spread = area * f32(kappa**2)
             total += pose[part, 2] * density[part] * density[part] * spread / (spread + error * error)
     return total / f32(NUM_PARTS)

@@ -24,7 +24,7 @@ from bottomup.posenet.reference.tree import (
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 
-SQUARED_KAPPAS = np.array([4 * sigma**2 for sigma in COCO17.sigmas or ()], f32)
+SQUARED_KAPPAS = np.square(COCO17.kappas).astype(f32)
 
 
 def decode_personlab(fields: PoseNetFields, decoder: PersonLabDecoder) -> Poses:
