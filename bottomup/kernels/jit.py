@@ -1,4 +1,11 @@
-"""The one way this library compiles a function."""
+"""The one way this library compiles a function.
+
+A kernel takes at most 12 arguments. What belongs together comes as a bundle: a plain tuple, which the kernel's first
+lines unpack by name, `(heatmaps, offsets, width) = cells`. A NamedTuple class beside the wrapper names the order,
+`Cells` for a parameter `cells`; the wrapper builds it by keyword and hands over `tuple(...)` of it, once where it can,
+for numba takes twice as long over a NamedTuple (61 values: 10.0 us flat, 11.8 as three tuples, 20.1 as three
+NamedTuples). tests/kernels/test_bundles.py compares the two, and says where it looks for the class.
+"""
 
 from collections.abc import Callable
 from functools import partial

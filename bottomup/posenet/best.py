@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bottomup.posenet.coral import CoralDecoder
 from bottomup.posenet.fields import PoseNetFields
@@ -15,6 +16,20 @@ from bottomup.posenet.roots import MOST_CELLS, as_posenet_fields, check, decode_
 from bottomup.posenet.tfjs import TfjsDecoder
 from bottomup.posenet.together import Call, decode_batch
 from bottomup.poses import Poses
+
+
+class Rules(NamedTuple):
+    """What the kernel is told of a decoder: logits, lengths in input pixels but for the radius of votes, in cells."""
+
+    local_maximum_radius: int
+    nms_radius: np.float32
+    refinement_steps: int
+    vote_passes: int
+    vote_radius: np.float32
+    lowest_vote: np.float32
+    min_mean_score: np.float32
+    squared_kappas: NDArray[np.float32]
+    position_error: np.float32
 
 
 @dataclass(frozen=True)
@@ -99,29 +114,28 @@ class PoseNetDecoder(Segmenting):
             If `fields` is not a PoseNetFields.
         """
         fields = as_posenet_fields(fields).as_logits
-        parameters = (fields.level_scores, *self._parameters)
-        return decode_roots(_kernel(), fields, logit(self.score_threshold), self.max_poses, parameters)
+        return decode_roots(_kernel(), fields, logit(self.score_threshold), self.max_poses, self._rules)
 
     def _call(self, fields: PoseNetFields) -> Call:
         """Return how several images like this one are decoded together."""
         from bottomup.posenet.kernels.together import decode_best_together
 
-        return Call(decode_best_together, logit(self.score_threshold), self.max_poses, self._parameters, True)
+        return Call(decode_best_together, logit(self.score_threshold), self.max_poses, self._rules)
 
     @cached_property
-    def _parameters(self) -> tuple[Any, ...]:
-        """What the kernel takes beside fields and workspace."""
-        return (
-            min(self.local_maximum_radius, MOST_CELLS),
-            np.float32(self.nms_radius),
-            self.refinement_steps,
-            self.vote_passes,
-            np.float32(self.vote_radius),
-            np.float32(logit(self.min_vote_score)),
-            np.float32(self.min_pose_score),
-            squared_kappas(),
-            np.float32(self.position_error),
+    def _rules(self) -> tuple[Any, ...]:
+        rules = Rules(
+            local_maximum_radius=min(self.local_maximum_radius, MOST_CELLS),
+            nms_radius=np.float32(self.nms_radius),
+            refinement_steps=self.refinement_steps,
+            vote_passes=self.vote_passes,
+            vote_radius=np.float32(self.vote_radius),
+            lowest_vote=np.float32(logit(self.min_vote_score)),
+            min_mean_score=np.float32(self.min_pose_score),
+            squared_kappas=squared_kappas(),
+            position_error=np.float32(self.position_error),
         )
+        return tuple(rules)
 
     def decode_batch(self, fields: Iterable[PoseNetFields], *, threads: int = 1) -> list[Poses]:
         """Return `decode` of every item, in order, on that many threads."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,15 @@ from bottomup.posenet.masks import CoralMasks, MaskRule, Segmenting
 from bottomup.posenet.roots import MOST_CELLS, as_posenet_fields, check, decode_roots
 from bottomup.posenet.together import Call, decode_batch
 from bottomup.poses import Poses
+
+
+class Rules(NamedTuple):
+    """What the kernel is told of a decoder."""
+
+    local_maximum_radius: int
+    nms_radius: np.float32  #: input pixels
+    refinement_steps: int
+    score_threshold: np.float32
 
 
 @dataclass(frozen=True)
@@ -69,19 +78,23 @@ class CoralDecoder(Segmenting):
         """
         fields = as_posenet_fields(fields).as_logits
         lowest = _coral_logit(self.score_threshold)
-        return decode_roots(_kernel(), fields, lowest, self.max_poses, self._parameters)
+        return decode_roots(_kernel(), fields, lowest, self.max_poses, self._rules)
 
     def _call(self, fields: PoseNetFields) -> Call:
         """Return how several images like this one are decoded together."""
         from bottomup.posenet.kernels.together import decode_coral_together
 
-        return Call(decode_coral_together, _coral_logit(self.score_threshold), self.max_poses, self._parameters)
+        return Call(decode_coral_together, _coral_logit(self.score_threshold), self.max_poses, self._rules)
 
     @cached_property
-    def _parameters(self) -> tuple[Any, ...]:
-        """What the kernel takes beside fields and workspace."""
-        radii = min(self.local_maximum_radius, MOST_CELLS), np.float32(self.nms_radius)
-        return (*radii, self.refinement_steps, np.float32(self.score_threshold))
+    def _rules(self) -> tuple[Any, ...]:
+        rules = Rules(
+            local_maximum_radius=min(self.local_maximum_radius, MOST_CELLS),
+            nms_radius=np.float32(self.nms_radius),
+            refinement_steps=self.refinement_steps,
+            score_threshold=np.float32(self.score_threshold),
+        )
+        return tuple(rules)
 
     def decode_batch(self, fields: Iterable[PoseNetFields], *, threads: int = 1) -> list[Poses]:
         """Return `decode` of every item, in order, on that many threads."""

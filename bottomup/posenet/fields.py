@@ -40,7 +40,7 @@ _OPTIONAL = {"long_offsets", "segments", "part_heatmaps", "_mid_offsets"}
 
 
 class Tensors(NamedTuple):
-    """What kernels read: flat tensors of one element type, real = (level - zero) * scale; floats have scale 1."""
+    """For kernels of pixels: flat tensors of one type, real = (level - zero) * scale; floats have scale 1."""
 
     heatmaps: NDArray[Any]  #: (H * W * 17,) uint8 or float32
     heatmap_scale: np.float32
@@ -54,6 +54,27 @@ class Tensors(NamedTuple):
     bwd_scale: np.float32
     bwd_zero: np.float32
     is_quantized: bool
+    is_logits: bool  #: the heatmaps hold logits
+    height: int
+    width: int
+    output_stride: float
+
+
+class Cells(NamedTuple):
+    """For kernels of cells: real numbers by the tables where there are levels, by the unit where there are not."""
+
+    heatmaps: NDArray[Any]  #: (H * W * 17,) uint8 or float32
+    logits: NDArray[np.float32] | None  #: the real numbers of the 256 levels; None without levels, as all tables
+    scores: NDArray[np.float32] | None  #: their scores
+    offsets: NDArray[Any]  #: (H * W * 34,)
+    offset_table: NDArray[np.float32] | None
+    displacements: NDArray[Any]  #: (H * W * 64,)
+    fwd_table: NDArray[np.float32] | None
+    bwd_table: NDArray[np.float32] | None
+    unit: np.float32  #: cells in a float's 1
+    height: int
+    width: int
+    output_stride: np.float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,40 +241,38 @@ class PoseNetFields:
             bwd_scale=bwd[1],
             bwd_zero=bwd[2],
             is_quantized=all_quantized,
+            is_logits=self.logits,
+            height=self.grid[0],
+            width=self.grid[1],
+            output_stride=self.output_stride,
         )
 
     @cached_property
     def in_cells(self) -> tuple[Any, ...]:
-        """What kernels of cells share: tensors with tables of their levels, cells in a float's unit, height, width,
-        input pixels a cell.
-
-        Vectors become cells by the tables where there are levels, by the unit where there are not.
-        """
+        """The plain tuple of `Cells`."""
         t, per_stride = self.tensors, np.float32(1) / np.float32(self.output_stride)
         table = _level_table if t.is_quantized else _no_table
-        return (
-            t.heatmaps,
-            table(t.heatmap_scale, t.heatmap_zero),
-            t.offsets,
-            table(t.offset_scale * per_stride, t.offset_zero),
-            t.displacements,
-            table(t.fwd_scale * per_stride, t.fwd_zero),
-            table(t.bwd_scale * per_stride, t.bwd_zero),
-            per_stride,
-            *self.grid,
-            np.float32(self.output_stride),
+        return tuple(
+            Cells(
+                heatmaps=t.heatmaps,
+                logits=table(t.heatmap_scale, t.heatmap_zero),
+                scores=_score_table(t.heatmap_scale, t.heatmap_zero) if t.is_quantized else None,
+                offsets=t.offsets,
+                offset_table=table(t.offset_scale * per_stride, t.offset_zero),
+                displacements=t.displacements,
+                fwd_table=table(t.fwd_scale * per_stride, t.fwd_zero),
+                bwd_table=table(t.bwd_scale * per_stride, t.bwd_zero),
+                unit=per_stride,
+                height=t.height,
+                width=t.width,
+                output_stride=np.float32(self.output_stride),
+            )
         )
 
     @cached_property
     def kind(self) -> tuple[float, ...]:
         """What fields have in common that one call of a kernel can decode: stride, element type and grid."""
         return (float(self.output_stride), self.logits, self.tensors.is_quantized, *self.grid)
-
-    @property
-    def level_scores(self) -> NDArray[np.float32] | None:
-        """Scores of the heatmaps' 256 levels, where these are logits; None where there are no levels."""
-        t = self.tensors
-        return _score_table(t.heatmap_scale, t.heatmap_zero) if t.is_quantized else None
 
     @cached_property
     def as_floats(self) -> "PoseNetFields":

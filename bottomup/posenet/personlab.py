@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bottomup.batch import map_on_threads
 from bottomup.posenet.fields import NUM_PARTS, PoseNetFields
@@ -12,6 +13,35 @@ from bottomup.posenet.masks import MaskRule, PoseNetMasks, Segmenting
 from bottomup.posenet.roots import MOST_CELLS, as_posenet_fields, check, find_peaks, logit, squared_kappas, walks
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
+
+
+class Raster(NamedTuple):
+    """Where votes are gathered."""
+
+    fineness: np.float32  #: places a cell
+    fine_height: int
+    fine_width: int
+
+
+class Search(NamedTuple):
+    """What the kernel works on: P peaks, at most M poses."""
+
+    peaks: NDArray[np.int64]  #: (P,) flat indices into the votes; becomes a heap
+    heap_scores: NDArray[np.float32]  #: (P,)
+    found: NDArray[np.float32]  #: (M, 17, 3) row, column, expected similarity
+    found_scores: NDArray[np.float32]  #: (M,)
+    order: NDArray[np.int64]  #: (M,)
+    kept: NDArray[np.int64]  #: (M,)
+
+
+class Rules(NamedTuple):
+    """What the kernel is told of a decoder; lengths in cells."""
+
+    squared_radius: np.float32
+    refinement_steps: int
+    disk_radius: np.float32
+    squared_kappas: NDArray[np.float32]
+    nms_similarity: np.float32
 
 
 @dataclass(frozen=True)
@@ -91,46 +121,33 @@ class PersonLabDecoder(Segmenting):
         stride = fields.output_stride
         fineness = np.float32(max(stride / self.hough_step, 1.0))
         fine_height, fine_width = (int((size - 1) * float(fineness)) + 1 for size in (height, width))
+        raster = tuple(Raster(fineness, fine_height, fine_width))
         hough = np.zeros(fine_height * fine_width * NUM_PARTS, np.float32)
-        cast_votes(
-            *fields.in_cells[:4],
-            fields.in_cells[7],
-            height,
-            width,
-            np.float32(logit(self.min_vote_score)),
-            np.float32(stride**2 / (np.pi * self.hough_radius**2)),
-            fineness,
-            fine_height,
-            fine_width,
-            hough,
-        )
+        vote_weight = np.float32(stride**2 / (np.pi * self.hough_radius**2))
+        cast_votes(fields.in_cells, raster, np.float32(logit(self.min_vote_score)), vote_weight, hough)
         radius = min(self.local_maximum_radius, MOST_CELLS)
         peaks = find_peaks(hough, fine_height, fine_width, np.float32(self.score_threshold), radius)
         count = len(peaks)
         most = min(self.max_poses, count)
+        search = Search(
+            peaks=peaks,
+            heap_scores=np.empty(count, np.float32),
+            found=np.empty((most, NUM_PARTS, 3), np.float32),
+            found_scores=np.empty(most, np.float32),
+            order=np.empty(most, np.int64),
+            kept=np.empty(most, np.int64),
+        )
         near = np.float32(self.nms_radius) / np.float32(stride)
+        rules = Rules(
+            squared_radius=near * near,
+            refinement_steps=self.refinement_steps,
+            disk_radius=np.float32(self.hough_radius) / np.float32(stride),
+            squared_kappas=squared_kappas(),
+            nms_similarity=np.float32(self.nms_similarity),
+        )
         keypoints, scores = np.empty((most, NUM_PARTS, 3), np.float32), np.empty(most, np.float32)
         found = decode_personlab(
-            peaks,
-            np.empty(count, np.float32),
-            walks(),
-            hough,
-            fineness,
-            fine_height,
-            fine_width,
-            *fields.in_cells[:-1],
-            near * near,
-            self.refinement_steps,
-            np.float32(self.hough_radius) / np.float32(stride),
-            squared_kappas(),
-            np.float32(self.nms_similarity),
-            np.float32(stride),
-            np.empty((most, NUM_PARTS, 3), np.float32),
-            np.empty(most, np.float32),
-            np.empty(most, np.int64),
-            np.empty(most, np.int64),
-            keypoints,
-            scores,
+            fields.in_cells, walks(), raster, hough, tuple(search), tuple(rules), keypoints, scores
         )
         return Poses(keypoints[:found], scores[:found], COCO17)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import fields as fields_of
 from functools import cache, lru_cache
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,40 +48,59 @@ def as_posenet_fields(fields: Any) -> PoseNetFields:
     return fields
 
 
-#: Arrays that kernels write to: bytes of a row and the same as words, roots and their scores as a heap, poses (row,
-#: column, score), their scores and order, one number a keypoint, and the answer: keypoints and scores.
-Workspace: TypeAlias = tuple[NDArray[Any], ...]
+class Workspace(NamedTuple):
+    """Arrays that kernels write to, with room for R roots and poses."""
 
-_shelf: Shelf[Workspace] = Shelf()
+    flags: NDArray[np.uint8]  #: one an element of a row of heatmaps
+    words: NDArray[np.uint64]  #: the same, eight at a time
+    peaks: NDArray[np.int64]  #: (R,) roots, as a heap
+    heap_scores: NDArray[np.float32]  #: (R,) theirs
+    found: NDArray[np.float32]  #: (R, 17, 3) poses: row, column, score
+    found_scores: NDArray[np.float32]  #: (R,)
+    order: NDArray[np.int64]  #: (R,) of the poses, best first
+    per_keypoint: NDArray[np.float32]  #: (R, 17) a number each
+
+
+class Room(NamedTuple):
+    """What a decode takes from the shelf."""
+
+    workspace: tuple[Any, ...]  #: a plain tuple of `Workspace`
+    keypoints: NDArray[np.float32]  #: (R, 17, 3) the answer: x, y, score
+    scores: NDArray[np.float32]  #: (R,)
+    row_size: int
+    num_roots: int
+
+
+_shelf: Shelf[Room] = Shelf()
 put_back = _shelf.put_back
 
 
-def take_workspace(row_size: int, num_roots: int) -> Workspace:
+def take_room(row_size: int, num_roots: int) -> Room:
     """Return a workspace with room for so many elements of a row of heatmaps, and so many roots and poses."""
     return _shelf.take(
-        lambda spare: row_size <= spare[0].size and num_roots <= spare[2].size,
-        lambda: _make_workspace(row_size, max(num_roots, _ROOTS_TO_START_WITH)),
+        lambda spare: row_size <= spare.row_size and num_roots <= spare.num_roots,
+        lambda: _make_room(row_size, max(num_roots, _ROOTS_TO_START_WITH)),
     )
 
 
-def _make_workspace(row_size: int, num_roots: int) -> Workspace:
+def _make_room(row_size: int, num_roots: int) -> Room:
     words = np.empty((row_size + 31) // 32 * 4, np.uint64)
-    return (
-        words.view(np.uint8),
-        words,
-        np.empty(num_roots, np.int64),
-        np.empty(num_roots, np.float32),
-        np.empty((num_roots, NUM_PARTS, 3), np.float32),
-        np.empty(num_roots, np.float32),
-        np.empty(num_roots, np.int64),
-        np.empty((num_roots, NUM_PARTS), np.float32),
-        np.empty((num_roots, NUM_PARTS, 3), np.float32),
-        np.empty(num_roots, np.float32),
+    workspace = Workspace(
+        flags=words.view(np.uint8),
+        words=words,
+        peaks=np.empty(num_roots, np.int64),
+        heap_scores=np.empty(num_roots, np.float32),
+        found=np.empty((num_roots, NUM_PARTS, 3), np.float32),
+        found_scores=np.empty(num_roots, np.float32),
+        order=np.empty(num_roots, np.int64),
+        per_keypoint=np.empty((num_roots, NUM_PARTS), np.float32),
     )
+    answer = np.empty((num_roots, NUM_PARTS, 3), np.float32), np.empty(num_roots, np.float32)
+    return Room(tuple(workspace), *answer, 8 * words.size, num_roots)
 
 
 def decode_roots(
-    decode: Callable[..., int], fields: PoseNetFields, lowest: float, max_poses: int, parameters: tuple[Any, ...]
+    decode: Callable[..., int], fields: PoseNetFields, lowest: float, max_poses: int, rules: tuple[Any, ...]
 ) -> Poses:
     """Return the poses that a kernel finds from all heatmap peaks whose real value reaches `lowest`."""
     reached = lowest_value(fields.tensors, lowest)
@@ -90,13 +109,12 @@ def decode_roots(
     cells = fields.in_cells
     num_roots = 0
     while True:
-        arrays = take_workspace(cells[-2] * NUM_PARTS, num_roots)
-        room = arrays[2].size
-        most = max_poses if max_poses < room else room
-        found = decode(*arrays, walks(), *cells, most, reached, *parameters)
+        room = take_room(cells[-2] * NUM_PARTS, num_roots)
+        most = max_poses if max_poses < room.num_roots else room.num_roots
+        found = decode(cells, walks(), room.workspace, rules, most, reached, room.keypoints, room.scores)
         if found >= 0:
-            keypoints, scores = arrays[-2][:found].copy(), arrays[-1][:found].copy()
-            put_back(arrays)
+            keypoints, scores = room.keypoints[:found].copy(), room.scores[:found].copy()
+            put_back(room)
             return Poses.of_decoder(keypoints, scores, COCO17)
         num_roots = -found
 
@@ -114,14 +132,14 @@ def find_peaks(
     """Return the flat indices of the peaks of 17 maps that reach `lowest`, an element of their type."""
     num_roots = 0
     while True:
-        arrays = take_workspace(width * NUM_PARTS, num_roots)
-        flags, words, peaks = arrays[:3]
+        room = take_room(width * NUM_PARTS, num_roots)
+        flags, words, peaks = room.workspace[:3]
         num_roots = _kernels().find_peaks(
             values, height, width, NUM_PARTS, lowest, radius, compare_scores, flags, words, peaks
         )
         if num_roots <= peaks.size:
-            found = peaks[:num_roots].copy()
-            put_back(arrays)
+            found: NDArray[np.int64] = peaks[:num_roots].copy()
+            put_back(room)
             return found
 
 

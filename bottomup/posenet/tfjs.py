@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bottomup.batch import map_on_threads
 from bottomup.posenet.fields import NUM_PARTS, PoseNetFields, Tensors
@@ -13,6 +14,22 @@ from bottomup.posenet.masks import MaskRule, Segmenting, TfjsMasks
 from bottomup.posenet.roots import MOST_CELLS, as_posenet_fields, check, find_peaks, lowest_value, walks
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
+
+
+class Search(NamedTuple):
+    """What the kernel works on: P peaks, at most M poses."""
+
+    peaks: NDArray[np.int64]  #: (P,) becomes a heap
+    heap_scores: NDArray[np.float64]  #: (P,)
+    found: NDArray[np.float64]  #: (M, 17, 3) y, x, score
+
+
+class Rules(NamedTuple):
+    """What the kernel is told of a decoder."""
+
+    score_threshold: float
+    squared_radius: float  #: input pixels
+    refinement_steps: int
 
 
 @dataclass(frozen=True)
@@ -76,12 +93,11 @@ class TfjsDecoder(Segmenting):
             return Poses.empty(COCO17)
         if fields.logits and _scores_tie(fields.tensors):
             fields = fields.as_floats
-        t, stride = fields.tensors, fields.output_stride
-        maps = (t.heatmaps, t.heatmap_scale, t.heatmap_zero, t.offsets, t.offset_scale, t.offset_zero)
+        t = fields.tensors
         if self.max_poses == 1:
             keypoints, scores = np.empty((1, NUM_PARTS, 3), np.float32), np.empty(1, np.float32)
             best = np.empty(NUM_PARTS, np.int64)
-            _kernels().decode_tfjs_single(*maps, height, width, fields.logits, stride, best, keypoints, scores)
+            _kernels().decode_tfjs_single(tuple(t), best, keypoints, scores)
             return Poses(keypoints, scores, COCO17)
         lowest = lowest_value(t, _tfjs_lowest(self.score_threshold, fields.logits))
         if lowest is None:
@@ -92,27 +108,11 @@ class TfjsDecoder(Segmenting):
         count = len(peaks)
         most = min(self.max_poses, count)
         keypoints, scores = np.empty((most, NUM_PARTS, 3), np.float32), np.empty(most, np.float32)
-        found = _kernels().decode_tfjs(
-            peaks,
-            np.empty(count, np.float64),
-            walks(),
-            *maps,
-            t.displacements,
-            t.fwd_scale,
-            t.fwd_zero,
-            t.bwd_scale,
-            t.bwd_zero,
-            height,
-            width,
-            fields.logits,
-            self.score_threshold,
-            self.nms_radius**2,
-            self.refinement_steps,
-            stride,
-            np.empty((most, NUM_PARTS, 3), np.float64),
-            keypoints,
-            scores,
+        search = Search(
+            peaks=peaks, heap_scores=np.empty(count, np.float64), found=np.empty((most, NUM_PARTS, 3), np.float64)
         )
+        rules = Rules(self.score_threshold, self.nms_radius**2, self.refinement_steps)
+        found = _kernels().decode_tfjs(tuple(t), walks(), tuple(search), tuple(rules), keypoints, scores)
         return Poses(keypoints[:found], scores[:found], COCO17)
 
     def decode_batch(self, fields: Iterable[PoseNetFields], *, threads: int = 1) -> list[Poses]:

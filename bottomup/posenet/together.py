@@ -12,13 +12,12 @@ import numpy as np
 from bottomup.batch import map_on_threads
 from bottomup.errors import InputError
 from bottomup.posenet.fields import NUM_PARTS, PoseNetFields
-from bottomup.posenet.roots import as_posenet_fields, lowest_value, put_back, take_workspace, walks
+from bottomup.posenet.roots import as_posenet_fields, lowest_value, put_back, take_room, walks
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 
 TOGETHER = 16  #: images in one call
 _MOST_POSES = 64  # of each, for which there is room in such a call
-_PER_IMAGE = 7  # of what `PoseNetFields.in_cells` holds: tensors and tables
 
 
 class Call(NamedTuple):
@@ -27,8 +26,7 @@ class Call(NamedTuple):
     kernel: Callable[..., None]  #: of `batch_kernels`
     lowest: float  #: logit of a root
     max_poses: int
-    parameters: tuple[Any, ...]
-    takes_scores: bool = False  #: each image's `level_scores`, before the parameters
+    rules: tuple[Any, ...]
 
 
 def decode_batch(
@@ -62,25 +60,22 @@ def _are_of_one_kind(chunk: list[PoseNetFields]) -> bool:
 
 def _decode_together(chunk: list[PoseNetFields], call: Call) -> list[Poses] | None:
     """Return the poses of images of one kind, from one call; None where no element of one is a root's."""
-    kernel, lowest, most, parameters, takes_scores = call
+    kernel, lowest, most, rules = call
     lowest_values = [lowest_value(item.tensors, lowest) for item in chunk]
     if None in lowest_values:
         return None
     reached = np.array(lowest_values)
-    cells = [item.in_cells for item in chunk]
-    tensors, rest = tuple(zip(*cells, strict=True))[:_PER_IMAGE], cells[0][_PER_IMAGE:]
-    if takes_scores:
-        parameters = (tuple(item.level_scores for item in chunk), *parameters)
+    images = tuple(item.in_cells for item in chunk)
     counts = np.empty(len(chunk), np.int64)
     keypoints = np.empty((len(chunk), most, NUM_PARTS, 3), np.float32)
     scores = np.empty((len(chunk), most), np.float32)
     num_roots = 0
     while True:
-        arrays = take_workspace(cells[0][-2] * NUM_PARTS, max(num_roots, most))
-        kernel(counts, *arrays[:-2], keypoints, scores, walks(), *tensors, *rest, most, reached, *parameters)
+        room = take_room(chunk[0].grid[1] * NUM_PARTS, max(num_roots, most))
+        kernel(images, walks(), room.workspace, rules, most, reached, keypoints, scores, counts)
         num_roots = -int(counts.min())
         if num_roots <= 0:
-            put_back(arrays)
+            put_back(room)
             break
     found = zip(counts.tolist(), keypoints, scores, strict=True)
     return [Poses.of_decoder(places[:count], values[:count], COCO17) for count, places, values in found]

@@ -66,8 +66,9 @@ def main() -> None:
 def arguments(fields: bu.PoseNetFields, decoder) -> tuple:
     """Return what the compiled loop of `.coral()` takes for one image."""
     lowest = roots.lowest_value(fields.tensors, -np.log(1 / decoder.score_threshold - 1))
-    workspace = roots.take_workspace(fields.grid[1] * 17, 1024)
-    return (*workspace, roots.walks(), *fields.in_cells, decoder.max_poses, lowest, *decoder._parameters)
+    room = roots.take_room(fields.grid[1] * 17, 1024)
+    answer = room.keypoints, room.scores
+    return (fields.in_cells, roots.walks(), room.workspace, decoder._rules, decoder.max_poses, lowest, *answer)
 
 
 def bare_coral(prepared: tuple) -> int:

@@ -1,14 +1,13 @@
-"""Loops of our own PoseNet decoder, and those it shares with the flavours."""
+"""Loops of our own PoseNet decoder."""
 
 import numpy as np
 
-from bottomup.kernels.heaps import pop_std, push_std
+from bottomup.kernels.heaps import pop_std
 from bottomup.kernels.jit import helper, kernel
-from bottomup.kernels.peaks import find_peaks
 from bottomup.kernels.sampling import clamp, find_corners, read, sample, sigmoid, write_keypoint
+from bottomup.posenet.kernels.tree import heap_roots, is_near_any, place_root, sort_descending, trace
 
 _PARTS = 17
-_EDGES = 16
 _ZERO = np.float32(0)
 _U = np.uint64  # an index that never counts from the end needs no test for that
 _HALF = np.float32(0.5)
@@ -19,17 +18,21 @@ _AREA_OF_BOX = np.float32(0.64)  # COCO's segment area over the area of the box 
 
 
 @kernel
-def decode_best(
-    flags, words, peaks, heap_scores, found, found_scores, order, densities, keypoints, pose_scores, walks, heatmaps,
-    logits, offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width, output_stride, max_poses,
-    lowest, scores, local_maximum_radius, nms_radius, refinement_steps, vote_passes, vote_radius, lowest_vote,
-    min_mean_score, squared_kappas, position_error,
-):  # fmt: skip
+def decode_best(cells, walks, workspace, rules, max_poses, lowest, keypoints, pose_scores):
     """Fill `keypoints` (P, 17, 3) and `pose_scores` (P,) with the poses of our own decoder.
 
-    Returns how many, or minus the number of roots where `peaks` is too small for them. The first ten arrays are a
-    workspace; vectors and the radius of votes are in cells, the two other lengths in input pixels.
+    Returns how many, or minus the number of roots where `peaks` is too small for them. `lowest` is a root's, of the
+    heatmaps' own type; vectors and the radius of votes are in cells, the two other lengths in input pixels.
     """
+    (
+        heatmaps, logits, _scores, offsets, offset_table, _displacements, _fwd_table, _bwd_table, unit, height, width,
+        output_stride,
+    ) = cells  # fmt: skip
+    (flags, words, peaks, heap_scores, found, found_scores, order, per_keypoint) = workspace
+    (
+        local_maximum_radius, nms_radius, refinement_steps, vote_passes, vote_radius, lowest_vote, min_mean_score,
+        squared_kappas, position_error,
+    ) = rules  # fmt: skip
     waiting = heap_roots(
         heatmaps, logits, height, width, lowest, local_maximum_radius, flags, words, peaks, heap_scores
     )
@@ -49,17 +52,13 @@ def decode_best(
         place_root(pose, root, offsets, offset_table, unit, height, width)
         if is_near_any(found, num_found, part, pose[part, 0], pose[part, 1], squared_radius):
             continue
-        trace(
-            pose, walks[part], offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width,
-            refinement_steps,
-        )  # fmt: skip
+        trace(pose, walks[part], cells, refinement_steps)
         total = _ZERO
         for part in range(_PARTS):
             for _ in range(vote_passes):
-                pose[part, 0], pose[part, 1], densities[num_found, part] = vote(
-                    pose[part, 0], pose[part, 1], part, heatmaps, logits, scores, offsets, offset_table, unit, height,
-                    width, vote_radius, lowest_vote,
-                )  # fmt: skip
+                pose[part, 0], pose[part, 1], per_keypoint[num_found, part] = vote(
+                    pose[part, 0], pose[part, 1], part, cells, vote_radius, lowest_vote
+                )
             corners = find_corners(pose[part, 0], pose[part, 1], width)
             pose[part, 2] = sigmoid(sample(heatmaps, logits, _ONE, _PARTS, part, corners))
             total += pose[part, 2]
@@ -69,7 +68,7 @@ def decode_best(
     sort_descending(means, num_found, order)
     for rank in range(num_found):
         found_scores[order[rank]] = expected_similarity(
-            found, densities, order, rank, squared_radius, squared_kappas, squared_error
+            found, per_keypoint, order, rank, squared_radius, squared_kappas, squared_error
         )
     sort_descending(found_scores, num_found, order)
     for rank in range(num_found):
@@ -83,24 +82,15 @@ def decode_best(
 
 
 @helper
-def heap_roots(heatmaps, logits, height, width, lowest, radius, flags, words, peaks, heap_scores):
-    """Find the roots, heatmap peaks that reach `lowest`, and make them a heap, best first, if they fit; count them."""
-    count = find_peaks(heatmaps, height, width, _PARTS, lowest, radius, False, flags, words, peaks)
-    if count <= peaks.size:
-        for peak in range(count):
-            push_std(heap_scores, peaks, peak, read(heatmaps, logits, _ONE, peaks[peak]), peaks[peak])
-    return count
-
-
-@helper
-def vote(
-    row, column, part, heatmaps, logits, scores, offsets, offset_table, unit, height, width, vote_radius, lowest_vote
-):  # fmt: skip
+def vote(row, column, part, cells, vote_radius, lowest_vote):
     """Return the weighted mean of the places that the 5 x 5 cells around point to, near here, and their density.
 
     One step of mean shift on the Hough votes. A cell votes with its score, less the further its place lies from here.
-    Scores come from the table of the levels' scores where there are levels: 25 exponentials a keypoint are slow.
     """
+    (
+        heatmaps, logits, scores, offsets, offset_table, _displacements, _fwd_table, _bwd_table, unit, height, width,
+        _output_stride,
+    ) = cells  # fmt: skip
     centre_row = int(row + _HALF)
     centre_column = int(column + _HALF)
     first_row = max(centre_row - 2, 0)
@@ -122,8 +112,7 @@ def vote(
                 right = voted_column - column
                 closeness = _ONE - (down * down + right * right) * per_reach
                 if closeness > _ZERO:
-                    score = sigmoid(logit) if scores is None else scores[heatmaps[_U(cell * _PARTS + part)]]
-                    weight = score * closeness * closeness
+                    weight = score_of(heatmaps, scores, cell * _PARTS + part, logit) * closeness * closeness
                     total += weight
                     total_row += weight * voted_row
                     total_column += weight * voted_column
@@ -132,6 +121,14 @@ def vote(
         row = clamp(total_row / total, np.float32(height - 1))
         column = clamp(total_column / total, np.float32(width - 1))
     return row, column, total * per_reach / _DISK
+
+
+@helper
+def score_of(heatmaps, scores, index, logit):
+    """Return the score of an element: by the table where there are levels, for 25 exponentials a keypoint are slow."""
+    if scores is None:
+        return sigmoid(logit)
+    return scores[heatmaps[_U(index)]]
 
 
 @helper
@@ -172,79 +169,3 @@ def calibrate(similarity):
     """Return the probability that a pose of this expected similarity is right: OKS to a person above 0.5."""
     ratio = _EVEN_ODDS / similarity
     return _ONE / (_ONE + ratio * np.sqrt(ratio))
-
-
-@helper
-def place_root(pose, root, offsets, offset_table, unit, height, width):
-    """Write row and column of the part that heatmap element `root` stands for, moved by its cell's offset."""
-    cell = np.uint32(root) // np.uint32(_PARTS)
-    part = root - np.int64(cell) * _PARTS
-    cell_row = cell // np.uint32(width)
-    cell_column = np.int64(cell) - np.int64(cell_row) * width
-    vector = 2 * _PARTS * np.int64(cell) + part
-    row = np.float32(cell_row) + read(offsets, offset_table, unit, vector)
-    column = np.float32(cell_column) + read(offsets, offset_table, unit, vector + _PARTS)
-    pose[part, 0] = clamp(row, np.float32(height - 1))
-    pose[part, 1] = clamp(column, np.float32(width - 1))
-
-
-@helper
-def trace(
-    pose, walk, offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width, refinement_steps
-):  # fmt: skip
-    """Find row and column of all parts of `pose` (17, 3), from its root along the 16 steps of `walk` (16, 5).
-
-    Parts as far from the root as one another are found side by side: none waits for the other, nor does the processor.
-    """
-    last_row = np.float32(height - 1)
-    last_column = np.float32(width - 1)
-    first = 0
-    while first < _EDGES:
-        end = walk[_U(first), 4]
-        for step in range(first, end):
-            source = _U(walk[_U(step), 0])
-            part = _U(walk[_U(step), 1])
-            channel = walk[_U(step), 2]
-            corners = find_corners(pose[source, 0], pose[source, 1], width)
-            if walk[_U(step), 3]:
-                down = sample(displacements, bwd_table, unit, 4 * _EDGES, channel, corners)
-                right = sample(displacements, bwd_table, unit, 4 * _EDGES, channel + _EDGES, corners)
-            else:
-                down = sample(displacements, fwd_table, unit, 4 * _EDGES, channel, corners)
-                right = sample(displacements, fwd_table, unit, 4 * _EDGES, channel + _EDGES, corners)
-            pose[part, 0] = clamp(pose[source, 0] + down, last_row)
-            pose[part, 1] = clamp(pose[source, 1] + right, last_column)
-        for _ in range(refinement_steps):
-            for step in range(first, end):
-                part = walk[_U(step), 1]
-                row = pose[_U(part), 0]
-                column = pose[_U(part), 1]
-                corners = find_corners(row, column, width)
-                down = sample(offsets, offset_table, unit, 2 * _PARTS, part, corners)
-                right = sample(offsets, offset_table, unit, 2 * _PARTS, part + _PARTS, corners)
-                pose[_U(part), 0] = clamp(row + down, last_row)
-                pose[_U(part), 1] = clamp(column + right, last_column)
-        first = end
-
-
-@helper
-def is_near_any(found, num_found, part, row, column, squared_radius):
-    """Tell whether (row, column) lies within the radius of the same part of any of the poses found."""
-    part = _U(part)
-    for pose in range(num_found):
-        down = found[pose, part, 0] - row
-        right = found[pose, part, 1] - column
-        if down * down + right * right <= squared_radius:
-            return True
-    return False
-
-
-@helper
-def sort_descending(scores, size, order):
-    """Write the indices of the `size` scores to `order`, best first; equal scores keep their order."""
-    for index in range(size):
-        place = index
-        while place > 0 and scores[order[place - 1]] < scores[index]:
-            order[place] = order[place - 1]
-            place -= 1
-        order[place] = index

@@ -5,7 +5,7 @@ import numpy as np
 from bottomup.kernels.heaps import pop_std
 from bottomup.kernels.jit import helper, kernel
 from bottomup.kernels.sampling import find_corners, sample, sigmoid, write_keypoint
-from bottomup.posenet.kernels.best import heap_roots, is_near_any, place_root, sort_descending, trace
+from bottomup.posenet.kernels.tree import heap_roots, is_near_any, place_root, sort_descending, trace
 
 _PARTS = 17
 _ZERO = np.float32(0)
@@ -14,16 +14,18 @@ _U = np.uint64  # an index that never counts from the end needs no test for that
 
 
 @kernel
-def decode_coral(
-    flags, words, peaks, heap_scores, found, found_scores, order, ranks, keypoints, pose_scores, walks, heatmaps,
-    logits, offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width, output_stride, max_poses,
-    lowest, local_maximum_radius, nms_radius, refinement_steps, score_threshold,
-):  # fmt: skip
+def decode_coral(cells, walks, workspace, rules, max_poses, lowest, keypoints, pose_scores):
     """Fill `keypoints` (P, 17, 3) and `pose_scores` (P,) with the poses of libcoral's decoder.
 
-    Returns how many, or minus the number of roots where `peaks` is too small for them. The first ten arrays are a
-    workspace; vectors are in cells, the radius in input pixels.
+    Returns how many, or minus the number of roots where `peaks` is too small for them. `lowest` is a root's, of the
+    heatmaps' own type; vectors are in cells, the radius in input pixels.
     """
+    (
+        heatmaps, logits, _scores, offsets, offset_table, _displacements, _fwd_table, _bwd_table, unit, height, width,
+        output_stride,
+    ) = cells  # fmt: skip
+    (flags, words, peaks, heap_scores, found, found_scores, order, per_keypoint) = workspace
+    (local_maximum_radius, nms_radius, refinement_steps, score_threshold) = rules
     waiting = heap_roots(
         heatmaps, logits, height, width, lowest, local_maximum_radius, flags, words, peaks, heap_scores
     )
@@ -40,20 +42,17 @@ def decode_coral(
         place_root(pose, root, offsets, offset_table, unit, height, width)
         if is_near_any(found, num_found, part, pose[part, 0], pose[part, 1], squared_radius):
             continue
-        trace(
-            pose, walks[part], offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width,
-            refinement_steps,
-        )  # fmt: skip
+        trace(pose, walks[part], cells, refinement_steps)
         for part in range(_PARTS):
             corners = find_corners(pose[part, 0], pose[part, 1], width)
             pose[part, 2] = sigmoid(sample(heatmaps, logits, _ONE, _PARTS, part, corners))
-        score = sum_of_free(found, num_found, order, np.int64(0), squared_radius, ranks) / np.float32(_PARTS)
+        score = sum_of_free(found, num_found, order, np.int64(0), squared_radius, per_keypoint) / np.float32(_PARTS)
         if score >= score_threshold:
             found_scores[num_found] = score
             num_found += 1
     sort_descending(found_scores, num_found, order)
     for rank in range(num_found):
-        total = sum_of_free(found, order[rank], order, rank, squared_radius, ranks)
+        total = sum_of_free(found, order[rank], order, rank, squared_radius, per_keypoint)
         found_scores[order[rank]] = total / np.float32(_PARTS)
     sort_descending(found_scores, num_found, order)
     for rank in range(num_found):

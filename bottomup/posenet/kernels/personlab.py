@@ -7,7 +7,7 @@ import numpy as np
 from bottomup.kernels.heaps import pop_std, push_std
 from bottomup.kernels.jit import helper, kernel
 from bottomup.kernels.sampling import find_corners, read, sample, sigmoid, write_keypoint
-from bottomup.posenet.kernels.best import is_near_any, sort_descending, trace
+from bottomup.posenet.kernels.tree import is_near_any, sort_descending, trace
 
 _PARTS = 17
 _ZERO = np.float32(0)
@@ -15,11 +15,13 @@ _ONE = np.float32(1)
 
 
 @kernel
-def cast_votes(
-    heatmaps, logits, offsets, offset_table, unit, height, width, lowest_vote, vote_weight, fineness, fine_height,
-    fine_width, hough,
-):  # fmt: skip
+def cast_votes(cells, raster, lowest_vote, vote_weight, hough):
     """Add to `hough` (fine_height * fine_width * 17,) the score of every cell where its offset points, bilinear."""
+    (
+        heatmaps, logits, _scores, offsets, offset_table, _displacements, _fwd_table, _bwd_table, unit, height, width,
+        _output_stride,
+    ) = cells  # fmt: skip
+    (fineness, fine_height, fine_width) = raster
     for cell in range(height * width):
         for part in range(_PARTS):
             logit = read(heatmaps, logits, _ONE, cell * _PARTS + part)
@@ -38,16 +40,18 @@ def cast_votes(
 
 
 @kernel
-def decode_personlab(
-    peaks, heap_scores, walks, hough, fineness, fine_height, fine_width, heatmaps, logits, offsets, offset_table,
-    displacements, fwd_table, bwd_table, unit, height, width, squared_radius, refinement_steps, disk_radius,
-    squared_kappas, nms_similarity, output_stride, found, found_scores, order, kept, keypoints, pose_scores,
-):  # fmt: skip
+def decode_personlab(cells, walks, raster, hough, search, rules, keypoints, pose_scores):
     """Fill `keypoints` (M, 17, 3) and `pose_scores` (M,) with the poses of PersonLab; return how many.
 
-    `peaks` (P,), flat indices into `hough`, become a heap. Workspaces: `heap_scores` (P,), `found` (M, 17, 3) for row,
-    column, expected similarity, `found_scores`, `order` and `kept` (M,). Lengths are in cells.
+    `peaks` (P,), flat indices into `hough`, become a heap. Lengths are in cells.
     """
+    (
+        heatmaps, logits, _scores, _offsets, _offset_table, _displacements, _fwd_table, _bwd_table, _unit, _height,
+        width, output_stride,
+    ) = cells  # fmt: skip
+    (fineness, fine_height, fine_width) = raster
+    (peaks, heap_scores, found, found_scores, order, kept) = search
+    (squared_radius, refinement_steps, disk_radius, squared_kappas, nms_similarity) = rules
     for peak in range(peaks.size):
         push_std(heap_scores, peaks, peak, hough[peaks[peak]], peaks[peak])
     num_found = 0
@@ -64,10 +68,7 @@ def decode_personlab(
         pose = found[num_found]
         pose[part, 0] = row
         pose[part, 1] = column
-        trace(
-            pose, walks[part], offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width,
-            refinement_steps,
-        )  # fmt: skip
+        trace(pose, walks[part], cells, refinement_steps)
         area = box_area(pose)
         total = _ZERO
         for part in range(_PARTS):

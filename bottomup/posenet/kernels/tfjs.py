@@ -7,22 +7,24 @@ import numpy as np
 from bottomup.kernels.heaps import pop_tfjs, push_tfjs
 from bottomup.kernels.jit import helper, kernel
 from bottomup.kernels.sampling import sigmoid, write_keypoint
-from bottomup.posenet.kernels.best import is_near_any
+from bottomup.posenet.kernels.tree import is_near_any
 
 _PARTS = 17
 _EDGES = 16
 
 
 @kernel
-def decode_tfjs(
-    peaks, heap_scores, walks, heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale, offset_zero, displacements,
-    fwd_scale, fwd_zero, bwd_scale, bwd_zero, height, width, is_logits, score_threshold, squared_radius,
-    refinement_steps, output_stride, found, keypoints, pose_scores,
-):  # fmt: skip
+def decode_tfjs(tensors, walks, search, rules, keypoints, pose_scores):
     """Fill `keypoints` (M, 17, 3) and `pose_scores` (M,) with the poses of tfjs's decoder; return how many.
 
-    `peaks` (P,) become a heap. Workspaces: `heap_scores` (P,) and `found` (M, 17, 3), float64: y, x, score.
+    `peaks` (P,) become a heap.
     """
+    (
+        heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale, offset_zero, displacements, fwd_scale, fwd_zero,
+        bwd_scale, bwd_zero, _is_quantized, is_logits, height, width, output_stride,
+    ) = tensors  # fmt: skip
+    (peaks, heap_scores, found) = search
+    (score_threshold, squared_radius, refinement_steps) = rules
     waiting = 0
     for peak in range(peaks.size):
         score = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, peaks[peak])
@@ -73,11 +75,12 @@ def decode_tfjs(
 
 
 @kernel
-def decode_tfjs_single(
-    heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale, offset_zero, height, width, is_logits, output_stride,
-    best, keypoints, pose_scores,
-):  # fmt: skip
+def decode_tfjs_single(tensors, best, keypoints, pose_scores):
     """Fill one pose as tfjs's single-pose decoder: parts where they are highest. `best` (17,) is workspace."""
+    (
+        heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale, offset_zero, _displacements, _fwd_scale,
+        _fwd_zero, _bwd_scale, _bwd_zero, _is_quantized, is_logits, _height, width, output_stride,
+    ) = tensors  # fmt: skip
     for part in range(_PARTS):
         best[part] = part
     for index in range(_PARTS, heatmaps.size):
