@@ -3,6 +3,7 @@
 import difflib
 import json
 import operator
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -55,6 +56,18 @@ _FORMS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "paf_channels": (_pairs, "pairs of channels, one an edge, as ((0, 1), (2, 3))"),
     "redundant_edges": (_whole_numbers, "numbers of edges"),
 }
+
+
+def _mirror_by_name(parts: tuple[str, ...]) -> tuple[int, ...]:
+    """Return each part's mirror image: the part whose name says right where its own says left."""
+    swapped = {"left": "right", "right": "left", "l": "r", "r": "l"}
+
+    def other(part: str) -> str:
+        pieces = re.split(r"([^a-z]+)", part.lower())
+        return "".join(swapped.get(piece, piece) for piece in pieces)
+
+    places = {part.lower(): number for number, part in enumerate(parts)}
+    return tuple(places.get(other(part), number) for number, part in enumerate(parts))
 
 
 @dataclass(frozen=True)
@@ -150,6 +163,52 @@ class Skeleton:
                 f"x and y, got {self.paf_channels}"
             )
 
+    @staticmethod
+    def from_coco_category(category: Any, *, first: int | None = None) -> "Skeleton":
+        """Return the skeleton that a category of a COCO file describes, as trt_pose and annotation tools save it.
+
+        Parts whose names differ in left and right only become each other's mirror image.
+
+        Parameters
+        ----------
+        category : dict
+            With "keypoints", names of the parts, and "skeleton", pairs of their numbers; perhaps "name" and "sigmas".
+        first : {0, 1}, optional
+            The number of the first part in those pairs. COCO counts from 1, many others from 0. Default: what the
+            numbers tell: 0 occurs, or the number of parts does.
+
+        Raises
+        ------
+        InputError
+            If it is no such category, or its pairs may count from 0 or from 1.
+
+        Examples
+        --------
+        >>> category = {"name": "arm", "keypoints": ["shoulder", "elbow", "wrist"], "skeleton": [[1, 2], [2, 3]]}
+        >>> Skeleton.from_coco_category(category).edges
+        ((0, 1), (1, 2))
+        """
+        if not isinstance(category, dict) or "keypoints" not in category:
+            raise InputError(f"category must be a dict with 'keypoints' and 'skeleton', got {str(category)[:80]}")
+        name = str(category.get("name") or "unnamed")
+        try:
+            parts, pairs = _names(category["keypoints"]), _pairs(category.get("skeleton") or ())
+        except (TypeError, ValueError) as error:
+            raise InputError(f"category {name!r}: keypoints must be names and skeleton pairs of numbers") from error
+        numbers = [number for pair in pairs for number in pair]
+        if first is None and numbers:
+            may_be_0, may_be_1 = max(numbers) < len(parts) and min(numbers) >= 0, 1 <= min(numbers) <= max(numbers)
+            may_be_1 = may_be_1 and max(numbers) <= len(parts)
+            if may_be_0 == may_be_1:
+                trouble = "may count its parts from 0 or from 1: pass first=" if may_be_0 else "fits neither first="
+                raise InputError(
+                    f"category {name!r}: skeleton with numbers {min(numbers)} to {max(numbers)} for {len(parts)} parts "
+                    f"{trouble}0 or first=1"
+                )
+            first = 0 if may_be_0 else 1
+        edges = tuple((a - (first or 0), b - (first or 0)) for a, b in pairs)
+        return Skeleton(name, parts, edges, _mirror_by_name(parts), category.get("sigmas"))
+
     def index(self, part: str) -> int:
         """Return the index of the part of that name."""
         try:
@@ -217,6 +276,35 @@ def get(name: str) -> Skeleton:
         tuple((x, y) for x, y in entry.get("paf_channels", ())),
         tuple(entry.get("redundant_edges", ())),
     )
+
+
+def read_skeleton(path: str | Path) -> Skeleton:
+    """Return the skeleton in a JSON file: ours, a COCO category, or a COCO file with one category.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or holds none.
+    """
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"skeleton {str(path)!r} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:
+        raise InputError(f"skeleton {str(path)!r} is no JSON: {error}") from error
+    if isinstance(data, dict) and isinstance(data.get("categories"), list) and len(data["categories"]) == 1:
+        data = data["categories"][0]
+    if isinstance(data, dict) and isinstance(data.get("skeleton"), dict):
+        data = data["skeleton"]  # as predict and decode write it
+    try:
+        if isinstance(data, dict) and "parts" in data:
+            known = ("parts", "edges", "mirror", "sigmas", "paf_channels", "redundant_edges")
+            return Skeleton(
+                str(data.get("name") or Path(path).stem), **{name: data[name] for name in known if name in data}
+            )
+        return Skeleton.from_coco_category(data)
+    except InputError as error:
+        raise InputError(f"skeleton {str(path)!r}: {error}") from error
 
 
 COCO17 = get("coco_17")

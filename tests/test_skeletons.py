@@ -180,3 +180,85 @@ def test_names_that_are_no_text_name_no_skeleton(given):
 def test_a_list_is_no_skeleton():
     with pytest.raises(InputError, match="skeleton must be a Skeleton, got \\['nose'\\]"):
         Poses.empty(["nose"])
+
+
+# --- of files
+
+
+def category(edges, parts=("nose", "left_ear", "right_ear"), **more):
+    return {"name": "cat", "keypoints": list(parts), "skeleton": edges, **more}
+
+
+def test_edges_of_a_coco_category_count_from_1_where_the_last_part_is_named():
+    skeleton = Skeleton.from_coco_category(category([[1, 2], [1, 3]], sigmas=[0.1, 0.2, 0.2]))
+    assert skeleton.edges == ((0, 1), (0, 2))
+    assert skeleton.mirror == (0, 2, 1)
+    assert skeleton.sigmas == (0.1, 0.2, 0.2)
+
+
+def test_edges_of_a_category_count_from_0_where_0_occurs():
+    assert Skeleton.from_coco_category(category([[0, 1], [1, 2]])).edges == ((0, 1), (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("edges", "said"),
+    [([[1, 2]], "may count its parts from 0 or from 1"), ([[0, 3]], "fits neither"), ([[1, 4]], "fits neither")],
+)
+def test_edges_that_do_not_tell_are_refused_with_the_way_out(edges, said):
+    with pytest.raises(InputError, match=f"category 'cat': .*{said}"):
+        Skeleton.from_coco_category(category(edges))
+
+
+def test_a_caller_can_say_where_the_count_begins():
+    assert Skeleton.from_coco_category(category([[1, 2]]), first=0).edges == ((1, 2),)
+    assert Skeleton.from_coco_category(category([[1, 2]]), first=1).edges == ((0, 1),)
+
+
+@pytest.mark.parametrize(
+    ("parts", "mirror"),
+    [
+        (("L_hip", "R_hip"), (1, 0)),
+        (("hip_left", "hip_right"), (1, 0)),
+        (("lip", "rip"), (0, 1)),
+        (("LHip", "x"), (0, 1)),
+    ],
+)
+def test_sides_are_told_by_whole_words_of_names(parts, mirror):
+    assert (
+        Skeleton.from_coco_category(
+            category(
+                [[1, 2]],
+                parts,
+            ),
+            first=1,
+        ).mirror
+        == mirror
+    )
+
+
+def test_skeletons_are_read_from_json_of_each_kind(tmp_path):
+    kinds = {
+        "ours": {"name": "arm", "parts": ["a", "b", "c"], "edges": [[0, 1]], "mirror": [0, 1, 2]},
+        "coco": {"categories": [category([[1, 2], [1, 3]])]},
+        "poses": {"skeleton": {"name": "arm", "parts": ["a", "b", "c"], "edges": [[0, 1]]}, "poses": []},
+    }
+    for name, data in kinds.items():
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(data))
+        assert len(skeletons.read_skeleton(path).parts) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("{", "is no JSON"), ("[]", "must be a dict"), ('{"parts": 3}', "must be")],
+)
+def test_a_file_without_a_skeleton_is_named(tmp_path, text, said):
+    path = tmp_path / "s.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=f"s.json'.*{said}"):
+        skeletons.read_skeleton(path)
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(InputError, match=r"skeleton 'none\.json' cannot be read"):
+        skeletons.read_skeleton("none.json")
