@@ -7,11 +7,10 @@ import numba
 import pytest
 
 from bottomup import cli
+from bottomup.networks.litert import RUNTIMES as TFLITE_RUNTIMES
 
 SHARED = Path(__file__).parents[2] / "shared"
-RUNTIMES = [
-    name for name in ("ai_edge_litert", "tflite_runtime", "tensorflow") if importlib.util.find_spec(name) is not None
-]
+RUNTIMES = [name for name, module in TFLITE_RUNTIMES.items() if importlib.util.find_spec(module.split(".")[0])]
 
 
 def pytest_configure(config):

@@ -23,7 +23,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     add_decoder_options(parser, default_help="the model file's own, else best")
     parser.add_argument("--threads", type=int, metavar="N", default=1, help="threads of the network (default: 1)")
     parser.add_argument(
-        "--runtime", metavar="NAME", help="ai_edge_litert, tflite_runtime or tensorflow (default: the first installed)"
+        "--runtime", metavar="NAME", help="litert, tflite_runtime or tensorflow (default: the first installed)"
     )
     parser.add_argument("--delegate", metavar="LIBRARY", help="as libedgetpu.so.1, for a model compiled for it")
 

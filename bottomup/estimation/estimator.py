@@ -17,7 +17,7 @@ from bottomup.estimation.merging import merge_poses
 from bottomup.families import read_outputs
 from bottomup.geometry import ImageSize, Letterbox, Placement, Resize, lay_out
 from bottomup.images import as_pixels, read_image
-from bottomup.networks.litert import Network
+from bottomup.networks.network import Network
 from bottomup.networks.pixels import ChannelOrder, InputRule, checked_order, input_tensor
 from bottomup.paf.fields import PafFields
 from bottomup.posenet.fields import PoseNetFields

@@ -1,5 +1,6 @@
 """From a name or a file to an estimator: which network, which decoder, which input."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,9 +11,9 @@ from bottomup.estimation.augmentation import Augmentation
 from bottomup.estimation.estimator import Decoder, PoseEstimator
 from bottomup.families import family_of
 from bottomup.geometry import ImageSize, Letterbox, Resize, Stretch, as_size
-from bottomup.networks.litert import Network
+from bottomup.networks.network import Network
+from bottomup.networks.opening import open_network
 from bottomup.networks.pixels import INPUT_RULES, InputRule, as_input_rule
-from bottomup.networks.tflite.graph import DecoderOptions
 from bottomup.paf.best import PafDecoder
 from bottomup.paf.layout import PafNames, paf_names, paf_stride
 from bottomup.posenet.layout import output_stride, posenet_names
@@ -52,7 +53,7 @@ def load(
         the latter with the shift that tf-pose's networks need.
     threads : int
         Threads of the interpreter; 1 is fastest for small networks.
-    runtime : {"ai_edge_litert", "tflite_runtime", "tensorflow"}, optional
+    runtime : {"litert", "tflite_runtime", "tensorflow"}, optional
         Default: the first of these that is installed.
     delegate : str, Path or loaded delegate, optional
         As "libedgetpu.so.1", for a file compiled for the Edge TPU. Default: what the catalogue names.
@@ -107,7 +108,7 @@ def load(
     if augmentation is not None and not isinstance(augmentation, Augmentation):
         raise InputError(f"augmentation must be an Augmentation, as Augmentation(flip=True), got {augmentation!r}")
     settings: dict[str, Any] = {"runtime": runtime, "threads": threads, "delegate": delegate}
-    network = Network(path, **settings, reference_kernels=bool(reference_kernels))
+    network = open_network(path, **settings, reference_kernels=bool(reference_kernels))
     card = card or catalogue.recognise(path, network.input.dtype.name, network.input_size, _shapes(network))
     rule = rule or _input_rule(card)
     if family_of(_shapes(network)) == "poses":
@@ -129,7 +130,7 @@ def load(
     scales = (1.0,) if augmentation is None else augmentation.scales
     networks = [network]
     while len(networks) < len(scales):
-        networks.append(Network(path, **settings, reference_kernels=bool(reference_kernels)))
+        networks.append(open_network(path, **settings, reference_kernels=bool(reference_kernels)))
     for each, scale in zip(networks, scales, strict=True):
         wanted = _legal_size((round(size.width * scale), round(size.height * scale)), stride, size, rest)
         if fits_input:  # also shows whether the file allows it
@@ -137,7 +138,7 @@ def load(
         if wanted != each.input_size:
             each.resize_input(wanted)
     skeleton = of_paf.skeleton if of_paf else COCO17
-    decoder = decoder or _default_decoder(network.graph.decoder_options, of_paf)
+    decoder = decoder or _default_decoder(network.options, of_paf)
     family: Literal["paf"] | None = "paf" if of_paf else None
     more = tuple(networks[1:])
     return PoseEstimator(
@@ -163,24 +164,22 @@ def _stride_of(network: Network, of_paf: PafNames | None) -> int:
         return output_stride(network.input_size, posenet_names(_shapes(network)).grid)
     except InputError as error:
         kind = "PoseNet" if of_paf is None else "network of part affinity fields"
-        raise ModelError(f"{network.graph.path} is no {kind} that Bottomup knows: {error}") from error
+        raise ModelError(f"{network.path} is no {kind} that Bottomup knows: {error}") from error
 
 
 def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
     return {output.name: output.shape for output in network.outputs}
 
 
-def _default_decoder(options: DecoderOptions | None, of_paf: PafNames | None) -> Decoder:
+def _default_decoder(options: Mapping[str, Any], of_paf: PafNames | None) -> Decoder:
     """Return our best decoder, or Coral's with the settings of the file that had one."""
     from bottomup.posenet.best import PoseNetDecoder
 
     if of_paf is not None:
         return PafDecoder(shift=TF_POSE_SHIFT if of_paf.heatmaps == of_paf.pafs else 0.0)
-    if options is None:
+    if not options:
         return PoseNetDecoder()
-    return PoseNetDecoder.coral(
-        max_poses=options.max_poses, score_threshold=options.score_threshold, nms_radius=options.nms_radius
-    )
+    return PoseNetDecoder.coral(**{key: options[key] for key in ("max_poses", "score_threshold", "nms_radius")})
 
 
 def _legal_size(input_size: tuple[int, int], stride: int, own: ImageSize, rest: int) -> ImageSize:

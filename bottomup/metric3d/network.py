@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bottomup.errors import ModelError
 from bottomup.geometry import ImageSize
 from bottomup.metric3d.heatmaps import Outputs
-from bottomup.networks.litert import Network
+from bottomup.networks.opening import open_network
 from bottomup.networks.pixels import InputRule, as_input_rule
 from bottomup.tensors import Quantized
 
@@ -43,7 +43,7 @@ class TfliteCropModel:
     def __init__(
         self, path: str | Path, crop_size: int, *, runtime: str | None = None, threads: int = 1, delegate: Any = None
     ) -> None:
-        self.network = Network(path, runtime=runtime, threads=threads, delegate=delegate)
+        self.network = open_network(path, runtime=runtime, threads=threads, delegate=delegate)
         if self.network.input_size != (crop_size, crop_size):
             self.network.resize_input(ImageSize(crop_size, crop_size))
         if self.network.input.dtype.kind != "f" and not self.network.input.scale:

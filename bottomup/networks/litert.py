@@ -1,11 +1,11 @@
-"""Running a model file: which interpreter, which delegate, arrays in and arrays out."""
+"""Running a .tflite file: which interpreter, which delegate, arrays in and arrays out."""
 
 import ctypes
 import importlib
 import os
 import threading
 import warnings
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,35 +13,35 @@ from numpy.typing import NDArray
 
 from bottomup.errors import InputError, MissingRuntimeError, ModelError
 from bottomup.geometry import ImageSize
-from bottomup.networks.tflite.graph import EDGETPU_OP, Graph, read_graph
+from bottomup.networks.network import OPEN_INPUT_SIZES, checked_threads, one_line
+from bottomup.networks.tflite.graph import TfliteGraph
 from bottomup.tensors import Field, Quantized, TensorInfo
 
 #: Where each runtime keeps its `Interpreter`, in the order in which they are tried.
 RUNTIMES = {
-    "ai_edge_litert": "ai_edge_litert.interpreter",
+    "litert": "ai_edge_litert.interpreter",
     "tflite_runtime": "tflite_runtime.interpreter",
     "tensorflow": "tensorflow.lite.python.interpreter",
 }
 #: How each is installed.
 PIP_LINES = {
-    "ai_edge_litert": "pip install ai-edge-litert",
+    "litert": "pip install ai-edge-litert",
     "tflite_runtime": "pip install 'bottomup[tflite-runtime]', which exists for Linux and Python up to 3.11",
     "tensorflow": "pip install 'bottomup[tensorflow]'",
 }
-#: Input of a model that leaves its size open: whole strides of 8, 16 and 32 pixels, plus 1.
-OPEN_INPUT_SIZE = ImageSize(641, 481)
+EDGETPU_OP = "edgetpu-custom-op"
 
 
-class Network:
-    """A model file, ready to run.
+class LiteRtNetwork:
+    """A .tflite file in one of TFLite's own runtimes; a `bottomup.networks.network.Network`.
 
     One interpreter, which one thread at a time uses: others wait.
 
     Parameters
     ----------
-    path : str or Path
-        A .tflite file; `PosenetDecoderOp` is taken out of it.
-    runtime : {"ai_edge_litert", "tflite_runtime", "tensorflow"}, optional
+    graph : TfliteGraph
+        What was read from the file.
+    runtime : {"litert", "tflite_runtime", "tensorflow"}, optional
         Default: the first of these that is installed.
     threads : int
         Threads of the interpreter. One is fastest for small networks.
@@ -53,58 +53,39 @@ class Network:
         the same on every machine and runtime. The fast ones round otherwise,
         each in its own way.
 
-    Attributes
-    ----------
-    graph : Graph
-        What was read from the file.
-    runtime : str
-        The one in use.
-    input : TensorInfo
-        The image that it takes, (1, height, width, 3).
-    outputs : tuple of TensorInfo
-        In the model's order.
-
     Raises
     ------
     ModelError
-        If the file cannot be read or run.
+        If the file cannot be run.
     MissingRuntimeError
         If no runtime, or not the one asked for, or not the delegate is installed.
     """
 
     def __init__(
         self,
-        path: str | Path,
+        graph: TfliteGraph,
         *,
         runtime: str | None = None,
         threads: int = 1,
         delegate: Any = None,
         reference_kernels: bool = False,
     ) -> None:
-        if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
-            raise InputError(f"threads must be a whole number from 1 on, got {threads!r}")
-        self.graph: Graph = read_graph(path)
-        _refuse_custom_ops(self.graph, delegate)
+        self.graph, self.path, self.options, self.producers = graph, graph.path, graph.options, graph.producers
+        threads = checked_threads(threads)
+        _refuse_custom_operators(graph, delegate)
         self.runtime, module = import_runtime(runtime)
-        delegates = None if delegate is None else [_load_delegate(delegate, module)]
+        self._module, self._settings = (
+            module,
+            {
+                "num_threads": threads,
+                "experimental_delegates": None if delegate is None else [_load_delegate(delegate, module)],
+                "experimental_op_resolver_type": _kernels(module, reference_kernels),
+            },
+        )
         self._lock = threading.Lock()
-        try:
-            with warnings.catch_warnings():  # tensorflow's complains, in many lines, of being tensorflow's
-                warnings.filterwarnings("ignore", message=r"\s*Warning: tf\.lite\.Interpreter is deprecated")
-                self._interpreter = module.Interpreter(
-                    model_content=self.graph.content,
-                    num_threads=int(threads),
-                    experimental_delegates=delegates,
-                    experimental_op_resolver_type=_kernels(module, reference_kernels),
-                )
-        except SystemError as error:  # all that tflite-runtime has to say about numpy 2
-            hint = f"needs numpy<2, got {np.__version__}: pip install ai-edge-litert, or pip install 'numpy<2'"
-            raise MissingRuntimeError(f"{self.runtime} {hint}") from error
-        except Exception as error:
-            raise ModelError(f"{self.runtime} cannot load {self.graph.path}: {_one_line(error)}") from error
-        self._input_index = self._only_input()
-        if self.graph.open_size:
-            self.resize_input(OPEN_INPUT_SIZE)
+        self._start(graph.content)
+        if graph.input_size is None:
+            self._resize_to_first(OPEN_INPUT_SIZES)
         else:
             self._allocate("cannot be run")
             self._look_up()
@@ -127,6 +108,10 @@ class Network:
             self._resize((1, size.height, size.width, 3))
             self._look_up()
 
+    def cell_shift(self, output: str, size: ImageSize) -> tuple[float, float] | None:
+        """Return x and y, in input pixels, of the middle of an output's first cell at an input size."""
+        return self.graph.cell_shift(output, size)
+
     def run(self, image: NDArray[Any]) -> dict[str, Field]:
         """Return the outputs, {name: float array or Quantized}, of one input tensor.
 
@@ -146,27 +131,52 @@ class Network:
                 self._interpreter.invoke()
                 arrays = [self._interpreter.get_tensor(index) for index in self._output_indices]
             except Exception as error:
-                raise ModelError(f"{self.runtime} failed to run {self.graph.path}: {_one_line(error)}") from error
+                raise ModelError(f"{self.runtime} failed to run {self.path}: {one_line(error)}") from error
         return {
             info.name: Quantized(array, info.scale, info.zero_point) if info.scale else array
             for info, array in zip(self.outputs, arrays, strict=True)
         }
+
+    def _start(self, content: bytes) -> None:
+        """Make the interpreter."""
+        try:
+            with warnings.catch_warnings():  # tensorflow's complains, in many lines, of being tensorflow's
+                warnings.filterwarnings("ignore", message=r"\s*Warning: tf\.lite\.Interpreter is deprecated")
+                self._interpreter = self._module.Interpreter(model_content=content, **self._settings)
+        except SystemError as error:  # all that tflite-runtime has to say about numpy 2
+            hint = f"needs numpy<2, got {np.__version__}: pip install ai-edge-litert, or pip install 'numpy<2'"
+            raise MissingRuntimeError(f"{self.runtime} {hint}") from error
+        except Exception as error:
+            raise ModelError(f"{self.runtime} cannot load {self.path}: {one_line(error)}") from error
+        self._input_index = self._only_input()
 
     def _only_input(self) -> int:
         """Return the index of the input, which must be one image."""
         details = self._interpreter.get_input_details()
         shapes = [tuple(int(size) for size in detail["shape"]) for detail in details]
         if len(details) != 1 or len(shapes[0]) != 4 or shapes[0][0] != 1 or shapes[0][3] != 3 or 0 in shapes[0]:
-            raise ModelError(f"{self.graph.path} must take one image, (1, height, width, 3), but takes {shapes}")
+            raise ModelError(f"{self.path} must take one image, (1, height, width, 3), but takes {shapes}")
         return int(details[0]["index"])
+
+    def _resize_to_first(self, sizes: Sequence[ImageSize]) -> None:
+        """Have the interpreter take inputs of the first of these sizes that the network allows."""
+        *others, last = sizes
+        for size in others:
+            try:
+                return self.resize_input(size)
+            except ModelError:
+                self._start(self.graph.content)
+        self.resize_input(last)
 
     def _resize(self, shape: tuple[int, ...]) -> None:
         """Have the interpreter take inputs of that shape."""
         _, height, width, _ = shape
+        if self.graph.fixes_resizes:
+            self._start(self.graph.for_size(ImageSize(width, height)))
         try:
             self._interpreter.resize_tensor_input(self._input_index, list(shape))
         except Exception as error:
-            raise ModelError(f"{self.graph.path} takes no input of {width} x {height}: {_one_line(error)}") from error
+            raise ModelError(f"{self.path} takes no input of {width} x {height}: {one_line(error)}") from error
         self._allocate(f"cannot be run at input_size=({width}, {height}), leave input_size out")
         self._shape = shape
 
@@ -175,7 +185,7 @@ class Network:
         try:
             self._interpreter.allocate_tensors()
         except Exception as error:
-            raise ModelError(f"{self.graph.path} {trouble}: {_one_line(error)}") from error
+            raise ModelError(f"{self.path} {trouble}: {one_line(error)}") from error
 
     def _look_up(self) -> None:
         """Look what the inputs and outputs are."""
@@ -202,23 +212,23 @@ def import_runtime(runtime: str | None = None) -> tuple[str, Any]:
         try:
             return name, importlib.import_module(RUNTIMES[name])
         except Exception as error:  # a broken installation fails in many ways, as does one built for numpy 1
-            failures.append(f"{name} ({_one_line(error)})")
+            failures.append(f"{name} ({one_line(error)})")
     raise MissingRuntimeError(
-        f"no TFLite runtime could be imported, tried {', '.join(failures)}: {PIP_LINES[runtime or 'ai_edge_litert']}"
+        f"no TFLite runtime could be imported, tried {', '.join(failures)}: {PIP_LINES[runtime or 'litert']}"
     )
 
 
-def _refuse_custom_ops(graph: Graph, delegate: Any) -> None:
+def _refuse_custom_operators(graph: TfliteGraph, delegate: Any) -> None:
     """Say what to do about operators that no runtime has."""
-    if not graph.custom_ops or delegate is not None:
+    if not graph.custom_operators or delegate is not None:
         return
-    if EDGETPU_OP in graph.custom_ops:
+    if EDGETPU_OP in graph.custom_operators:
         raise ModelError(
             f'{graph.path} is compiled for the Edge TPU: pass delegate="libedgetpu.so.1", '
             "or use the CPU file, whose name is the same without _edgetpu"
         )
     raise ModelError(
-        f"{graph.path} needs operators that no TFLite runtime has, {', '.join(graph.custom_ops)}: "
+        f"{graph.path} needs operators that no TFLite runtime has, {', '.join(graph.custom_operators)}: "
         "convert the model without them, or pass the delegate that runs them"
     )
 
@@ -247,7 +257,7 @@ def _load_delegate(delegate: Any, module: Any) -> Any:
         return module.load_delegate(name)
     except Exception as error:
         raise ModelError(
-            f"delegate {name!r} refused to start, is its device connected and may this user open it? {_one_line(error)}"
+            f"delegate {name!r} refused to start, is its device connected and may this user open it? {one_line(error)}"
         ) from error
 
 
@@ -256,8 +266,3 @@ def _tensor_info(name: str, detail: dict[str, Any]) -> TensorInfo:
     shape, dtype = tuple(int(size) for size in detail["shape"]), np.dtype(detail["dtype"])
     scale, zero_point = detail["quantization"] if dtype in (np.uint8, np.int8) else (0, 0)
     return TensorInfo(name, shape, dtype, float(scale), int(zero_point))
-
-
-def _one_line(error: BaseException) -> str:
-    """Return an error's message, of which TFLite's has several lines, as one."""
-    return " ".join(str(error).split()) or type(error).__name__

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.geometry import ImageSize, Letterbox, Placement, lay_out
-from bottomup.networks.litert import Network
+from bottomup.networks.opening import open_network
 from bottomup.networks.pixels import INPUT_RULES, input_tensor
 from bottomup.paf.fields import PafFields
 from bottomup.posenet.fields import PoseNetFields
@@ -40,7 +40,7 @@ class Runner:
     """An exported file as `measure` wants it: image in, fields and placement out."""
 
     def __init__(self, path: Path, input_size: ImageSize) -> None:
-        self._network, self._size = Network(path), input_size
+        self._network, self._size = open_network(path), input_size
         self._network.resize_input(input_size)
 
     def __call__(self, image: NDArray[np.uint8]) -> tuple[PoseNetFields, PafFields, Placement]:

@@ -16,7 +16,7 @@ from tiny_posenet import TinyPoseNet
 
 import bottomup as bu
 from bottomup.catalogue import cards as catalogue
-from bottomup.networks.litert import Network
+from bottomup.networks.opening import open_network
 from bottomup.networks.pixels import INPUT_RULES, InputRule
 from bottomup.networks.tflite.graph import read_graph
 
@@ -103,7 +103,7 @@ def test_cards_say_what_the_files_take_and_give(shared):
     for path, card in files_of(shared):
         if card.delegate is not None:
             continue
-        network = Network(path)
+        network = open_network(path)
         shapes = {output.name: output.shape for output in network.outputs}
         assert network.input_size == card.input.size
         assert card.gives(network.input.dtype.name, shapes)
@@ -111,15 +111,12 @@ def test_cards_say_what_the_files_take_and_give(shared):
 
 def test_cards_say_how_the_files_are_set_to_decode(shared):
     for path, card in files_of(shared):
-        options = read_graph(path).decoder_options
-        if options is None:
+        options = dict(read_graph(path).options)
+        if not options:
             assert card.decoder == {}
         else:
-            assert card.decoder["name"] == "coral"
-            assert card.decoder["max_poses"] == options.max_poses
-            assert card.decoder["score_threshold"] == pytest.approx(options.score_threshold)
-            assert card.decoder["nms_radius"] == options.nms_radius
-            assert card.output_strides == (options.output_stride,)
+            assert card.output_strides == (options.pop("output_stride"),)
+            assert card.decoder == {"name": "coral"} | {key: pytest.approx(value) for key, value in options.items()}
 
 
 def test_an_unknown_name_is_refused_with_the_nearest():

@@ -2,7 +2,6 @@
 
 import itertools
 import threading
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -365,8 +364,8 @@ def test_a_network_that_decodes_takes_no_decoder(model, monkeypatch):
     outputs = {name: np.shape(values) for name, values in DecodingNetwork().run(None).items()}
     infos = tuple(TensorInfo(name, shape, np.dtype(np.float32), 0, 0) for name, shape in outputs.items())
     network = DecodingNetwork()
-    network.outputs, network.graph = infos, SimpleNamespace(path=model, decoder_options=None)
-    monkeypatch.setattr("bottomup.estimation.loading.Network", lambda *_, **__: network)
+    network.outputs, network.path, network.options = infos, model, {}
+    monkeypatch.setattr("bottomup.estimation.loading.open_network", lambda *_, **__: network)
     assert bu.load(model).decoder is None
     with pytest.raises(bu.InputError, match="decodes by itself: leave decoder and augmentation out"):
         bu.load(model, decoder=CORAL)

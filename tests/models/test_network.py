@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bottomup as bu
-from bottomup.networks.litert import Network
+from bottomup.networks.opening import open_network
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 pytest.importorskip("ai_edge_litert", reason="the writer needs ai-edge-litert")
@@ -60,7 +60,7 @@ def test_the_float_file_is_small_and_computes_what_pytorch_computes(network, pix
     wanted = {name: values.permute(0, 2, 3, 1).numpy() for name, values in wanted.items()}
     openpose = wanted.pop("openpose")
     wanted |= {"confidence_maps": openpose[..., :19], "pafs": openpose[..., 19:]}
-    runner = Network(tmp_path / "tiny.tflite")
+    runner = open_network(tmp_path / "tiny.tflite")
     runner.resize_input(bu.ImageSize(*SIZE))
     found = runner.run(images)
     assert found.keys() == wanted.keys()

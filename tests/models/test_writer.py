@@ -8,7 +8,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from bottomup.errors import InputError
-from bottomup.networks.litert import RUNTIMES, Network
+from bottomup.networks.litert import RUNTIMES
+from bottomup.networks.opening import open_network
 from models.tflite_writer import METADATA, TfliteWriter, fold_batch_norm
 
 LEGAL_SIZES = [(17, 17), (65, 49), (129, 33)]  # width and height: whole strides of 16, plus 1
@@ -29,7 +30,7 @@ def as_float(pixels):
     return (pixels.astype(np.float32) - 128) / 128
 
 
-def run(content, image, runtime="ai_edge_litert"):
+def run(content, image, runtime="litert"):
     """Return the outputs by name, dequantised, of a file at the image's own size."""
     interpreter = import_module(RUNTIMES[runtime]).Interpreter(model_content=content, num_threads=1)
     index = interpreter.get_input_details()[0]["index"]
@@ -215,10 +216,10 @@ def test_the_library_reads_names_units_and_the_open_size(random, tmp_path, kind)
     net, _ = every_operator(random)
     content = net.float32() if kind == "float32" else net.uint8(net.ranges([as_float(image_of((65, 49)))]))
     (tmp_path / "net.tflite").write_bytes(content)
-    network = Network(tmp_path / "net.tflite")
+    network = open_network(tmp_path / "net.tflite")
     assert [output.name for output in network.outputs] == ["field", "total"]
     assert network.input.dtype == network.outputs[0].dtype == kind
-    assert network.graph.open_size
+    assert network.graph.input_size is None
     if kind == "uint8":
         assert (network.input.scale, network.input.zero_point) == (1 / 128, 128)
         assert all(output.scale > 0 for output in network.outputs)
@@ -228,7 +229,7 @@ def test_a_size_that_is_not_left_open_is_the_one_that_was_given(random, tmp_path
     net = TfliteWriter((97, 81), open_size=False)
     net.output("field", net.conv(net.image, random(2, 1, 1, 3)))
     (tmp_path / "net.tflite").write_bytes(net.float32())
-    assert Network(tmp_path / "net.tflite").input_size == (97, 81)
+    assert open_network(tmp_path / "net.tflite").input_size == (97, 81)
 
 
 def test_a_file_says_what_it_is(random):

@@ -1,4 +1,4 @@
-"""Model files: read, checked, rid of Coral's decoder operator, written anew for the runtime.
+"""Model files: read, checked, cut where a family asks for it, written anew for the runtime.
 
 A damaged model file must end in a `ModelError`; inside a runtime it may end
 the process. So no runtime sees a file as it was found. The file is unpacked
@@ -6,223 +6,193 @@ with TFLite's own schema, what it says is checked (`validate`), and it is
 packed again: all offsets and lengths in what the runtime gets are ours.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from bottomup.errors import InputError, MissingRuntimeError, ModelError
-from bottomup.networks.tflite.validate import BUILTIN_CODE_CUSTOM, builtin_code, problems
+import numpy as np
 
-DECODER_OP = "PosenetDecoderOp"
-EDGETPU_OP = "edgetpu-custom-op"
+from bottomup.errors import InputError, ModelError
+from bottomup.family import Cut, GraphView, Operator
+from bottomup.geometry import ImageSize
+from bottomup.networks.cells import first_cells
+from bottomup.networks.kinds import kind_of
+from bottomup.networks.tflite.coral import coral_cut
+from bottomup.networks.tflite.resizing import FixedResizes
+from bottomup.networks.tflite.schema import CUSTOM, builtin_code, numbers, operator_names, pack, text, unpack
+from bottomup.networks.tflite.steps import steps
+from bottomup.networks.tflite.validate import DTYPES, problems
+from bottomup.tensors import TensorInfo
+
+__all__ = ["TfliteGraph", "read_graph"]
 
 
-class DecoderOptions(NamedTuple):
-    """What a file's `PosenetDecoderOp` was set to."""
-
-    output_stride: int  #: input pixels per cell
-    max_poses: int
-    score_threshold: float
-    nms_radius: float  #: input pixels
-
-
-@dataclass(frozen=True, eq=False)
-class Graph:
-    """A model that was read and checked.
+class TfliteGraph:
+    """A model that was read and checked; a `bottomup.family.GraphView`.
 
     Attributes
     ----------
     path : Path
         The file that it came from.
-    content : bytes
-        The model as a runtime gets it, without `PosenetDecoderOp`.
+    operators : tuple of Operator
+        In the order in which they run.
+    tensors : tuple of TensorInfo
+        By number; their names are the file's.
+    inputs, outputs : tuple of int
+        Numbers of tensors; `outputs` those after the cut.
     output_names : tuple of str
-        Names of the outputs, in the model's order: those of the model's
-        signature where it has one, else those of the tensors.
-    custom_ops : tuple of str
-        Operators that only a delegate can run.
-    operators : frozenset of str
-        Names of the built-in operators.
-    decoder_options : DecoderOptions, optional
-        Of the `PosenetDecoderOp` that was taken out.
-    open_size : bool
-        Whether the input's width or height is left open.
+        Names of the outputs: the cut's, else those of the model's signature where it has one, else the tensors'.
+    options : dict
+        What the decoder that was cut off was set to.
     """
 
-    path: Path
-    content: bytes
-    output_names: tuple[str, ...]
-    custom_ops: tuple[str, ...]
-    operators: frozenset[str]
-    decoder_options: DecoderOptions | None
-    open_size: bool
+    def __init__(self, path: Path, model: Any) -> None:
+        self.path, self._model = path, model
+        self._signature = _signature_names(model)
+        self.tensors = tuple(_tensor_info(tensor) for tensor in model.subgraphs[0].tensors)
+        self.options: Mapping[str, Any] = {}
+        self._look_up(None)
+        self._resizes = FixedResizes(model)
+
+    @property
+    def content(self) -> bytes:
+        """The model as a runtime gets it."""
+        return pack(self._model)
+
+    @cached_property
+    def input_size(self) -> ImageSize | None:
+        """Width and height of the input; None where they are left open, as -1 or as one pixel."""
+        tensor = self._model.subgraphs[0].tensors[self.inputs[0]]
+        shape, signature = numbers(tensor.shape), numbers(tensor.shapeSignature)
+        if len(shape) != 4 or -1 in signature[1:3] or shape[1:3] == [1, 1]:
+            return None
+        return ImageSize(shape[2], shape[1])
+
+    @property
+    def custom_operators(self) -> tuple[str, ...]:
+        """Names of the operators that the schema does not know."""
+        graph = self._model.subgraphs[0]
+        custom = [op for op in graph.operators if builtin_code(self._model.operatorCodes[op.opcodeIndex]) == CUSTOM]
+        return tuple(sorted({text(self._model.operatorCodes[op.opcodeIndex].customCode) for op in custom}))
+
+    @property
+    def producers(self) -> dict[str, str]:
+        """Name of the operator that computes each output."""
+        makers = {number: operator.name for operator in self.operators for number in operator.outputs}
+        return {
+            name: makers[number]
+            for number, name in zip(self.outputs, self.output_names, strict=True)
+            if number in makers
+        }
+
+    @property
+    def fixes_resizes(self) -> bool:
+        """Whether sizes of resized maps are constants of the file, which another input size changes."""
+        return bool(self._resizes) and self.input_size is not None
+
+    def for_size(self, size: ImageSize) -> bytes:
+        """Return the model as a runtime gets it, sizes of resized maps scaled to an input size."""
+        if self.input_size is not None:
+            self._resizes.scale(self.input_size, size)
+        return self.content
+
+    def cell_shift(self, output: str, size: ImageSize) -> tuple[float, float] | None:
+        """Return x and y, in input pixels, of the middle of an output's first cell at an input size."""
+        if output not in self.output_names or len(self.inputs) != 1:
+            return None
+        number = self.outputs[self.output_names.index(output)]
+        found = first_cells(steps(self._model, self.operators), self.inputs[0], size)
+        return found.get(number)
+
+    def cut(self, cut: Cut) -> None:
+        """End the graph where a family asks for it; operators that no longer lead to an output are dropped."""
+        computed = {number for operator in self.operators for number in operator.outputs}
+        if not cut.outputs or not set(cut.outputs) <= computed or len(set(cut.outputs)) != len(cut.outputs):
+            raise ModelError(f"{self.path} cannot be cut at tensors {list(cut.outputs)}: it computes no such tensors")
+        if cut.names is not None and len(cut.names) != len(cut.outputs):
+            raise InputError(f"a cut at {len(cut.outputs)} tensors must name as many, got {list(cut.names)}")
+        graph, needed, kept = self._model.subgraphs[0], set(cut.outputs), []
+        for operator in reversed(graph.operators):
+            if needed & set(numbers(operator.outputs)):
+                kept.append(operator)
+                needed |= set(numbers(operator.inputs))
+        graph.operators, graph.outputs = kept[::-1], list(cut.outputs)
+        self.options = dict(cut.options)
+        self._look_up(cut.names)
+
+    def _look_up(self, names: tuple[str, ...] | None) -> None:
+        """Look what operators, inputs and outputs there are."""
+        graph = self._model.subgraphs[0]
+        self.operators = tuple(_operator(operator, self._model) for operator in graph.operators)
+        self.inputs, self.outputs = tuple(numbers(graph.inputs)), tuple(numbers(graph.outputs))
+        own = [self._signature.get(number) or self.tensors[number].name for number in self.outputs]
+        self.output_names = _unique(list(names or own))
 
 
-def read_graph(path: str | Path) -> Graph:
-    """Read a .tflite file, check it, and take Coral's decoder operator out.
+def read_graph(path: str | Path, cut: Callable[[GraphView], Cut | None] | None = coral_cut) -> TfliteGraph:
+    """Read a .tflite file, check it, and cut it where `cut` says.
 
-    The operator's inputs, which are the network's raw outputs, become the
-    graph's outputs; outputs that do not come from it stay. Signatures and
-    metadata are left behind, once their names are read.
+    Signatures and metadata are left behind, once their names are read.
 
     Raises
     ------
     ModelError
-        If there is no such file, it is damaged, or it is a decoder without a network.
+        If there is no such file, or it is damaged.
     MissingRuntimeError
         If TFLite's schema is not installed.
     """
-    if not isinstance(path, (str, Path)):
-        raise InputError(f"model must be the path of a .tflite file, got {type(path).__name__}")
+    if kind_of(path) != "tflite":
+        raise ModelError(f"{path} is not a TFLite model: bottomup.load finds the runtime for it")
     path = Path(path)
-    model = _unpack(_read_bytes(path), path)
+    model = unpack(path.read_bytes(), path)
     problem = next(problems(model), None)
     if problem is not None:
         raise ModelError(f"{path} is damaged or of a kind that Bottomup does not run: {problem}")
-    names = _signature_names(model)
-    options = _take_decoder_out(model, path)
-    graph = model.subgraphs[0]
-    codes = [model.operatorCodes[operator.opcodeIndex] for operator in graph.operators]
-    custom = {_text(code.customCode) for code in codes if builtin_code(code) == BUILTIN_CODE_CUSTOM}
-    return Graph(
-        path,
-        _pack(model),
-        _unique([names.get(int(index)) or _text(graph.tensors[index].name) for index in graph.outputs]),
-        tuple(sorted(custom)),
-        frozenset(_operator_name(builtin_code(code)) for code in codes),
-        options,
-        any(-1 in _list(graph.tensors[index].shapeSignature)[1:3] for index in graph.inputs),
-    )
-
-
-def _read_bytes(path: Path) -> bytes:
-    """Return the bytes of what at least says it is a TFLite file."""
+    graph = TfliteGraph(path, model)
     try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise ModelError(f"there is no model file {str(path)!r}: pass the path of a .tflite file") from None
-    except (OSError, ValueError) as error:
-        raise ModelError(f"model file {str(path)!r} cannot be opened: {error}") from error
-    if content[4:8] != b"TFL3":
-        hint = "download it again"
-        if content.startswith(b"version https://git-lfs"):
-            hint = "this is a Git LFS pointer, not the file: fetch it with git lfs pull"
-        elif content.lstrip()[:1] == b"<":
-            hint = "this is a web page: download the raw file"
-        raise ModelError(f"{path} is not a TFLite model, its bytes 4 to 8 are {content[4:8]!r} and not b'TFL3': {hint}")
-    return content
+        asked = None if cut is None else cut(graph)
+    except ModelError as error:
+        raise ModelError(f"{path} cannot be cut: {error}") from error
+    if asked is not None:
+        graph.cut(asked)
+    return graph
 
 
-def _import_schema() -> Any:
-    """Return the generated code of TFLite's schema, which two of the runtimes bring along."""
-    try:
-        from ai_edge_litert import schema_py_generated
-
-        return schema_py_generated
-    except ImportError as error:
-        first_error = error
-    try:
-        from tensorflow.lite.python import schema_py_generated
-
-        return schema_py_generated
-    except ImportError:
-        raise MissingRuntimeError(
-            f"reading a model file needs TFLite's schema, which is not installed ({first_error}): "
-            "pip install ai-edge-litert, also beside tflite-runtime. Where neither it nor tensorflow can be had "
-            "(32-bit ARM), run a model without decoder operator yourself and pass its outputs to bottomup.read_outputs"
-        ) from first_error
+def _operator(operator: Any, model: Any) -> Operator:
+    """Return an operator in our words."""
+    code = model.operatorCodes[operator.opcodeIndex]
+    number = builtin_code(code)
+    name = text(code.customCode) if number == CUSTOM else operator_names().get(number, f"operator {number}")
+    options = b"" if operator.customOptions is None else bytes(operator.customOptions)
+    return Operator(name, tuple(numbers(operator.inputs)), tuple(numbers(operator.outputs)), options)
 
 
-def _unpack(content: bytes, path: Path) -> Any:
-    """Return the file as the schema's objects."""
-    schema = _import_schema()
-    try:
-        return schema.ModelT.InitFromPackedBuf(content, 0)
-    except Exception as error:  # damaged bytes meet code that expects none: struct.error, TypeError, MemoryError
-        raise ModelError(f"{path} is damaged, TFLite's schema cannot read it ({error}): download it again") from error
+def _tensor_info(tensor: Any) -> TensorInfo:
+    """Return what the file says of a tensor, in our words."""
+    shape, signature = numbers(tensor.shape), numbers(tensor.shapeSignature)
+    scale, zero_point = _quantization(tensor)
+    return TensorInfo(text(tensor.name), tuple(signature or shape), DTYPES[tensor.type], scale, zero_point)
 
 
-def _pack(model: Any) -> bytes:
-    """Return the model as a flatbuffer, weights on 16-byte boundaries as the schema demands."""
-    import flatbuffers
-
-    class AlignedBuilder(flatbuffers.Builder):  # type: ignore[misc]
-        def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:
-            return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
-
-    model.signatureDefs = model.metadata = model.metadataBuffer = None
-    model.externalBufferGroups = model.externalBuffers = None
-    for tensor in model.subgraphs[0].tensors:
-        tensor.name = _text(tensor.name).encode()  # runtimes fail over names that are no UTF-8
-    builder = AlignedBuilder(1 << 20)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
-def _take_decoder_out(model: Any, path: Path) -> DecoderOptions | None:
-    """Drop `PosenetDecoderOp`, if there is one, and make its inputs the graph's outputs."""
-    graph = model.subgraphs[0]
-    decoders = [op for op in graph.operators if _text(model.operatorCodes[op.opcodeIndex].customCode) == DECODER_OP]
-    if not decoders:
-        return None
-    decoder = decoders[0]
-    if len(decoders) > 1 or set(decoder.outputs) & {index for op in graph.operators for index in op.inputs}:
-        raise ModelError(f"{path} computes on with the poses of its {DECODER_OP}: only one at the end can be taken out")
-    if set(decoder.inputs) & set(graph.inputs):
-        raise ModelError(
-            f"{path} is a decoder without a network: load the *_quant_decoder.tflite file, which holds both"
-        )
-    graph.operators = [op for op in graph.operators if op is not decoder]
-    rest = [index for index in graph.outputs if index not in set(decoder.outputs) | set(decoder.inputs)]
-    graph.outputs = [*_list(decoder.inputs), *rest]
-    return _decoder_options(decoder, path)
-
-
-def _decoder_options(decoder: Any, path: Path) -> DecoderOptions:
-    """Read the operator's options, a flexbuffer map."""
-    from flatbuffers import flexbuffers
-
-    try:
-        options = flexbuffers.Loads(bytes(decoder.customOptions))
-        found = DecoderOptions(
-            int(options["stride"]),
-            int(options["max_detections"]),
-            float(options["score_threshold"]),
-            float(options["nms_radius"]),
-        )
-    except Exception as error:  # flexbuffers checks nothing of what it reads
-        raise ModelError(f"{path} is damaged, the options of its {DECODER_OP} cannot be read: {error!r}") from error
-    sane = 1 <= found.output_stride <= 64 and 1 <= found.max_poses <= 10_000
-    if not (sane and 0 <= found.score_threshold <= 1 and 0 <= found.nms_radius <= 10_000):
-        raise ModelError(f"{path} is damaged, the options of its {DECODER_OP} cannot be: {found}")
-    return found
+def _quantization(tensor: Any) -> tuple[float, int]:
+    """Return scale and zero point of an 8-bit tensor; 0 and 0 of others, and of those with one a channel."""
+    if tensor.quantization is None or DTYPES[tensor.type] not in (np.uint8, np.int8):
+        return 0.0, 0
+    scales, zeros = tensor.quantization.scale, tensor.quantization.zeroPoint
+    if scales is None or len(scales) != 1:
+        return 0.0, 0
+    return float(scales[0]), 0 if zeros is None or len(zeros) == 0 else int(zeros[0])
 
 
 def _signature_names(model: Any) -> dict[int, str]:
-    """Return the names that the model's only signature gives to tensors, by tensor index."""
+    """Return the names that the model's only signature gives to tensors, by tensor number."""
     signatures = model.signatureDefs or []
     if len(signatures) != 1:
         return {}
-    outputs = signatures[0].outputs or []
-    return {int(output.tensorIndex): _text(output.name) for output in outputs}
-
-
-def _operator_name(code: int) -> str:
-    """Return the schema's name of a built-in operator."""
-    operators = vars(_import_schema().BuiltinOperator)
-    return next((name for name, value in operators.items() if value == code), f"operator {code}")
+    return {int(output.tensorIndex): text(output.name) for output in signatures[0].outputs or []}
 
 
 def _unique(names: list[str]) -> tuple[str, ...]:
     """Number the later ones of equal names."""
     return tuple(name if name not in names[:at] else f"{name}#{at}" for at, name in enumerate(names))
-
-
-def _text(name: Any) -> str:
-    """Return a name from the flatbuffer as text."""
-    return "" if name is None else bytes(name).decode("utf-8", errors="replace")
-
-
-def _list(vector: Any) -> list[int]:
-    """Return a vector of the flatbuffer, which may be missing, as a list."""
-    return [] if vector is None else [int(value) for value in vector]

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-BUILTIN_CODE_CUSTOM = 32
+from bottomup.networks.tflite.schema import builtin_code
+
 MAX_RANK = 8
 MAX_ELEMENTS = 1 << 28  # more than any image network of 64 megapixels needs
 #: The tensor types that networks of images use, by the schema's number.
@@ -34,11 +35,6 @@ NEEDED_OPTIONS = {
 MAX_MULTIPLIER = 256
 #: Options that count pixels.
 PIXELS = ("strideW", "strideH", "dilationWFactor", "dilationHFactor", "filterWidth", "filterHeight")
-
-
-def builtin_code(code: Any) -> int:
-    """Return which operator an operator code means; files from before 2020 say it in the other field."""
-    return int(max(code.builtinCode, code.deprecatedBuiltinCode))
 
 
 def problems(model: Any) -> Iterator[str]:

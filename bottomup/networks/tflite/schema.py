@@ -1,0 +1,76 @@
+"""TFLite's own schema: a file's bytes to objects and back."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bottomup.errors import MissingRuntimeError, ModelError
+
+CUSTOM = 32  #: the schema's number for operators that it does not know
+
+
+def import_schema() -> Any:
+    """Return the generated code of TFLite's schema, which two of the runtimes bring along."""
+    try:
+        from ai_edge_litert import schema_py_generated
+
+        return schema_py_generated
+    except ImportError as error:
+        first_error = error
+    try:
+        from tensorflow.lite.python import schema_py_generated
+
+        return schema_py_generated
+    except ImportError:
+        raise MissingRuntimeError(
+            f"reading a model file needs TFLite's schema, which is not installed ({first_error}): "
+            "pip install ai-edge-litert, also beside tflite-runtime. Where neither it nor tensorflow can be had "
+            "(32-bit ARM), run a model without decoder operator yourself and pass its outputs to bottomup.read_outputs"
+        ) from first_error
+
+
+def unpack(content: bytes, path: Path) -> Any:
+    """Return a file as the schema's objects."""
+    schema = import_schema()
+    try:
+        return schema.ModelT.InitFromPackedBuf(content, 0)
+    except Exception as error:  # damaged bytes meet code that expects none: struct.error, TypeError, MemoryError
+        raise ModelError(f"{path} is damaged, TFLite's schema cannot read it ({error}): download it again") from error
+
+
+def pack(model: Any) -> bytes:
+    """Return a model as a flatbuffer, weights on 16-byte boundaries as the schema demands."""
+    import flatbuffers
+
+    class AlignedBuilder(flatbuffers.Builder):  # type: ignore[misc]
+        def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:
+            return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
+
+    model.signatureDefs = model.metadata = model.metadataBuffer = None
+    model.externalBufferGroups = model.externalBuffers = None
+    for tensor in model.subgraphs[0].tensors:
+        tensor.name = text(tensor.name).encode()  # runtimes fail over names that are no UTF-8
+    builder = AlignedBuilder(1 << 20)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def builtin_code(code: Any) -> int:
+    """Return which operator an operator code means; files from before 2020 say it in the other field."""
+    return int(max(code.builtinCode, code.deprecatedBuiltinCode))
+
+
+@cache
+def operator_names() -> dict[int, str]:
+    """Return the schema's names of its operators, by number."""
+    return {value: name for name, value in vars(import_schema().BuiltinOperator).items() if not name.startswith("_")}
+
+
+def text(name: Any) -> str:
+    """Return a name from the flatbuffer as text."""
+    return "" if name is None else bytes(name).decode("utf-8", errors="replace")
+
+
+def numbers(vector: Any) -> list[int]:
+    """Return a vector of the flatbuffer, which may be missing, as a list."""
+    return [] if vector is None else [int(value) for value in vector]
