@@ -10,10 +10,10 @@ from bottomup.estimation.augmentation import Fields
 from bottomup.estimation.estimator import Decoder, PoseEstimator
 from bottomup.geometry import ImageSize, Placement
 from bottomup.images import read_image
-from bottomup.inspection.paf import paf_layers
 from bottomup.inspection.page import Picture, render
 from bottomup.inspection.posenet import posenet_layers
 from bottomup.paf.fields import PafFields
+from bottomup.paf.layers import layers as paf_layers
 from bottomup.posenet.fields import PoseNetFields
 
 __all__ = ["inspect_fields", "inspect_image"]

@@ -263,6 +263,7 @@ class PafDecoder:
             self._limb_rules,
             self.matching == "hungarian",
             self._people_rules,
+            self.shifts,
         )
 
     @cached_property
@@ -300,7 +301,6 @@ class PafDecoder:
             self.half_size,
             self.half_score,
             self.max_overlap,
-            *self.shifts,
         )
 
     def decode_batch(self, fields: Iterable[PafFields], *, threads: int = 1) -> list[Poses]:

