@@ -1,14 +1,25 @@
 """Poses: what every decoder returns."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+import bottomup
+from bottomup import presentation
 from bottomup.errors import InputError
 from bottomup.geometry import ImageSize, Placement, input_to_image
 from bottomup.skeletons import COCO17, Skeleton, as_skeleton
+from bottomup.tensors import as_number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: The score below which a pose is hardly ever right: the default of every `min_score`.
+MIN_SCORE = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,16 +38,16 @@ class Poses:
         Names the N parts.
     image_size : ImageSize, optional
         Size of the image that the coordinates live in, where it is known.
-    filled : (M, N) bool, optional
+    filled : (M, N) bool
         Keypoints that the decoder guessed for a person it had found otherwise,
-        where no peak was; less often right than the others. None where the
-        decoder guesses none. `without_filled` drops them.
+        where no peak was; less often right than the others. Default: none.
+        `without_filled` drops them.
     ids : (M,) int32, optional
         Who is who from frame to frame, as `tracking.Tracker` tells; None of a
         single image.
-    boxes : (M, 4) float32, optional
-        Left, top, width and height around each person, pixels as the
-        keypoints', where the network gives boxes of its own; else None.
+    own_boxes : (M, 4) float32, optional
+        Boxes that the network itself gave: left, top, width, height. None
+        where it gives none. `boxes` has these, or boxes around the keypoints.
 
     Raises
     ------
@@ -55,9 +66,9 @@ class Poses:
     scores: NDArray[np.float32]
     skeleton: Skeleton
     image_size: ImageSize | None = None
-    filled: NDArray[np.bool_] | None = None
+    filled: NDArray[np.bool_] = None  # type: ignore[assignment]  # none of them
     ids: NDArray[np.int32] | None = None
-    boxes: NDArray[np.float32] | None = None
+    own_boxes: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         keypoints, scores = _as_float32(self.keypoints, "keypoints"), _as_float32(self.scores, "scores")
@@ -71,11 +82,15 @@ class Poses:
             )
         object.__setattr__(self, "keypoints", keypoints)
         object.__setattr__(self, "scores", scores)
-        if self.filled is not None:
-            filled = np.asarray(self.filled, dtype=np.bool_)
-            if filled.shape != expected[:2]:
-                raise InputError(f"filled must have shape (M, N) = {expected[:2]}, got {filled.shape}")
-            object.__setattr__(self, "filled", filled)
+        filled = _nothing(*expected[:2]) if self.filled is None else np.asarray(self.filled, dtype=np.bool_)
+        if filled.shape != expected[:2]:
+            raise InputError(f"filled must have shape (M, N) = {expected[:2]}, got {filled.shape}")
+        object.__setattr__(self, "filled", filled)
+        if self.own_boxes is not None:
+            boxes = _as_float32(self.own_boxes, "own_boxes")
+            if boxes.shape != (len(scores), 4):
+                raise InputError(f"own_boxes must have shape (M, 4) = {(len(scores), 4)}, got {boxes.shape}")
+            object.__setattr__(self, "own_boxes", boxes)
         if self.ids is not None:
             ids = np.asarray(self.ids)
             if ids.shape != scores.shape or (ids.dtype.kind not in "iu" and ids.size):
@@ -83,11 +98,6 @@ class Poses:
             if ids.size and not -(2**31) <= ids.min() <= ids.max() < 2**31:
                 raise InputError(f"ids must fit into 32 bits, got {ids.min()} to {ids.max()}")
             object.__setattr__(self, "ids", ids.astype(np.int32, copy=False))
-        if self.boxes is not None:
-            boxes = _as_float32(self.boxes, "boxes")
-            if boxes.shape != (len(scores), 4):
-                raise InputError(f"boxes must have shape (M, 4) = ({len(scores)}, 4), one a pose, got {boxes.shape}")
-            object.__setattr__(self, "boxes", boxes)
 
     @classmethod
     def empty(cls, skeleton: Skeleton, image_size: ImageSize | None = None) -> "Poses":
@@ -109,8 +119,12 @@ class Poses:
         boxes: NDArray[np.float32] | None = None,
     ) -> "Poses":
         """Return poses of arrays that fit together, as decoders make them: unchecked, which small decodes notice."""
+        if filled is None:
+            filled = _nothing(*keypoints.shape[:2])
         poses = object.__new__(cls)
-        poses.__dict__.update(keypoints=keypoints, scores=scores, skeleton=skeleton, filled=filled, boxes=boxes)
+        poses.__dict__.update(
+            keypoints=keypoints, scores=scores, skeleton=skeleton, filled=filled, own_boxes=boxes
+        )
         return poses
 
     @property
@@ -123,17 +137,44 @@ class Poses:
         """The (M, N) keypoint scores, a view."""
         return self.keypoints[..., 2]
 
+    @property
+    def boxes(self) -> NDArray[np.float32]:
+        """The (M, 4) boxes: left, top, width, height in pixels, as COCO and MeTRAbs have them.
+
+        The network's own where it gives boxes, else the smallest around the keypoints found, which cut off hair and
+        hands; nan for a pose without a keypoint.
+        """
+        if self.own_boxes is not None:
+            return self.own_boxes
+        is_somewhere = np.isfinite(self.xy).all(axis=2, keepdims=True)
+        low = np.where(is_somewhere, self.xy, np.inf).min(axis=1, initial=np.inf)
+        high = np.where(is_somewhere, self.xy, -np.inf).max(axis=1, initial=-np.inf)
+        boxes = np.concatenate([low, high - low], axis=1)
+        boxes[~is_somewhere.any(axis=(1, 2))] = np.nan
+        return boxes.astype(np.float32)
+
+    def __repr__(self) -> str:
+        return presentation.one_line(self)
+
+    def _repr_html_(self) -> str:
+        return presentation.table(self)
+
     def __len__(self) -> int:
         return len(self.scores)
 
     def __getitem__(self, index: Any) -> "Poses":
         """Select poses by number, slice, index array or mask: `poses[poses.scores > 0.4]`; always Poses."""
         chosen: Any = [index] if isinstance(index, (int, np.integer)) else index
-        filled = None if self.filled is None else self.filled[chosen]
         ids = None if self.ids is None else self.ids[chosen]
-        boxes = None if self.boxes is None else self.boxes[chosen]
-        keypoints, scores = self.keypoints[chosen], self.scores[chosen]
-        return replace(self, keypoints=keypoints, scores=scores, filled=filled, ids=ids, boxes=boxes)
+        own_boxes = None if self.own_boxes is None else self.own_boxes[chosen]
+        return replace(
+            self,
+            keypoints=self.keypoints[chosen],
+            scores=self.scores[chosen],
+            filled=self.filled[chosen],
+            ids=ids,
+            own_boxes=own_boxes,
+        )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.keypoints, dtype) if copy else np.asarray(self.keypoints, dtype)
@@ -142,11 +183,11 @@ class Poses:
         """Return these poses, found in the network's input, in pixels of the image that was placed there."""
         keypoints = self.keypoints.copy()
         keypoints[..., :2] = input_to_image(self.xy, placement)
-        boxes = self.boxes
+        boxes = self.own_boxes
         if boxes is not None:
-            corners = input_to_image(boxes[:, :2], placement)
-            boxes = np.hstack([corners, boxes[:, 2:] / (placement.scale_x, placement.scale_y)]).astype(np.float32)
-        return replace(self, keypoints=keypoints, image_size=image_size, boxes=boxes)
+            corner = input_to_image(boxes[:, :2], placement)
+            boxes = np.concatenate([corner, boxes[:, 2:] / (placement.scale_x, placement.scale_y)], axis=1)
+        return replace(self, keypoints=keypoints, image_size=image_size, own_boxes=boxes)
 
     def mirrored(self, *, width: int | None = None, swap_sides: bool = False) -> "Poses":
         """Return the poses as seen in the horizontally mirrored image: x becomes width - 1 - x.
@@ -173,19 +214,95 @@ class Poses:
         poses = self._of_parts(list(self.skeleton.mirror), self.skeleton) if swap_sides else self
         keypoints = poses.keypoints.copy()
         keypoints[..., 0] = width - 1 - keypoints[..., 0]
-        boxes = poses.boxes
+        boxes = self.own_boxes
         if boxes is not None:
             boxes = boxes.copy()
             boxes[:, 0] = width - 1 - boxes[:, 0] - boxes[:, 2]
-        return replace(poses, keypoints=keypoints, boxes=boxes)
+        return replace(poses, keypoints=keypoints, own_boxes=boxes)
+
+    def flipped(self, *, width: int | None = None) -> "Poses":
+        """Return what a perfect network finds in the mirrored image: left parts are right ones there.
+
+        `mirrored` with `swap_sides=True`.
+        """
+        return self.mirrored(width=width, swap_sides=True)
+
+    def above(self, score: float) -> "Poses":
+        """Return the poses of that score or a higher one."""
+        return self[self.scores >= as_number(score, "score")]
+
+    def angle(self, first: str, middle: str, last: str) -> NDArray[np.float32]:
+        """Return the (M,) angles, in degrees from 0 to 180, at the middle one of three parts.
+
+        nan where one of the three was not found, or lies exactly on the middle one.
+
+        Parameters
+        ----------
+        first, middle, last : str
+            Names of parts: "left_shoulder", "left_elbow", "left_wrist" give the angle of the left elbow.
+
+        Raises
+        ------
+        InputError
+            If the skeleton has no part of such a name.
+
+        Examples
+        --------
+        >>> arm = Skeleton("arm", ("shoulder", "elbow", "wrist"), ((0, 1), (1, 2)))
+        >>> poses = Poses([[(0, 0, 1), (10, 0, 1), (10, 5, 1)]], [1], arm)
+        >>> poses.angle("shoulder", "elbow", "wrist")
+        array([90.], dtype=float32)
+        """
+        start, corner, end = (
+            self.xy[:, self.skeleton.index(part)].astype(np.float64) for part in (first, middle, last)
+        )
+        one, other = start - corner, end - corner
+        across, along = one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0], (one * other).sum(axis=1)
+        angles = np.degrees(np.abs(np.arctan2(across, along)))
+        is_point = ~(one.any(axis=1) & other.any(axis=1))
+        return np.where(is_point, np.nan, angles).astype(np.float32)
+
+    def plot(self, image: Any, **settings: Any) -> "presentation.Picture":
+        """Return a copy of the image with these poses drawn on it: a BGR array, which a notebook shows as a picture.
+
+        Parameters
+        ----------
+        image : path, bytes, Pillow image or uint8 (H, W, 3) array
+            What the poses were found in.
+        **settings
+            As `draw_poses` takes them: `colour="person"`, `boxes=True`, ...
+        """
+        return presentation.drawn(self, image, settings)
+
+    def save(self, path: str | Path, image: Any, **settings: Any) -> None:
+        """Write the image with these poses drawn on it; arguments as for `plot`, the ending says which kind of file."""
+        bottomup.images.write_image(path, self.plot(image, **settings))
+
+    def show(self, image: Any, **settings: Any) -> None:
+        """Show the image with these poses drawn on it in a window until a key is pressed; arguments as for `plot`.
+
+        Raises
+        ------
+        MissingRuntimeError
+            If there is no screen, or OpenCV was built without windows.
+        """
+        presentation.show_until_key(self.plot(image, **settings))
+
+    def to_json(self) -> str:
+        """Return the skeleton, the size of the image and the poses as JSON; `export.read_json_lines` reads it."""
+        return bottomup.export.document(self)
+
+    def to_frame(self, **about: Any) -> "pd.DataFrame":
+        """Return a pandas frame of one row a keypoint: `export.data_frame`."""
+        return bottomup.export.data_frame(self, **about)
 
     def without_filled(self) -> "Poses":
         """Return these poses with the keypoints that were only guessed marked as not found."""
-        if self.filled is None:
+        if not self.filled.any():
             return self
         keypoints = self.keypoints.copy()
         keypoints[self.filled] = np.nan, np.nan, 0
-        return replace(self, keypoints=keypoints, filled=None)
+        return replace(self, keypoints=keypoints, filled=np.zeros_like(self.filled))
 
     def to_coco17(self) -> "Poses":
         """Return COCO's 17 parts of these poses, in COCO's order, as its evaluation asks.
@@ -204,8 +321,15 @@ class Poses:
 
     def _of_parts(self, parts: list[int], skeleton: Skeleton) -> "Poses":
         """Return some parts of the poses, as those of another skeleton."""
-        filled = None if self.filled is None else self.filled[:, parts]
-        return replace(self, keypoints=self.keypoints[:, parts], skeleton=skeleton, filled=filled)
+        return replace(self, keypoints=self.keypoints[:, parts], skeleton=skeleton, filled=self.filled[:, parts])
+
+
+@lru_cache(maxsize=64)
+def _nothing(num_poses: int, num_parts: int) -> NDArray[np.bool_]:
+    """Return an (M, N) array of False that nobody can write to, always the same one."""
+    nothing = np.zeros((num_poses, num_parts), np.bool_)
+    nothing.flags.writeable = False
+    return nothing
 
 
 def _as_float32(values: Any, name: str) -> NDArray[np.float32]:

@@ -1,0 +1,77 @@
+"""Writing files so that an earlier one stays until the new one is whole: a full disk or an interrupt loses nothing."""
+
+import contextlib
+import itertools
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from bottomup.errors import InputError
+
+_NUMBERS = itertools.count()
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Yield the path of a temporary file beside `path`, which takes its place at the end of the block.
+
+    If the block raises, the temporary file goes and an earlier file of that name stays. Links are followed, and pipes
+    and devices are written to as they are. The temporary file has the same ending, for those who go by it.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written, or whatever OSError the block raises: one line that names the file.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+        if target.is_dir():
+            raise IsADirectoryError(None, "it is a folder")
+        is_special = target.exists() and not target.is_file()
+        if target.is_file() and not os.access(target, os.W_OK):
+            raise PermissionError(None, "it is read-only")
+        waiting = target.with_name(f".bottomup-{os.getpid()}-{next(_NUMBERS)}{target.suffix[:16]}")
+        if is_special:
+            yield target
+            return
+        try:
+            waiting.open("xb").close()  # says at once that the folder is missing or read-only
+            yield waiting
+            if target.is_file():
+                shutil.copymode(target, waiting)
+            os.replace(waiting, target)
+        finally:
+            with contextlib.suppress(OSError):
+                waiting.unlink(missing_ok=True)
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError) or not isinstance(error, (OSError, UnicodeError)) and "null" not in str(error):
+            raise
+        raise InputError(f"{str(path)!r} cannot be written: {reason(error)}") from error
+
+
+def write_file(path: str | Path, content: bytes) -> None:
+    """Write a whole file, or leave the earlier one as it was.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_file(Path(folder) / "poses.json", b"{}")
+    ...     os.listdir(folder)
+    ['poses.json']
+    """
+    with replacing(path) as waiting:
+        waiting.write_bytes(content)
+
+
+def reason(error: Exception) -> str:
+    """Return why a file cannot be opened, read or written, in a few words."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return "no file has such a name, which holds a NUL or half a character"

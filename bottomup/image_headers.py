@@ -1,0 +1,134 @@
+"""What an image file is, and how many pixels it claims, from its first bytes: before anything is decoded."""
+
+import struct
+from typing import NamedTuple
+
+_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_SAMPLE_FORMAT = 256, 257, 339
+_FLOATS = 3  # of TIFF's sample formats
+_JPEG_SIZES = frozenset({*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)})
+_BRANDS = {
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "HEIC"),
+    **dict.fromkeys((b"avif", b"avis"), "AVIF"),
+}
+_MARKS = {
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"GIF8": "GIF",
+    b"BM": "BMP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+    b"%PDF": "PDF",
+    b"\x93NUMPY": "NumPy array",
+    b"PK\x03\x04": "ZIP archive",
+    b"\x1f\x8b": "gzip file",
+    b"\x1a\x45\xdf\xa3": "Matroska or WebM video",
+    b"8BPS": "Photoshop file",
+    b"<svg": "SVG drawing",
+    b"<?xml": "XML file",
+    b"<!DO": "HTML page",
+    b"<htm": "HTML page",
+}
+
+
+class Header(NamedTuple):
+    """What an image file says of itself."""
+
+    kind: str  #: as "JPEG"; "" where the bytes say nothing
+    width: int = 0  #: pixels; 0 where unknown
+    height: int = 0
+    is_float: bool = False  #: real numbers, as some TIFFs hold
+
+
+def read_header(data: bytes) -> Header:
+    """Return what a file's content says of itself; sizes of PNG, JPEG, GIF, BMP, TIFF and WebP.
+
+    Examples
+    --------
+    >>> read_header(b"GIF89a" + bytes([64, 1, 240, 0]))
+    Header(kind='GIF', width=320, height=240, is_float=False)
+    """
+    kind = kind_of(data)
+    reader = {"PNG": _png, "JPEG": _jpeg, "GIF": _gif, "BMP": _bmp, "TIFF": _tiff, "WebP": _webp}.get(kind)
+    try:
+        return Header(kind) if reader is None else reader(data)
+    except (struct.error, IndexError):
+        return Header(kind)
+
+
+def kind_of(data: bytes) -> str:
+    """Return which kind of file begins like this."""
+    if data[:4] == b"RIFF":
+        return {b"WEBP": "WebP", b"AVI ": "AVI video"}.get(bytes(data[8:12]), "RIFF file")
+    if data[4:8] == b"ftyp":
+        return _BRANDS.get(bytes(data[8:12]), "MP4 or QuickTime video")
+    for mark, kind in _MARKS.items():
+        if data[: len(mark)] == mark:
+            return kind
+    start = bytes(data[:512])
+    if start and all(byte >= 32 or byte in b"\t\n\r\f" for byte in start) and not start.startswith((b"P", b"#?")):
+        return "text file"
+    return ""
+
+
+def _png(data: bytes) -> Header:
+    return Header("PNG", *struct.unpack(">II", data[16:24]))
+
+
+def _gif(data: bytes) -> Header:
+    return Header("GIF", *struct.unpack("<HH", data[6:10]))
+
+
+def _bmp(data: bytes) -> Header:
+    (size,) = struct.unpack("<I", data[14:18])
+    width, height = struct.unpack("<HH", data[18:22]) if size == 12 else struct.unpack("<ii", data[18:26])
+    return Header("BMP", abs(width), abs(height))
+
+
+def _jpeg(data: bytes) -> Header:
+    place = 2
+    while place + 9 <= len(data):
+        if data[place] != 0xFF:
+            place += 1
+            continue
+        marker = data[place + 1]
+        if marker in _JPEG_SIZES:
+            height, width = struct.unpack(">HH", data[place + 5 : place + 9])
+            return Header("JPEG", width, height)
+        if marker in (0xFF, 0x01) or 0xD0 <= marker <= 0xD8:
+            place += 1 if marker == 0xFF else 2
+        else:
+            place += 2 + struct.unpack(">H", data[place + 2 : place + 4])[0]
+    return Header("JPEG")
+
+
+def _webp(data: bytes) -> Header:
+    chunk = bytes(data[12:16])
+    if chunk == b"VP8X":
+        return Header(
+            "WebP", 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
+        )
+    if chunk == b"VP8L":
+        (bits,) = struct.unpack("<I", data[21:25])
+        return Header("WebP", 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
+    width, height = struct.unpack("<HH", data[26:30])
+    return Header("WebP", width & 0x3FFF, height & 0x3FFF)
+
+
+def _tiff(data: bytes) -> Header:
+    order = "<" if data[:2] == b"II" else ">"
+    is_big = struct.unpack(order + "H", data[2:4])[0] == 43
+    entry_size, count_form, entry_form = (20, "Q", "HHQ") if is_big else (12, "H", "HHI")
+    (place,) = struct.unpack_from(order + ("Q" if is_big else "I"), data, 8 if is_big else 4)
+    (count,) = struct.unpack_from(order + count_form, data, place)
+    values = {}
+    first = place + struct.calcsize(order + count_form)
+    for number in range(min(count, 4096)):
+        tag, form, _ = struct.unpack_from(order + entry_form, data, first + number * entry_size)
+        inside = first + number * entry_size + struct.calcsize(order + entry_form)
+        if tag in (_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_SAMPLE_FORMAT):
+            values[tag] = struct.unpack_from(order + ("H" if form == 3 else "I"), data, inside)[0]
+    return Header(
+        "TIFF", values.get(_TIFF_WIDTH, 0), values.get(_TIFF_HEIGHT, 0), values.get(_TIFF_SAMPLE_FORMAT) == _FLOATS
+    )
