@@ -25,28 +25,31 @@ def replacing(path: str | Path) -> Iterator[Path]:
         If the file cannot be written, or whatever OSError the block raises: one line that names the file.
     """
     try:
+        os.stat(path)
+    except ValueError as error:
+        raise InputError(f"{str(path)!r} cannot be written: {reason(error)}") from error
+    except OSError:
+        pass
+    try:
         target = Path(os.path.realpath(path))
         if target.is_dir():
             raise IsADirectoryError(None, "it is a folder")
-        is_special = target.exists() and not target.is_file()
-        if target.is_file() and not os.access(target, os.W_OK):
-            raise PermissionError(None, "it is read-only")
-        waiting = target.with_name(f".bottomup-{os.getpid()}-{next(_NUMBERS)}{target.suffix[:16]}")
-        if is_special:
+        if target.exists() and not target.is_file():
             yield target
             return
+        if target.exists() and not os.access(target, os.W_OK):
+            raise PermissionError(None, "it is read-only")
+        waiting = target.with_name(f".bottomup-{os.getpid()}-{next(_NUMBERS)}{target.suffix[:16]}")
         try:
             waiting.open("xb").close()  # says at once that the folder is missing or read-only
             yield waiting
-            if target.is_file():
+            if target.exists():
                 shutil.copymode(target, waiting)
             os.replace(waiting, target)
         finally:
             with contextlib.suppress(OSError):
                 waiting.unlink(missing_ok=True)
-    except (OSError, ValueError) as error:
-        if isinstance(error, InputError) or not isinstance(error, (OSError, UnicodeError)) and "null" not in str(error):
-            raise
+    except OSError as error:
         raise InputError(f"{str(path)!r} cannot be written: {reason(error)}") from error
 
 

@@ -1,11 +1,13 @@
 """What an image file is, and how many pixels it claims, from its first bytes: before anything is decoded."""
 
 import struct
+import zlib
 from typing import NamedTuple
 
 _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_SAMPLE_FORMAT = 256, 257, 339
 _FLOATS = 3  # of TIFF's sample formats
 _JPEG_SIZES = frozenset({*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)})
+_MOST_STEPS = 1 << 16  # through a JPEG, from segment to segment
 _BRANDS = {
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "HEIC"),
     **dict.fromkeys((b"avif", b"avis"), "AVIF"),
@@ -41,7 +43,7 @@ class Header(NamedTuple):
     is_float: bool = False  #: real numbers, as some TIFFs hold
 
 
-def read_header(data: bytes) -> Header:
+def read_header(data: bytes | memoryview) -> Header:
     """Return what a file's content says of itself; sizes of PNG, JPEG, GIF, BMP, TIFF and WebP.
 
     Examples
@@ -57,7 +59,7 @@ def read_header(data: bytes) -> Header:
         return Header(kind)
 
 
-def kind_of(data: bytes) -> str:
+def kind_of(data: bytes | memoryview) -> str:
     """Return which kind of file begins like this."""
     if data[:4] == b"RIFF":
         return {b"WEBP": "WebP", b"AVI ": "AVI video"}.get(bytes(data[8:12]), "RIFF file")
@@ -72,23 +74,40 @@ def kind_of(data: bytes) -> str:
     return ""
 
 
-def _png(data: bytes) -> Header:
+def is_whole_png(data: memoryview) -> bool:
+    """Return whether a PNG's chunks follow each other to the last one, and the image's are undamaged."""
+    place = 8
+    while place + 12 <= len(data):
+        size, kind = int.from_bytes(data[place : place + 4], "big"), bytes(data[place + 4 : place + 8])
+        end = place + 8 + size
+        if end + 4 > len(data):
+            return False
+        is_critical = kind[:1].isupper()
+        if is_critical and zlib.crc32(data[place + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            return False
+        if kind == b"IEND":
+            return True
+        place = end + 4
+    return False
+
+
+def _png(data: bytes | memoryview) -> Header:
     return Header("PNG", *struct.unpack(">II", data[16:24]))
 
 
-def _gif(data: bytes) -> Header:
+def _gif(data: bytes | memoryview) -> Header:
     return Header("GIF", *struct.unpack("<HH", data[6:10]))
 
 
-def _bmp(data: bytes) -> Header:
+def _bmp(data: bytes | memoryview) -> Header:
     (size,) = struct.unpack("<I", data[14:18])
     width, height = struct.unpack("<HH", data[18:22]) if size == 12 else struct.unpack("<ii", data[18:26])
     return Header("BMP", abs(width), abs(height))
 
 
-def _jpeg(data: bytes) -> Header:
+def _jpeg(data: bytes | memoryview) -> Header:
     place = 2
-    while place + 9 <= len(data):
+    for _ in range(_MOST_STEPS):
         if data[place] != 0xFF:
             place += 1
             continue
@@ -103,12 +122,10 @@ def _jpeg(data: bytes) -> Header:
     return Header("JPEG")
 
 
-def _webp(data: bytes) -> Header:
+def _webp(data: bytes | memoryview) -> Header:
     chunk = bytes(data[12:16])
     if chunk == b"VP8X":
-        return Header(
-            "WebP", 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
-        )
+        return Header("WebP", 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little"))
     if chunk == b"VP8L":
         (bits,) = struct.unpack("<I", data[21:25])
         return Header("WebP", 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
@@ -116,7 +133,7 @@ def _webp(data: bytes) -> Header:
     return Header("WebP", width & 0x3FFF, height & 0x3FFF)
 
 
-def _tiff(data: bytes) -> Header:
+def _tiff(data: bytes | memoryview) -> Header:
     order = "<" if data[:2] == b"II" else ">"
     is_big = struct.unpack(order + "H", data[2:4])[0] == 43
     entry_size, count_form, entry_form = (20, "Q", "HHQ") if is_big else (12, "H", "HHI")
@@ -125,9 +142,11 @@ def _tiff(data: bytes) -> Header:
     values = {}
     first = place + struct.calcsize(order + count_form)
     for number in range(min(count, 4096)):
-        tag, form, _ = struct.unpack_from(order + entry_form, data, first + number * entry_size)
-        inside = first + number * entry_size + struct.calcsize(order + entry_form)
+        tag, form, length = struct.unpack_from(order + entry_form, data, first + number * entry_size)
         if tag in (_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_SAMPLE_FORMAT):
+            inside = first + number * entry_size + struct.calcsize(order + entry_form)
+            if 2 * length > entry_size - struct.calcsize(order + entry_form):  # too long for here: this is where it is
+                (inside,) = struct.unpack_from(order + ("Q" if is_big else "I"), data, inside)
             values[tag] = struct.unpack_from(order + ("H" if form == 3 else "I"), data, inside)[0]
     return Header(
         "TIFF", values.get(_TIFF_WIDTH, 0), values.get(_TIFF_HEIGHT, 0), values.get(_TIFF_SAMPLE_FORMAT) == _FLOATS

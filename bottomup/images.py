@@ -1,15 +1,31 @@
-"""OpenCV, loaded on first use, and the images that it reads."""
+"""OpenCV, loaded on first use, and whatever a user calls an image: to uint8 pixels, or one line that says how."""
 
+import contextlib
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.errors import InputError, MissingRuntimeError
+from bottomup.files import reason, write_file
+from bottomup.image_headers import Header, is_whole_png, read_header
 
-#: Endings of the image files that OpenCV reads and writes.
+#: Endings of the image files that we write.
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+#: Endings of image files that are read where pillow-heif is installed.
+HEIF_SUFFIXES = frozenset({".heic", ".heif", ".avif"})
+
+#: Most pixels of an image file, and most bytes; assign other numbers where yours are larger.
+MAX_PIXELS = 2**28
+MAX_BYTES = 2**30
+
+Order: TypeAlias = Literal["bgr", "rgb"]
+
+_HEIF = ("HEIC", "AVIF")
+_READ = ("JPEG", "PNG", "WebP", "BMP", "TIFF", "GIF", "")
+_TAKEN = "pass a path, the bytes of a file, a uint8 (H, W, 3) array or a Pillow image"
 
 
 def import_cv2() -> Any:
@@ -38,34 +54,199 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     Raises
     ------
     InputError
-        If there is no such file, or it is no image that OpenCV can read.
+        If there is no such file, or it is no image that can be read, or larger than `MAX_PIXELS` or `MAX_BYTES`.
+    MissingRuntimeError
+        If it is HEIC or AVIF and pillow-heif is not installed.
     """
     try:
-        data = np.fromfile(path, dtype=np.uint8)  # not cv2.imread, which opens no name beyond ASCII on Windows
-    except OSError as error:
-        raise InputError(f"image {str(path)!r} cannot be opened: {error.strerror or error}") from error
+        with open(path, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise InputError(f"image {str(path)!r} cannot be opened: {reason(error)}") from error
     return decode_image(data, str(path))
 
 
-def decode_image(data: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
-    """Return an image file's content, (bytes,), as `read_image` returns the file; `name` is for complaints."""
-    cv2 = import_cv2()
-    try:
-        image: NDArray[np.uint8] | None = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    except cv2.error as error:
-        raise InputError(f"image {name!r} cannot be read: {error.err}") from error
+def decode_image(data: Any, name: str) -> NDArray[np.uint8]:
+    """Return an image file's content, bytes or (bytes,) uint8, as `read_image` does; `name` is for complaints."""
+    content = memoryview(data).cast("B") if len(data) else memoryview(b"")
+    if not len(content):
+        raise InputError(f"image {name!r} is empty: it has no bytes at all")
+    if len(content) > MAX_BYTES:
+        raise InputError(f"image {name!r} has more than {MAX_BYTES} bytes: set bottomup.images.MAX_BYTES to read it")
+    header = read_header(content)
+    if header.width * header.height > MAX_PIXELS:
+        raise InputError(
+            f"image {name!r} has {header.width} x {header.height} pixels, more than {MAX_PIXELS}: "
+            "make it smaller, or set bottomup.images.MAX_PIXELS"
+        )
+    if header.kind not in (*_READ, *_HEIF):
+        raise InputError(f"image {name!r} is no image, but a {header.kind}: pass a JPEG, PNG, WebP, BMP or TIFF file")
+    if header.is_float:
+        raise InputError(f"image {name!r} holds real numbers, not levels from 0 to 255: scale it and save it as 8-bit")
+    is_whole = header.kind != "PNG" or is_whole_png(content)  # of others libpng writes to standard error
+    if header.kind in _HEIF:
+        image: NDArray[np.uint8] | None = _decode_heif(bytes(content), name, header.kind)
+    else:
+        image = _decode(content) if is_whole else None
     if image is None:
-        raise InputError(f"image {name!r} is none that OpenCV reads: pass a JPEG, PNG, WebP, BMP or TIFF file")
+        raise InputError(f"image {name!r} cannot be read: {_what_is_wrong(header)}")
     return image
 
 
-def as_pixels(image: Any) -> NDArray[np.uint8]:
-    """Return a uint8 (H, W, 3) array, or say how to make one."""
-    if not isinstance(image, np.ndarray):
+def _decode(content: memoryview) -> NDArray[np.uint8] | None:
+    """Return what OpenCV makes of a file, in silence."""
+    cv2 = import_cv2()
+    with _silent(cv2):
+        try:
+            image: NDArray[np.uint8] | None = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        except cv2.error:
+            return None
+    return image
+
+
+@contextlib.contextmanager
+def _silent(cv2: Any) -> Any:
+    """Keep OpenCV from writing to standard error what our own message says."""
+    logging = getattr(getattr(cv2, "utils", None), "logging", None)
+    if logging is None:
+        yield
+        return
+    before = logging.getLogLevel()
+    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        logging.setLogLevel(before)
+
+
+def _decode_heif(content: bytes, name: str, kind: str) -> NDArray[np.uint8]:
+    """Return a HEIC or AVIF image, by pillow-heif."""
+    if kind == "AVIF" and (image := _decode(memoryview(content))) is not None:
+        return image
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise MissingRuntimeError(
+            f"image {name!r} is {kind}, which needs pillow-heif: pip install 'bottomup[heic]'"
+        ) from error
+    try:
+        pixels = np.asarray(pillow_heif.read_heif(content).to_pillow().convert("RGB"))  # upright already
+    except Exception as error:  # whatever libheif meets in damaged bytes
+        raise InputError(f"image {name!r} cannot be read: it is {kind}, and damaged: {error}") from error
+    return np.ascontiguousarray(pixels[..., ::-1])
+
+
+def _what_is_wrong(header: Header) -> str:
+    if header.kind and header.width:
+        return f"it begins as a {header.kind} of {header.width} x {header.height} pixels, and is cut short or damaged"
+    if header.kind:
+        return f"it begins as a {header.kind}, and is cut short or damaged"
+    return "it is no image of a known kind: pass a JPEG, PNG, WebP, BMP or TIFF file"
+
+
+def write_image(path: str | Path, image: NDArray[np.uint8]) -> None:
+    """Write a BGR image; the ending says which kind of file. An earlier file stays until the new one is whole.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written, or its ending is unknown.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in IMAGE_SUFFIXES:
+        raise InputError(f"{str(path)!r} must end with one of {', '.join(sorted(IMAGE_SUFFIXES))}")
+    write_file(path, encode_image(image, suffix, str(path)))
+
+
+def encode_image(image: NDArray[np.uint8], suffix: str, name: str) -> bytes:
+    """Return a BGR image as the bytes of a file of that ending."""
+    cv2 = import_cv2()
+    try:
+        is_encoded, content = cv2.imencode(suffix, np.asarray(image))
+    except cv2.error:
+        is_encoded = False
+    if not is_encoded:  # as WebP beyond 16383 pixels
+        height, width = image.shape[:2]
+        raise InputError(f"{name!r} cannot hold {width} x {height} pixels: name a .png file")
+    return bytes(content)
+
+
+def as_pixels(image: Any, channel_order: Order = "bgr") -> NDArray[np.uint8]:
+    """Return whatever a user calls an image as a BGR (H, W, 3) array, upright.
+
+    Parameters
+    ----------
+    image : path, bytes, file object, Pillow image or uint8 (H, W, 3) array
+        A path, an open file, and the bytes of one, are decoded; a Pillow image is turned upright as its EXIF data say.
+    channel_order : {"bgr", "rgb"}
+        Of an array's channels.
+
+    Raises
+    ------
+    InputError
+        If it is none of these; the message says how to make it one.
+    """
+    pixels, order = in_some_order(image, channel_order)
+    return pixels if order == "bgr" else np.ascontiguousarray(pixels[..., ::-1])
+
+
+def in_some_order(image: Any, channel_order: Order) -> tuple[NDArray[np.uint8], Order]:
+    """Return an image's pixels, and the order of its channels: an array's as it is, uncopied, all others' "bgr"."""
+    if channel_order not in ("bgr", "rgb"):
+        raise InputError(f"channel_order must be 'bgr' or 'rgb', got {channel_order!r}")
+    if isinstance(image, np.ndarray):
+        return checked_pixels(image), channel_order
+    if isinstance(image, (str, os.PathLike)):
+        return read_image(Path(image) if isinstance(image, os.PathLike) else image), "bgr"
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        return decode_image(image, "the bytes given"), "bgr"
+    if is_pillow(image):
+        return _from_pillow(image), "bgr"
+    if hasattr(image, "read"):
+        return decode_image(_all_of(image), str(getattr(image, "name", "the file given"))), "bgr"
+    return checked_pixels(image), channel_order
+
+
+def is_pillow(image: Any) -> bool:
+    """Tell whether this is a Pillow image, without importing Pillow."""
+    return type(image).__module__.startswith("PIL.") and hasattr(image, "convert")
+
+
+def _all_of(file: Any) -> bytes:
+    """Return what a file object still holds."""
+    content = file.read(MAX_BYTES + 1)
+    if not isinstance(content, (bytes, bytearray)):
+        raise InputError(f"an image's file must be opened for bytes, open(path, 'rb'), got {type(content).__name__}")
+    return bytes(content)
+
+
+def _from_pillow(image: Any) -> NDArray[np.uint8]:
+    """Return a Pillow image's pixels."""
+    from PIL import ImageOps
+
+    if image.mode.startswith(("I", "F")):
         raise InputError(
-            f"an image must be a path or a uint8 (H, W, 3) array, got {type(image).__name__}: "
-            'of a Pillow image pass np.asarray(image.convert("RGB")) and channel_order="rgb"'
+            f"a Pillow image of mode {image.mode} holds more than 8 bits: scale it to 0 to 255, "
+            "then Image.fromarray(pixels.astype(np.uint8))"
         )
+    try:
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+    except OSError as error:  # it is read here, and may be cut short
+        raise InputError(f"the Pillow image cannot be read: {error}") from error
+    return np.ascontiguousarray(np.asarray(upright)[..., ::-1])
+
+
+def checked_pixels(image: Any) -> NDArray[np.uint8]:
+    """Return a uint8 (H, W, 3) array, or say how to make one."""
+    if image is None:
+        raise InputError("the image is None, which cv2.imread returns for a file that it cannot read: check the path")
+    if not isinstance(image, np.ndarray):
+        hint = _TAKEN
+        if hasattr(image, "detach") or type(image).__module__.split(".")[0] in ("torch", "tensorflow", "jax", "jaxlib"):
+            hint = "pass a uint8 array, as tensor.permute(1, 2, 0).cpu().numpy() gives"
+        elif isinstance(image, (list, tuple)):
+            hint = "pass one image, or many to estimator.batch(images)"
+        raise InputError(f"an image must be a path or pixels, got {type(image).__name__}: {hint}")
     expected = f"an image must be a uint8 (H, W, 3) array, got {image.dtype} {image.shape}"
     if image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 1):
         raise InputError(f"{expected}: of a grey image pass np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)")
@@ -76,11 +257,25 @@ def as_pixels(image: Any) -> NDArray[np.uint8]:
     if image.ndim == 3 and image.shape[0] == 3 and image.shape[2] != 3:
         raise InputError(f"{expected}: channels come last, np.moveaxis(image, 0, 2)")
     if image.ndim != 3 or image.shape[2] != 3:
-        raise InputError(expected)
+        raise InputError(f"{expected}: {_TAKEN}")
     if image.size == 0:
         raise InputError(f"{expected}, which has no pixels: was the file read?")
-    if image.dtype.kind == "f":
-        raise InputError(f"{expected}: of values in [0, 1] pass (image * 255).astype(np.uint8)")
     if image.dtype != np.uint8:
-        raise InputError(f"{expected}: pass its eight most significant bits, as image.astype(np.uint8)")
+        raise InputError(f"{expected}: {_way_to_levels(image)}")
     return np.ascontiguousarray(image)
+
+
+def _way_to_levels(image: NDArray[Any]) -> str:
+    """Return how an array of another type becomes levels from 0 to 255, going by what it holds."""
+    if image.dtype.kind == "b":
+        return "pass image.astype(np.uint8) * 255"
+    if image.dtype.kind not in "iuf":
+        return _TAKEN
+    highest = float(np.nanmax(image)) if np.isfinite(image).any() else 0.0
+    if image.dtype.kind == "f" and highest <= 1:
+        return "of values in [0, 1] pass (image * 255).astype(np.uint8)"
+    if highest <= 255:
+        return "of levels from 0 to 255 pass image.clip(0, 255).astype(np.uint8)"
+    if image.dtype.kind == "f":
+        return f"its highest value is {highest:g}: scale it to 0 to 255, then image.astype(np.uint8)"
+    return f"of {int(highest).bit_length()} bits pass (image >> {int(highest).bit_length() - 8}).astype(np.uint8)"

@@ -122,9 +122,7 @@ class Poses:
         if filled is None:
             filled = _nothing(*keypoints.shape[:2])
         poses = object.__new__(cls)
-        poses.__dict__.update(
-            keypoints=keypoints, scores=scores, skeleton=skeleton, filled=filled, own_boxes=boxes
-        )
+        poses.__dict__.update(keypoints=keypoints, scores=scores, skeleton=skeleton, filled=filled, own_boxes=boxes)
         return poses
 
     @property
@@ -150,8 +148,7 @@ class Poses:
         low = np.where(is_somewhere, self.xy, np.inf).min(axis=1, initial=np.inf)
         high = np.where(is_somewhere, self.xy, -np.inf).max(axis=1, initial=-np.inf)
         boxes = np.concatenate([low, high - low], axis=1)
-        boxes[~is_somewhere.any(axis=(1, 2))] = np.nan
-        return boxes.astype(np.float32)
+        return np.where(np.isfinite(low[:, :1]), boxes, np.nan).astype(np.float32)
 
     def __repr__(self) -> str:
         return presentation.one_line(self)
@@ -262,7 +259,7 @@ class Poses:
         is_point = ~(one.any(axis=1) & other.any(axis=1))
         return np.where(is_point, np.nan, angles).astype(np.float32)
 
-    def plot(self, image: Any, **settings: Any) -> "presentation.Picture":
+    def plot(self, image: Any, **settings: Any) -> presentation.Drawing:
         """Return a copy of the image with these poses drawn on it: a BGR array, which a notebook shows as a picture.
 
         Parameters
@@ -290,7 +287,7 @@ class Poses:
 
     def to_json(self) -> str:
         """Return the skeleton, the size of the image and the poses as JSON; `export.read_json_lines` reads it."""
-        return bottomup.export.document(self)
+        return bottomup.export.to_json(self)
 
     def to_frame(self, **about: Any) -> "pd.DataFrame":
         """Return a pandas frame of one row a keypoint: `export.data_frame`."""

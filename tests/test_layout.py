@@ -13,10 +13,11 @@ PACKAGE = Path(bottomup.__file__).parent
 # Imports point one way: a module knows modules of earlier rows, and files of its own folder.
 ROWS = [
     ["errors", "workspaces"],
+    ["files", "image_headers"],
     ["images", "tensors", "skeletons", "kernels"],
     ["parameters"],
     ["geometry"],
-    ["similarity"],
+    ["similarity", "presentation"],
     ["poses", "batch"],
     ["layers"],
     ["family"],

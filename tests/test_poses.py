@@ -1,10 +1,12 @@
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
-from bottomup.errors import InputError
+from bottomup.errors import InputError, MissingRuntimeError
 from bottomup.geometry import ImageSize, Letterbox, image_to_input
+from bottomup.images import read_image
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17, Skeleton, get
 
@@ -204,7 +206,7 @@ def test_ids_are_one_whole_number_a_pose(ids):
 
 
 def two_in_boxes():
-    return Poses(np.ones((2, 2, 3)), [0.9, 0.5], ARM, boxes=[(10, 20, 30, 40), (1, 2, 3, 4)])
+    return Poses(np.ones((2, 2, 3)), [0.9, 0.5], ARM, own_boxes=[(10, 20, 30, 40), (1, 2, 3, 4)])
 
 
 def test_boxes_follow_their_poses():
@@ -225,5 +227,100 @@ def test_boxes_move_into_the_image_with_their_poses():
 
 
 def test_boxes_of_other_shapes_are_refused():
-    with pytest.raises(InputError, match=r"boxes must have shape \(M, 4\) = \(1, 4\), one a pose, got \(2, 4\)"):
-        Poses(np.zeros((1, 2, 3)), [1.0], ARM, boxes=np.zeros((2, 4)))
+    with pytest.raises(InputError, match=r"own_boxes must have shape \(M, 4\) = \(1, 4\), got \(2, 4\)"):
+        Poses(np.zeros((1, 2, 3)), [1.0], ARM, own_boxes=np.zeros((2, 4)))
+
+
+def test_boxes_are_those_around_the_keypoints_found_unless_the_network_gives_its_own():
+    poses = Poses(
+        [[(10, 20, 1), (40, 25, 1)], [(5, 6, 1), (np.nan, np.nan, 0)], [(np.nan, np.nan, 0)] * 2], [3, 2, 1], ARM
+    )
+    np.testing.assert_array_equal(poses.boxes, [(10, 20, 30, 5), (5, 6, 0, 0), [np.nan] * 4])
+    assert poses.boxes.dtype == np.float32
+    moved = dataclasses.replace(poses, keypoints=poses.keypoints + (1, 0, 0))
+    assert moved.boxes[0].tolist() == [11, 20, 30, 5]
+    assert two_in_boxes().boxes.tolist() == [[10, 20, 30, 40], [1, 2, 3, 4]]
+    assert Poses.empty(ARM).boxes.shape == (0, 4)
+
+
+def test_filled_marks_are_always_there():
+    for poses in (three_people(), Poses.of_decoder(*map(np.float32, (np.zeros((3, 2, 3)), np.zeros(3))), ARM)):
+        assert poses.filled.shape == (3, 2)
+        assert not poses.filled.any()
+        assert poses[[0, 1]].filled.shape == (2, 2)
+
+
+def test_the_representation_is_one_short_line():
+    assert repr(three_people(ImageSize(100, 80))) == "Poses(3 people, arms, scores 0.90 to 0.20, in 100 x 80)"
+    assert repr(three_people()[0]) == "Poses(1 person, arms, score 0.90)"
+    assert repr(Poses.empty(COCO17)) == "Poses(0 people, coco_17)"
+
+
+def test_notebooks_get_a_table_whose_names_are_text():
+    evil = Skeleton("<script>alert(1)</script>", ("a", "b"))
+    shown = Poses(np.ones((30, 2, 3)), np.ones(30), evil)._repr_html_()
+    assert "<script>" not in shown
+    assert shown.count("<tr>") == 21
+    assert "and 10 more" in shown
+    assert "<th>id</th>" in dataclasses.replace(three_people(), ids=[4, 5, 6])._repr_html_()
+
+
+def test_above_keeps_poses_of_that_score():
+    assert first_x(three_people().above(0.5)) == [1, 2]
+    with pytest.raises(InputError, match="score must be one number"):
+        three_people().above("high")
+
+
+def test_angles_are_those_of_three_parts():
+    arm = Skeleton("arm", ("shoulder", "elbow", "wrist"))
+    missing = (np.nan, np.nan, 0)
+    poses = Poses(
+        [
+            [(0, 0, 1), (10, 0, 1), (20, 0, 1)],
+            [(0, 0, 1), (10, 0, 1), (0, 0, 1)],
+            [(10, 10, 1), (10, 0, 1), (15, 0, 1)],
+            [(0, 0, 1), (10, 0, 1), missing],
+            [(10, 0, 1), (10, 0, 1), (20, 0, 1)],
+        ],
+        np.ones(5),
+        arm,
+    )
+    np.testing.assert_allclose(poses.angle("shoulder", "elbow", "wrist"), [180, 0, 90, np.nan, np.nan], atol=1e-4)
+    with pytest.raises(InputError, match="has no part 'knee'"):
+        poses.angle("shoulder", "knee", "wrist")
+
+
+def test_flipping_is_mirroring_with_sides_exchanged():
+    poses = three_people(ImageSize(100, 80))
+    np.testing.assert_array_equal(poses.flipped().keypoints, poses.mirrored(swap_sides=True).keypoints)
+
+
+def test_pictures_are_arrays_that_notebooks_show(tmp_path):
+    image = np.zeros((80, 100, 3), np.uint8)
+    drawn = three_people().plot(image)
+    assert drawn.any()
+    assert not image.any()
+    assert drawn._repr_png_()[:4] == b"\x89PNG"
+    assert drawn[0, 0]._repr_png_() is None
+    three_people().save(tmp_path / "a.png", image)
+    assert np.array_equal(read_image(tmp_path / "a.png"), drawn)
+    three_people().save(tmp_path / "b.png", tmp_path / "a.png", channel_order="bgr")
+
+
+def test_without_a_screen_showing_says_so(monkeypatch):
+    monkeypatch.setattr("sys.platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(MissingRuntimeError, match="there is no screen here"):
+        three_people().show(np.zeros((80, 100, 3), np.uint8))
+
+
+def test_json_is_strict_and_tells_the_skeleton_and_the_size():
+    told = json.loads(three_people(ImageSize(100, 80)).to_json())
+    assert (told["width"], told["height"], told["skeleton"]["parts"]) == (100, 80, list(ARM.parts))
+    assert told["poses"][0]["keypoints"][0] == [1, 10, 0.5]
+
+
+def test_frames_have_a_row_a_keypoint():
+    pytest.importorskip("pandas")
+    assert len(three_people().to_frame(frame=7)) == 6

@@ -16,7 +16,7 @@ from bottomup.estimation.augmentation import Augmentation, Fields, average_with_
 from bottomup.estimation.merging import merge_poses
 from bottomup.families import read_outputs
 from bottomup.geometry import ImageSize, Letterbox, Placement, Resize, lay_out
-from bottomup.images import as_pixels, read_image
+from bottomup.images import in_some_order
 from bottomup.networks.network import Network
 from bottomup.networks.pixels import ChannelOrder, InputRule, checked_order, input_tensor
 from bottomup.paf.fields import PafFields
@@ -266,10 +266,7 @@ class PoseEstimator:
 
     def prepare(self, image: str | Path | NDArray[np.uint8], channel_order: ChannelOrder) -> Prepared:
         """Read an image and lay it into input tensors: the first of the three steps of a call."""
-        if isinstance(image, (str, Path)):
-            pixels, channel_order = read_image(image), "bgr"
-        else:
-            pixels = as_pixels(image)
+        pixels, channel_order = in_some_order(image, channel_order)
         prepared = Prepared([], [], ImageSize(pixels.shape[1], pixels.shape[0]))
         for network in self._networks:
             size = self._fitted(network.input_size, prepared.image_size) if self.fits_input else network.input_size

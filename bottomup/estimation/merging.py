@@ -42,14 +42,12 @@ def merge_poses(found: Sequence[Poses], *, max_poses: int = 20) -> Poses:
     skeleton = found[0].skeleton
     if any(poses.skeleton != skeleton for poses in found):
         raise InputError(f"poses to merge must have one skeleton, got {sorted({p.skeleton.name for p in found})}")
-    masks = [np.zeros(poses.keypoints.shape[:2], bool) if poses.filled is None else poses.filled for poses in found]
-    filled = None if all(poses.filled is None for poses in found) else np.concatenate(masks)
     pool = Poses(
         np.concatenate([poses.keypoints for poses in found]),
         np.concatenate([poses.scores for poses in found]),
         skeleton,
         found[0].image_size,
-        filled,
+        np.concatenate([poses.filled for poses in found]),
     )
     pool = pool[np.argsort(-pool.scores, kind="stable")]
     is_claimed = np.zeros(pool.keypoints.shape[:2], bool)

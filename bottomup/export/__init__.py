@@ -6,7 +6,7 @@ Whatever poses carry ids, as a `tracking.Tracker` gives them, are exported with 
 from bottomup.export.formats import coco_results, openpose_json
 from bottomup.export.libraries import data_frame, supervision_key_points
 from bottomup.export.masks import coco_rle
-from bottomup.export.plain import json_line, poses_json, skeleton_json
+from bottomup.export.plain import json_line, poses_json, skeleton_json, to_json
 
 __all__ = [
     "coco_results",
@@ -17,4 +17,5 @@ __all__ = [
     "poses_json",
     "skeleton_json",
     "supervision_key_points",
+    "to_json",
 ]

@@ -34,6 +34,20 @@ def poses_json(poses: Poses) -> list[dict[str, Any]]:
     return [{"id": number, **pose} for number, pose in zip(poses.ids.tolist(), told, strict=True)]
 
 
+def to_json(poses: Poses) -> str:
+    """Return the skeleton, the size of the image and the poses as one JSON object, as `bottomup predict` writes it.
+
+    Examples
+    --------
+    >>> arm = Skeleton("arm", ("elbow", "wrist"), ((0, 1),))
+    >>> to_json(Poses([[(1.5, 2.0, 0.9), (math.nan, math.nan, 0)]], [0.45], arm))[:60]
+    '{"skeleton": {"name": "arm", "parts": ["elbow", "wrist"], "ed'
+    """
+    size = as_poses(poses).image_size
+    about = {} if size is None else {"width": size.width, "height": size.height}
+    return json.dumps({"skeleton": skeleton_json(poses.skeleton), **about, "poses": poses_json(poses)}, allow_nan=False)
+
+
 def json_line(poses: Poses, **about: Any) -> str:
     r"""Return one image's poses as a line of JSON Lines, which ends the line: for files that grow frame by frame.
 

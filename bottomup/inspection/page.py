@@ -102,7 +102,7 @@ def _pooled(layers: Layers) -> tuple[list[Any], list[Any]]:
 def _pose(found: Poses, pose: int, ends: NDArray[np.float64]) -> dict[str, Any]:
     """Return one pose for the page."""
     keypoints = found.keypoints[pose]
-    filled = [] if found.filled is None else np.flatnonzero(found.filled[pose]).tolist()
+    filled = np.flatnonzero(found.filled[pose]).tolist()
     root = None
     if len(ends):
         apart = np.linalg.norm(ends - keypoints[None, :, :2], axis=2)

@@ -113,7 +113,7 @@ def test_a_photo_is_turned_upright_as_its_exif_data_say(estimator, tmp_path):
         (np.zeros((2, 9, 9, 3), np.uint8), r"many to estimator\.batch\(images\)"),
         (np.zeros((3, 9, 9), np.uint8), r"channels come last, np\.moveaxis\(image, 0, 2\)"),
         (np.zeros(9, np.uint8), r"uint8 \(H, W, 3\) array, got uint8 \(9,\)"),
-        (None, "got NoneType"),
+        (None, "the image is None, which cv2.imread returns"),
         ([[[0, 0, 0]]], "got list"),
         ("absent.jpg", "image 'absent.jpg' cannot be opened: No such file"),
     ],
@@ -128,10 +128,10 @@ def test_the_advice_on_grey_images_works(estimator):
     assert len(estimator(np.repeat(grey.reshape(*grey.shape[:2], 1), 3, axis=2))) == 0
 
 
-@pytest.mark.parametrize("content", [b"", b"no image at all"])
-def test_a_file_that_is_no_image_is_named(estimator, tmp_path, content):
+@pytest.mark.parametrize(("content", "why"), [(b"", "is empty"), (b"no image at all", "is no image, but a text file")])
+def test_a_file_that_is_no_image_is_named(estimator, tmp_path, content, why):
     (tmp_path / "odd.jpg").write_bytes(content)
-    with pytest.raises(bu.InputError, match=r"odd\.jpg' is none that OpenCV reads"):
+    with pytest.raises(bu.InputError, match=rf"odd\.jpg' {why}"):
         estimator(tmp_path / "odd.jpg")
 
 
