@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import bottomup
-from bottomup import presentation
+from bottomup import presentation, similarity
 from bottomup.errors import InputError
 from bottomup.geometry import ImageSize, Placement, input_to_image
 from bottomup.skeletons import COCO17, Skeleton, as_skeleton
@@ -218,15 +218,21 @@ class Poses:
         return replace(poses, keypoints=keypoints, own_boxes=boxes)
 
     def flipped(self, *, width: int | None = None) -> "Poses":
-        """Return what a perfect network finds in the mirrored image: left parts are right ones there.
-
-        `mirrored` with `swap_sides=True`.
-        """
+        """Return what a perfect network finds in the mirrored image: `mirrored(swap_sides=True)`."""
         return self.mirrored(width=width, swap_sides=True)
 
     def above(self, score: float) -> "Poses":
         """Return the poses of that score or a higher one."""
         return self[self.scores >= as_number(score, "score")]
+
+    def without_duplicates(self) -> "Poses":
+        """Return the poses without those that show a person once more: more than 0.5 alike to a better one (OKS)."""
+        are_duplicates = similarity.are_duplicates(self.xy, self.scores, self.skeleton)
+        return self[~are_duplicates] if are_duplicates.any() else self
+
+    def sure(self, min_score: float = MIN_SCORE) -> "Poses":
+        """Return the poses to show to people: of that score or a higher one, each person once; with 0 all of them."""
+        return self.above(min_score).without_duplicates() if min_score > 0 else self
 
     def angle(self, first: str, middle: str, last: str) -> NDArray[np.float32]:
         """Return the (M,) angles, in degrees from 0 to 180, at the middle one of three parts.
@@ -262,12 +268,8 @@ class Poses:
     def plot(self, image: Any, **settings: Any) -> presentation.Drawing:
         """Return a copy of the image with these poses drawn on it: a BGR array, which a notebook shows as a picture.
 
-        Parameters
-        ----------
-        image : path, bytes, Pillow image or uint8 (H, W, 3) array
-            What the poses were found in.
-        **settings
-            As `draw_poses` takes them: `colour="person"`, `boxes=True`, ...
+        `image` is a path, the bytes of a file, a Pillow image or a uint8 (H, W, 3) array; settings are those of
+        `draw_poses`: `colour="person"`, `boxes=True`, ...
         """
         return presentation.drawn(self, image, settings)
 
@@ -304,8 +306,7 @@ class Poses:
     def to_coco17(self) -> "Poses":
         """Return COCO's 17 parts of these poses, in COCO's order, as its evaluation asks.
 
-        Of any skeleton that has parts of those names; OpenPose's neck, mid
-        hip and feet are dropped.
+        OpenPose's neck, mid hip and feet are dropped.
 
         Raises
         ------

@@ -8,7 +8,9 @@ from bottomup.errors import InputError, MissingRuntimeError
 from bottomup.geometry import ImageSize, Letterbox, image_to_input
 from bottomup.images import read_image
 from bottomup.poses import Poses
+from bottomup.similarity import pose_similarities
 from bottomup.skeletons import COCO17, Skeleton, get
+from bottomup.synthetic import random_poses
 
 ARM = Skeleton("arms", ("left_hand", "right_hand"), ((0, 1),), (1, 0))
 
@@ -324,3 +326,29 @@ def test_json_is_strict_and_tells_the_skeleton_and_the_size():
 def test_frames_have_a_row_a_keypoint():
     pytest.importorskip("pandas")
     assert len(three_people().to_frame(frame=7)) == 6
+
+
+def test_of_duplicates_the_better_pose_stays_and_neighbours_stay():
+    person = random_poses(1, seed=2).keypoints
+    keypoints = np.concatenate([person + (shift, 0, 0) for shift in (0, 3, 400, 398, 800)])
+    poses = Poses(keypoints, [0.5, 0.9, 0.8, 0.3, 0.1], COCO17, ids=[1, 2, 3, 4, 5])
+    assert poses.without_duplicates().ids.tolist() == [2, 3, 5]
+    assert poses.sure().ids.tolist() == [2, 3]
+    assert poses.sure(0.05).ids.tolist() == [2, 3, 5]
+    assert poses.sure(0).ids.tolist() == [1, 2, 3, 4, 5]
+    apart = poses[[0, 2]]
+    assert apart.without_duplicates() is apart
+
+
+def test_poses_without_keypoints_are_nobodys_duplicates():
+    missing = Poses(np.full((3, 2, 3), (np.nan, np.nan, 0)), [1, 1, 1], ARM)
+    assert len(missing.without_duplicates()) == 3
+    assert len(Poses.empty(ARM).without_duplicates()) == 0
+
+
+def test_who_is_dropped_drops_nobody():
+    person = random_poses(1, seed=2).keypoints
+    alike = [pose_similarities(person[..., :2], (person + (x, 0, 0))[..., :2], COCO17)[0, 0] for x in (20, 40)]
+    assert alike[0] > 0.5 > alike[1]
+    chain = Poses(np.concatenate([person, person + (20, 0, 0), person + (40, 0, 0)]), [0.9, 0.8, 0.7], COCO17)
+    assert chain.without_duplicates().scores.tolist() == pytest.approx([0.9, 0.7])

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from bottomup import skeletons
-from bottomup.similarity import AREA_OF_BOX, AREA_OF_JOINTS, pose_areas, pose_similarities, similarity, squared_reach
+from bottomup.similarity import (
+    AREA_OF_BOX,
+    AREA_OF_JOINTS,
+    alike_pairs,
+    pose_areas,
+    pose_similarities,
+    similarity,
+    squared_reach,
+)
 from bottomup.skeletons import COCO17, Skeleton
 
 ARM = Skeleton("arm", ("shoulder", "elbow", "wrist"), ((0, 1), (1, 2)))
@@ -64,3 +72,17 @@ def test_poses_are_compared_over_the_parts_that_both_have():
     np.testing.assert_allclose(pose_similarities(one, other, ARM), [[(near + 1) / 2, 0]])
     wider = np.exp(-16 / (2 * 6400 * 0.32**2))
     np.testing.assert_allclose(pose_similarities(one, other, ARM, widened=2), [[(wider + 1) / 2, 0]])
+
+
+def test_pairs_that_are_alike_are_those_of_the_whole_table():
+    rng = np.random.default_rng(0)
+    people = rng.normal(0, 40, (60, 17, 2)) + rng.uniform(0, 1500, (60, 1, 2))
+    people[rng.random((60, 17)) < 0.3] = np.nan
+    others = people[::-1] + rng.normal(0, 6, (60, 17, 2))
+    for lowest in (0.01, 0.2, 0.5, 1.0):
+        for settings in ({}, {"widened": 2.0, "narrowest": 0.25}):
+            table = pose_similarities(people, others, COCO17, **settings)
+            rows, columns, alike = alike_pairs(people, others, COCO17, lowest=lowest, **settings)
+            np.testing.assert_array_equal(np.argwhere(table >= lowest), np.stack([rows, columns], axis=1))
+            np.testing.assert_allclose(alike, table[rows, columns])
+    assert len(alike_pairs(people[:0], others, COCO17, lowest=0.5)[0]) == 0
