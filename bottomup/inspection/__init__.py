@@ -11,10 +11,10 @@ from bottomup.estimation.estimator import Decoder, PoseEstimator
 from bottomup.geometry import ImageSize, Placement
 from bottomup.images import read_image
 from bottomup.inspection.page import Picture, render
-from bottomup.inspection.posenet import posenet_layers
 from bottomup.paf.fields import PafFields
 from bottomup.paf.layers import layers as paf_layers
 from bottomup.posenet.fields import PoseNetFields
+from bottomup.posenet.layers import posenet_layers
 
 __all__ = ["inspect_fields", "inspect_image"]
 

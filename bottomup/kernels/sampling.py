@@ -66,10 +66,10 @@ def sigmoid(logit):
 
 
 @helper
-def write_keypoint(keypoints, pose, part, row, column, score, output_stride):
+def write_keypoint(keypoints, pose, part, row, column, score, output_stride, shift_x, shift_y):
     """Write x, y, score of a part found at (row, column), in input pixels: the kernels' one swap of y, x to x, y."""
-    x = np.float32(column * output_stride)
-    y = np.float32(row * output_stride)
+    x = np.float32(column * output_stride + shift_x)
+    y = np.float32(row * output_stride + shift_y)
     if math.isfinite(x) and math.isfinite(y):
         keypoints[pose, part, 0] = x
         keypoints[pose, part, 1] = y

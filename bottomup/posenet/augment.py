@@ -22,7 +22,8 @@ def mirror_fields(fields: PoseNetFields, input_width: int) -> PoseNetFields:
     """Return the fields that a network sees in the horizontally mirrored input, in float.
 
     Columns are reversed, left and right parts exchanged, x components turned
-    round. Mirroring twice gives the same numbers again.
+    round. The first cell is what was the last, so it may lie elsewhere:
+    `shift` says where. Mirroring twice gives the same numbers again.
 
     Parameters
     ----------
@@ -31,47 +32,105 @@ def mirror_fields(fields: PoseNetFields, input_width: int) -> PoseNetFields:
     input_width : int
         Width of the network's input in pixels: pixel x becomes input_width - 1 - x.
     """
-    beyond_grid = input_width - 1 - (fields.grid[1] - 1) * fields.output_stride
+    left, top = fields.shift
+    right = input_width - 1 - (fields.grid[1] - 1) * fields.output_stride - left
     return PoseNetFields(
         np.ascontiguousarray(_real(fields.heatmaps)[:, ::-1, _PARTS]),
-        _turned(fields.offsets, _PARTS, beyond_grid),
+        _turned(fields.offsets, _PARTS),
         _turned(fields.displacements_fwd, _EDGES),
         _turned(fields.displacements_bwd, _EDGES),
         fields.output_stride,
         fields.logits,
-        None if fields.long_offsets is None else _turned(fields.long_offsets, _PARTS, beyond_grid),
+        None if fields.long_offsets is None else _turned(fields.long_offsets, _PARTS),
         None if fields.segments is None else np.ascontiguousarray(_real(fields.segments)[:, ::-1]),
         None
         if fields.part_heatmaps is None
         else np.ascontiguousarray(_real(fields.part_heatmaps)[:, ::-1, _BODY_PARTS]),
+        (right, top),
+        fields.skeleton,
     )
 
 
-def average_fields(one: PoseNetFields, other: PoseNetFields) -> PoseNetFields:
-    """Return the mean of two fields of one network, in float.
+def average_fields(one: PoseNetFields, *others: PoseNetFields) -> PoseNetFields:
+    """Return the mean of fields of one network, in float, on the cells of the first.
+
+    Where the others' cells lie elsewhere, as those of a mirrored input of an
+    even width do, each cell is averaged with the nearest of theirs, whose
+    offsets count from where it lies; at the border, with their last one.
 
     Raises
     ------
     InputError
-        If grid, stride or kind of heatmap differ.
+        If grid, stride, parts or kind of heatmap differ.
     """
-    if (one.grid, one.output_stride, one.logits) != (other.grid, other.output_stride, other.logits):
-        raise InputError(f"fields of {one.grid} and {other.grid} cells have no mean: pass those of one input size")
+    for other in others:
+        if _kind(one) != _kind(other):
+            raise InputError(
+                f"fields of {one.grid} and {other.grid} cells have no mean: pass those of one network and input size"
+            )
+    all_of_them = [one, *(_on_cells_of(one, other) for other in others)]
+
+    def mean(name: str) -> Any:
+        tensors = [getattr(fields, name) for fields in all_of_them]
+        if any(tensor is None for tensor in tensors):
+            return None
+        return sum(map(_real, tensors[1:]), _real(tensors[0])) / np.float32(len(tensors))
+
     return PoseNetFields(
-        _mean(one.heatmaps, other.heatmaps),
-        _mean(one.offsets, other.offsets),
-        _mean(one.displacements_fwd, other.displacements_fwd),
-        _mean(one.displacements_bwd, other.displacements_bwd),
+        mean("heatmaps"),
+        mean("offsets"),
+        mean("displacements_fwd"),
+        mean("displacements_bwd"),
         one.output_stride,
         one.logits,
-        *(
-            None if own is None or others is None else _mean(own, others)
-            for own, others in (
-                (one.long_offsets, other.long_offsets),
-                (one.segments, other.segments),
-                (one.part_heatmaps, other.part_heatmaps),
-            )
-        ),
+        mean("long_offsets"),
+        mean("segments"),
+        mean("part_heatmaps"),
+        one.shift,
+        one.skeleton,
+    )
+
+
+def _kind(fields: PoseNetFields) -> tuple[Any, ...]:
+    return fields.grid, fields.output_stride, fields.logits, fields.skeleton
+
+
+def _on_cells_of(one: PoseNetFields, other: PoseNetFields) -> PoseNetFields:
+    """Return fields on the cells of others: each takes what the nearest of its own cells has."""
+    stride, (rows, columns) = one.output_stride, one.grid
+    right, down = (own - its for own, its in zip(one.shift, other.shift, strict=True))
+    across, below = round(right / stride), round(down / stride)
+    if right == 0 and down == 0:
+        return other
+    row = np.clip(np.arange(rows) + below, 0, rows - 1)
+    column = np.clip(np.arange(columns) + across, 0, columns - 1)
+    aside = (column - np.arange(columns)) * stride - right  # x of the cell taken, less that of the one that takes it
+    under = (row - np.arange(rows)) * stride - down
+
+    def taken(field: Field | None) -> Any:
+        return None if field is None else np.ascontiguousarray(_real(field)[row][:, column])
+
+    def moved(field: Field | None) -> Any:
+        if field is None:
+            return None
+        vectors = taken(field)
+        half = vectors.shape[2] // 2
+        vectors[..., :half] += under[:, None, None].astype(np.float32)
+        vectors[..., half:] += aside[None, :, None].astype(np.float32)
+        return vectors
+
+    return PoseNetFields(
+        taken(other.heatmaps),
+        moved(other.offsets),
+        taken(other.displacements_fwd),
+        taken(other.displacements_bwd),
+        stride,
+        other.logits,
+        moved(other.long_offsets),
+        taken(other.segments),
+        taken(other.part_heatmaps),
+        one.shift,
+        other.skeleton,
     )
 
 
@@ -79,11 +138,7 @@ def _real(field: Field) -> NDArray[np.float32]:
     return field.dequantize() if isinstance(field, Quantized) else field
 
 
-def _mean(one: Field, other: Field) -> NDArray[np.float32]:
-    return (_real(one) + _real(other)) / np.float32(2)
-
-
-def _turned(field: Field, channels: list[int], shift: float = 0) -> NDArray[Any]:
+def _turned(field: Field, channels: list[int]) -> NDArray[Any]:
     """Return vectors, y of every channel and then x, as the mirrored input has them."""
     down, right = np.split(_real(field)[:, ::-1], 2, axis=2)
-    return np.concatenate([down[..., channels], np.float32(shift) - right[..., channels]], axis=2)
+    return np.concatenate([down[..., channels], -right[..., channels]], axis=2)

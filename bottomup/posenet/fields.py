@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.errors import InputError
+from bottomup.skeletons import COCO17, Skeleton, as_skeleton
 from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_flat, as_number, take_channels
 
 NUM_PARTS = 17
@@ -26,16 +27,7 @@ BODY_PARTS = (
     "left_lower_leg_back", "right_lower_leg_front", "right_lower_leg_back", "left_feet", "right_feet",
 )  # fmt: skip
 
-_CHANNELS = {
-    "heatmaps": NUM_PARTS,
-    "offsets": 2 * NUM_PARTS,
-    "displacements_fwd": 2 * NUM_EDGES,
-    "displacements_bwd": 2 * NUM_EDGES,
-    "long_offsets": 2 * NUM_PARTS,
-    "segments": 1,
-    "part_heatmaps": len(BODY_PARTS),
-    "_mid_offsets": 4 * NUM_EDGES,
-}
+_LARGEST_STRIDE = 1024
 _OPTIONAL = {"long_offsets", "segments", "part_heatmaps", "_mid_offsets"}
 
 
@@ -58,6 +50,8 @@ class Tensors(NamedTuple):
     height: int
     width: int
     output_stride: float
+    shift_x: float
+    shift_y: float
 
 
 class Cells(NamedTuple):
@@ -75,6 +69,8 @@ class Cells(NamedTuple):
     height: int
     width: int
     output_stride: np.float32
+    shift_x: np.float32
+    shift_y: np.float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +101,13 @@ class PoseNetFields:
         Person logits.
     part_heatmaps : (H, W, 24) field, optional
         Logits of `BODY_PARTS`.
+    shift : (float, float)
+        x and y, input pixels, of the middle of the first cell. 0 in inputs of
+        whole strides plus 1; in others, convolutions that pad nothing before an
+        even side move all cells.
+    skeleton : Skeleton
+        Names the parts. Its edges are those of the displacements, in channel
+        order: a tree that joins all parts. COCO's 17 parts have PoseNet's `EDGES`.
 
     References
     ----------
@@ -120,11 +123,15 @@ class PoseNetFields:
     long_offsets: Field | None = None
     segments: Field | None = None
     part_heatmaps: Field | None = None
+    shift: tuple[float, float] = (0.0, 0.0)
+    skeleton: Skeleton = COCO17
     _mid_offsets: Field | None = field(default=None, repr=False)  # both displacements in one tensor, if they came so
 
     def __post_init__(self) -> None:
         grid = np.shape(self.heatmaps)[:2]
-        for name, channels in _CHANNELS.items():
+        object.__setattr__(self, "output_stride", _stride(self.output_stride))
+        object.__setattr__(self, "shift", _shift(self.shift))
+        for name, channels in _channels_of(self.skeleton).items():
             tensor = getattr(self, name)
             if tensor is None and name in _OPTIONAL:
                 continue
@@ -150,6 +157,8 @@ class PoseNetFields:
         long_offsets: FieldLike | None = None,
         segments: FieldLike | None = None,
         part_heatmaps: FieldLike | None = None,
+        shift: tuple[float, float] = (0.0, 0.0),
+        skeleton: Skeleton = COCO17,
     ) -> "PoseNetFields":
         """Take the four tensors of tfjs models and frozen graphs.
 
@@ -165,6 +174,12 @@ class PoseNetFields:
             file; False for scores in [0, 1], as in tfjs after its sigmoid.
         long_offsets, segments, part_heatmaps : array or Quantized, optional
             34 channels, 1 and 24, of models that give them.
+        shift : (float, float)
+            x and y, input pixels, of the middle of the first cell; see the class.
+        skeleton : Skeleton
+            Of a network trained on other parts: its N parts, and its N - 1
+            edges in the displacements' channel order, parent first. Channels
+            are then N, 2N and 2(N - 1).
 
         Raises
         ------
@@ -172,14 +187,15 @@ class PoseNetFields:
             If a rank, channel count, grid or element type does not fit, or a
             tensor holds nothing but NaN. The message names the tensor.
         """
+        channels = _channels_of(skeleton)
         tensors: dict[str, tuple[FieldLike, int]] = {
-            "heatmaps": (heatmaps, NUM_PARTS),
-            "offsets": (offsets, 2 * NUM_PARTS),
-            "displacements_fwd": (displacements_fwd, 2 * NUM_EDGES),
-            "displacements_bwd": (displacements_bwd, 2 * NUM_EDGES),
+            "heatmaps": (heatmaps, channels["heatmaps"]),
+            "offsets": (offsets, channels["offsets"]),
+            "displacements_fwd": (displacements_fwd, channels["displacements_fwd"]),
+            "displacements_bwd": (displacements_bwd, channels["displacements_bwd"]),
         }
-        fields = _checked(tensors, long_offsets, segments, part_heatmaps)
-        return cls(**fields, output_stride=_stride(output_stride), logits=bool(logits))
+        fields = _checked(tensors, long_offsets, segments, part_heatmaps, channels)
+        return cls(**fields, output_stride=output_stride, logits=bool(logits), shift=shift, skeleton=skeleton)
 
     @classmethod
     def from_mid_offsets(
@@ -193,23 +209,27 @@ class PoseNetFields:
         long_offsets: FieldLike | None = None,
         segments: FieldLike | None = None,
         part_heatmaps: FieldLike | None = None,
+        shift: tuple[float, float] = (0.0, 0.0),
+        skeleton: Skeleton = COCO17,
     ) -> "PoseNetFields":
         """Take the three tensors of TFLite and Coral models.
 
         `mid_offsets` has 64 channels: forward y, forward x, backward y and
         backward x of the 16 edges. The rest is as in `from_displacements`.
         """
+        channels = _channels_of(skeleton)
         tensors: dict[str, tuple[FieldLike, int]] = {
-            "heatmaps": (heatmaps, NUM_PARTS),
-            "short_offsets": (short_offsets, 2 * NUM_PARTS),
-            "mid_offsets": (mid_offsets, 4 * NUM_EDGES),
+            "heatmaps": (heatmaps, channels["heatmaps"]),
+            "short_offsets": (short_offsets, channels["offsets"]),
+            "mid_offsets": (mid_offsets, channels["_mid_offsets"]),
         }
-        fields = _checked(tensors, long_offsets, segments, part_heatmaps)
+        fields = _checked(tensors, long_offsets, segments, part_heatmaps, channels)
         mid = fields["_mid_offsets"] = fields.pop("mid_offsets")
         fields["offsets"] = fields.pop("short_offsets")
-        fields["displacements_fwd"] = take_channels(mid, slice(0, 2 * NUM_EDGES))
-        fields["displacements_bwd"] = take_channels(mid, slice(2 * NUM_EDGES, None))
-        return cls(**fields, output_stride=_stride(output_stride), logits=bool(logits))
+        half = channels["displacements_fwd"]
+        fields["displacements_fwd"] = take_channels(mid, slice(0, half))
+        fields["displacements_bwd"] = take_channels(mid, slice(half, None))
+        return cls(**fields, output_stride=output_stride, logits=bool(logits), shift=shift, skeleton=skeleton)
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -245,6 +265,8 @@ class PoseNetFields:
             height=self.grid[0],
             width=self.grid[1],
             output_stride=self.output_stride,
+            shift_x=self.shift[0],
+            shift_y=self.shift[1],
         )
 
     @cached_property
@@ -266,13 +288,15 @@ class PoseNetFields:
                 height=t.height,
                 width=t.width,
                 output_stride=np.float32(self.output_stride),
+                shift_x=np.float32(self.shift[0]),
+                shift_y=np.float32(self.shift[1]),
             )
         )
 
     @cached_property
     def kind(self) -> tuple[float, ...]:
         """What fields have in common that one call of a kernel can decode: stride, element type and grid."""
-        return (float(self.output_stride), self.logits, self.tensors.is_quantized, *self.grid)
+        return (self.output_stride, *self.shift, self.logits, self.tensors.is_quantized, *self.grid)
 
     @cached_property
     def as_floats(self) -> "PoseNetFields":
@@ -296,8 +320,8 @@ class PoseNetFields:
 
     def _with_tensors(self, heatmaps: Field, offsets: Field, fwd: Field, bwd: Field, logits: bool) -> "PoseNetFields":
         """Return these fields with other tensors for poses, the same for masks."""
-        of_masks = (self.long_offsets, self.segments, self.part_heatmaps)
-        return PoseNetFields(heatmaps, offsets, fwd, bwd, self.output_stride, logits, *of_masks)
+        rest = (self.long_offsets, self.segments, self.part_heatmaps, self.shift, self.skeleton)
+        return PoseNetFields(heatmaps, offsets, fwd, bwd, self.output_stride, logits, *rest)
 
 
 def _checked(
@@ -305,10 +329,11 @@ def _checked(
     long_offsets: FieldLike | None,
     segments: FieldLike | None,
     part_heatmaps: FieldLike | None,
+    channels: dict[str, int],
 ) -> dict[str, Field]:
     """Check all tensors of one image together."""
     if long_offsets is not None:
-        tensors["long_offsets"] = (long_offsets, 2 * NUM_PARTS)
+        tensors["long_offsets"] = (long_offsets, channels["long_offsets"])
     if segments is not None:
         tensors["segments"] = (segments, 1)
     if part_heatmaps is not None:
@@ -340,9 +365,62 @@ def _no_table(scale: np.float32, zero: np.float32) -> None:
     """Return what kernels take for the table of a float tensor."""
 
 
+@lru_cache(maxsize=64)
+def tree_of(skeleton: Skeleton) -> tuple[tuple[int, int], ...]:
+    """Return the edges of displacements, in channel order: the skeleton's, or PoseNet's own for COCO's 17 parts.
+
+    Raises
+    ------
+    InputError
+        If the skeleton's edges do not join all parts as a tree.
+    """
+    count, edges = len(skeleton.parts), skeleton.edges
+    reached = {0}
+    for _ in range(count):
+        reached |= {part for edge in edges if reached & set(edge) for part in edge}
+    if count >= 2 and len(edges) == count - 1 and len(reached) == count:
+        return edges
+    if skeleton.parts == COCO17.parts:
+        return EDGES
+    raise InputError(
+        f"skeleton {skeleton.name!r} must have {max(count - 1, 1)} edges that join its {count} parts as a tree, got "
+        f"{len(edges)} that do not: name the edges of the displacements, in channel order, parent first"
+    )
+
+
+@lru_cache(maxsize=64)
+def _channels_of(skeleton: Skeleton) -> dict[str, int]:
+    """Return the number of channels of each tensor."""
+    num_parts, num_edges = len(skeleton.parts), len(tree_of(as_skeleton(skeleton)))
+    return {
+        "heatmaps": num_parts,
+        "offsets": 2 * num_parts,
+        "displacements_fwd": 2 * num_edges,
+        "displacements_bwd": 2 * num_edges,
+        "long_offsets": 2 * num_parts,
+        "segments": 1,
+        "part_heatmaps": len(BODY_PARTS),
+        "_mid_offsets": 4 * num_edges,
+    }
+
+
 def _stride(output_stride: float) -> float:
     """Return a stride that can be one."""
     stride = as_number(output_stride, "output_stride")
-    if not 0 < stride < np.inf:
-        raise InputError(f"output_stride must be above 0, in input pixels per cell (8, 16 or 32), got {output_stride}")
+    if not 0.5 <= stride <= _LARGEST_STRIDE:
+        raise InputError(
+            f"output_stride must be input pixels per cell, as 8, 16 or 32, from 0.5 to {_LARGEST_STRIDE}, "
+            f"got {output_stride!r}"
+        )
     return stride
+
+
+def _shift(shift: Any) -> tuple[float, float]:
+    """Return x and y of the first cell's middle that can be it."""
+    try:
+        x, y = (as_number(number, "shift") for number in shift)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"shift must be x and y in input pixels, as (15.0, 15.0), got {shift!r}") from error
+    if not max(abs(x), abs(y)) <= _LARGEST_STRIDE:
+        raise InputError(f"shift must be x and y, each at most {_LARGEST_STRIDE} input pixels, got {shift!r}")
+    return x, y

@@ -1,190 +1,244 @@
-"""Which output of a PoseNet is what, in whatever order they come."""
+"""What the outputs of a PoseNet are: recognised once, when a network is loaded, and read of each image."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.errors import InputError, ModelError
-from bottomup.geometry import ImageSize, as_size, cell_to_input
-from bottomup.posenet.fields import BODY_PARTS, NUM_EDGES, NUM_PARTS, PoseNetFields
+from bottomup.errors import InputError
+from bottomup.family import Clues, Pixels
+from bottomup.geometry import ImageSize
+from bottomup.posenet.best import PoseNetDecoder
+from bottomup.posenet.coral import CoralDecoder
+from bottomup.posenet.fields import PoseNetFields, tree_of
+from bottomup.posenet.names import PoseNetNames as PoseNetNames
+from bottomup.posenet.names import Shapes as Shapes
+from bottomup.posenet.names import channel_axis as channel_axis
+from bottomup.posenet.names import listed as listed
+from bottomup.posenet.names import output_stride as output_stride
+from bottomup.posenet.names import posenet_names as posenet_names
+from bottomup.posenet.operator import decoded_names as decoded_names
+from bottomup.posenet.operator import decoded_poses as decoded_poses
+from bottomup.posenet.operator import read_masks as read_masks
 from bottomup.poses import Poses
-from bottomup.skeletons import COCO17
-from bottomup.tensors import FieldLike, Quantized, as_number
+from bottomup.skeletons import COCO17, Skeleton
+from bottomup.tensors import FieldLike, Quantized, TensorInfo
 
-Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
-
-
-class PoseNetNames(NamedTuple):
-    """Which of a PoseNet's outputs is what, by name."""
-
-    heatmaps: str
-    offsets: str
-    mid_offsets: str | None  #: both displacements in one tensor, or
-    displacements_fwd: str | None  #: each in its own
-    displacements_bwd: str | None
-    long_offsets: str | None
-    segments: str | None
-    part_heatmaps: str | None
-    grid: tuple[int, int]  #: H and W, in cells
+__all__ = ["OperatorLayout", "PoseNetLayout", "read_masks", "recognise"]
 
 
-def read_masks(outputs: Mapping[str, FieldLike], input_size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return the masks that Coral's decoder operator made, (M, H, W): one a pose that `read_outputs` returns.
+@dataclass(frozen=True)
+class PoseNetLayout:
+    """Which of a network's outputs is what, and what their numbers mean.
 
-    For the outputs of a `bodypix_*_decoder_edgetpu.tflite` that ran with the
-    operator. It gives every cell to somebody, and its masks are right on a
-    square grid of its own fixed size alone; of other inputs, take the raw
-    outputs, which `bottomup.load` and `PoseNetMasks` do.
-
-    Parameters
+    Attributes
     ----------
-    outputs : dict of str to array or Quantized
-        One image's outputs, by tensor name: poses (1, N, 17, 2), keypoint
-        scores (1, N, 17), pose scores (1, N), their count, and masks (1, N, H, W).
-    input_size : (int, int)
-        Width and height of the network's input, in pixels.
+    names : PoseNetNames
+        Of the outputs.
+    skeleton : Skeleton
+        Names the parts. COCO's 17, unless a network was trained on others.
+    output_stride : float, optional
+        Input pixels per cell; None where neither the user nor sizes tell it.
+    logits : bool
+        Whether heatmaps hold logits.
+    clues : Clues
+        What was known of the network.
+    """
+
+    names: PoseNetNames
+    skeleton: Skeleton
+    output_stride: float | None
+    logits: bool
+    clues: Clues
+
+    @property
+    def pixels(self) -> Pixels | None:
+        """None: some take [-1, 1], tfjs's ResNet pixels less their mean."""
+        return None
+
+    def read(self, outputs: Mapping[str, FieldLike], input_size: ImageSize | None) -> PoseNetFields:
+        """Return the fields of one image's outputs.
+
+        Parameters
+        ----------
+        outputs : mapping of str to array or Quantized
+            By name, as the network gives them.
+        input_size : ImageSize, optional
+            Of the input that they are of. Default: the clues' `output_stride` says all that is needed of it.
+
+        Raises
+        ------
+        InputError
+            If an output is missing, a tensor is not what it must be, or nothing tells the stride.
+        """
+        names = self.names
+        found: dict[str, Any] = {}
+        for what, name in names._asdict().items():
+            if what != "grid" and name is not None:
+                if name not in outputs:
+                    raise InputError(f"output {name!r} is missing, got {', '.join(map(repr, outputs)) or 'none'}")
+                found[what] = outputs[name]
+        heatmaps, offsets = found.pop("heatmaps"), found.pop("offsets")
+        rest: dict[str, Any] = {"logits": self.logits, "skeleton": self.skeleton}
+        shape = heatmaps.values.shape if isinstance(heatmaps, Quantized) else np.shape(heatmaps)
+        rest["output_stride"] = self._stride(input_size, shape)
+        if input_size is not None and self.clues.cell_shift is not None:
+            shift = self.clues.cell_shift(names.heatmaps, input_size)
+            rest["shift"] = (0.0, 0.0) if shift is None else shift
+        if names.mid_offsets is not None:
+            return PoseNetFields.from_mid_offsets(heatmaps, offsets, found.pop("mid_offsets"), **found, **rest)
+        fwd, bwd = found.pop("displacements_fwd"), found.pop("displacements_bwd")
+        return PoseNetFields.from_displacements(heatmaps, offsets, fwd, bwd, **found, **rest)
+
+    def legal_size(self, size: ImageSize) -> ImageSize:
+        """Return `size` if the network has it, else whole strides plus 1, as tfjs cuts it down."""
+        if size == self.clues.input_size:
+            return size
+        stride = int(self.output_stride or 16)
+        return ImageSize(*(max((side - 1 if side % stride == 1 else side) // stride, 1) * stride + 1 for side in size))
+
+    def best_decoder(self) -> PoseNetDecoder:
+        """Return our best decoder for this network."""
+        return PoseNetDecoder()
+
+    def file_decoder(self) -> CoralDecoder | None:
+        """Return Coral's decoder with the options that the file's own was set to; None where it has none."""
+        options = {name: self.clues.options.get(name) for name in ("max_poses", "score_threshold", "nms_radius")}
+        return None if None in options.values() else CoralDecoder(**options)  # type: ignore[arg-type]
+
+    def _stride(self, input_size: ImageSize | None, shape: tuple[int, ...]) -> float:
+        """Return the input pixels per cell of heatmaps of this shape."""
+        if self.clues.output_stride is not None:
+            return self.clues.output_stride
+        if input_size is None:
+            if self.output_stride is None:
+                raise InputError(
+                    "output_stride must be given where input_size is not: 16 of most PoseNets, 8 and 32 of some"
+                )
+            return self.output_stride
+        is_last = len(shape) >= 3 and shape[-1] == len(self.skeleton.parts)
+        rows, columns = shape[-3:-1] if is_last else shape[-2:]
+        return output_stride(input_size, (rows, columns))
+
+
+@dataclass(frozen=True)
+class OperatorLayout:
+    """The answers of Coral's PosenetDecoderOp, where a delegate runs it: poses, keypoint scores, scores and count."""
+
+    clues: Clues
+    skeleton: Skeleton = COCO17
+    output_stride: None = None
+    pixels: Pixels | None = None
+
+    def read(self, outputs: Mapping[str, FieldLike], input_size: ImageSize | None) -> Poses:
+        """Return the poses; rows beyond their count were never written."""
+        return decoded_poses(
+            {name: values if isinstance(values, Quantized) else np.asarray(values) for name, values in outputs.items()}
+        )
+
+    def legal_size(self, size: ImageSize) -> ImageSize:
+        """Return the size that the network has: the operator is compiled for it."""
+        return self.clues.input_size or size
+
+    def best_decoder(self) -> None:
+        """Return None: the network decodes by itself."""
+
+    def file_decoder(self) -> None:
+        """Return None: the network decodes by itself."""
+
+
+def recognise(clues: Clues) -> PoseNetLayout | OperatorLayout | None:
+    """Tell a PoseNet's outputs apart by their numbers of channels, and by names where these do not; else None.
+
+    Whether heatmaps are logits is decided here, once: the clues say so; or the operator that computes them does; or
+    levels cover [0, 1] and no more; or, without a network, the values at hand stay within [0, 1]. Networks without
+    any such sign give logits.
 
     Raises
     ------
     ModelError
-        If these are not such outputs, or the masks' grid is not the network's.
-
-    Examples
-    --------
-    >>> shapes = {"poses": (1, 5, 17, 2), "keypoints": (1, 5, 17), "scores": (1, 5), "masks": (1, 5, 33, 33)}
-    >>> outputs = {"count": np.float32(2)} | {name: np.zeros(shape) for name, shape in shapes.items()}
-    >>> read_masks(outputs, input_size=(512, 512)).shape
-    (2, 33, 33)
+        If two outputs could be the same thing, with the way out.
+    InputError
+        If the skeleton's edges are no tree, or the input's size does not fit the grid.
     """
-    if not isinstance(outputs, Mapping):
-        raise InputError(f"outputs must be a dict of tensor names to arrays, got {type(outputs).__name__}")
-    arrays = {name: values if isinstance(values, Quantized) else np.asarray(values) for name, values in outputs.items()}
-    shapes = {name: values.shape for name, values in arrays.items()}
-    names = decoded_names(shapes)
-    most = shapes[names[0]][1] if names else 0
-    masks = [
-        name
-        for name, shape in shapes.items()
-        if len(shape) == 4 and shape[:2] == (1, most) and name not in (names or ())
-    ]
-    if names is None or len(masks) != 1:
-        raise ModelError(f"no outputs of a decoder with masks (1, N, H, W): {listed(shapes)}")
-    rows, columns = shapes[masks[0]][2:]
-    size = as_size(input_size)
-    try:
-        output_stride(size, (rows, columns))
-    except InputError:
-        rows = 0
-    if rows != columns:
-        raise ModelError(
-            f"the operator's masks of {columns} x {columns} cells are wrong of inputs of {size.width} x {size.height}: "
-            "load the *_decoder.tflite file with bottomup.load, or take its raw outputs, and use PoseNetMasks"
-        )
-    values = arrays[masks[0]]
-    levels = values.dequantize() if isinstance(values, Quantized) else values
-    return np.asarray(levels[0, : len(decoded_poses(arrays))] > 0.5)
+    shapes = {output.name: output.shape for output in clues.outputs}
+    if decoded_names(shapes) is not None:
+        return OperatorLayout(clues)
+    skeleton = COCO17 if clues.skeleton is None else clues.skeleton
+    num_parts = len(skeleton.parts)
+    if channel_axis(shapes, num_parts, num_parts - 1) is None:
+        return None
+    tree_of(skeleton)
+    names = posenet_names(shapes, num_parts, num_parts - 1)
+    stride = clues.output_stride
+    if stride is None and clues.input_size is not None and min(names.grid) > 0:
+        stride = output_stride(clues.input_size, names.grid)
+    if stride is None and clues.values is not None:
+        stride = _measured_stride(clues.values, names)
+    heatmaps = next(output for output in clues.outputs if output.name == names.heatmaps)
+    return PoseNetLayout(names, skeleton, stride, _are_logits(clues, heatmaps), clues)
 
 
-def output_stride(input_size: tuple[int, int], grid: tuple[int, int]) -> int:
-    """Return the input pixels per cell of a network: 8, 16 or 32.
+def _are_logits(clues: Clues, heatmaps: TensorInfo) -> bool:
+    """Tell logits from scores, as far as anything says so."""
+    if clues.logits is not None:
+        return bool(clues.logits)
+    if clues.producers.get(heatmaps.name, "").lower() in ("logistic", "sigmoid"):
+        return False
+    if heatmaps.scale > 0 and heatmaps.dtype in (np.uint8, np.int8):
+        return not _levels_within_0_and_1(heatmaps.dtype, heatmaps.scale, heatmaps.zero_point)
+    if clues.values is not None and heatmaps.name in clues.values:
+        values = clues.values[heatmaps.name]
+        return not _within_0_and_1(values if isinstance(values, Quantized) else np.asarray(values))
+    return True
 
-    Sizes of whole strides plus 1 fill the grid exactly; of others, networks
-    round the number of cells up or drop the rest and add 1.
 
-    Examples
-    --------
-    >>> output_stride((481, 353), (23, 31)), output_stride((257, 257), (9, 9)), output_stride((512, 512), (33, 33))
-    (16, 32, 16)
+def _within_0_and_1(heatmaps: NDArray[Any] | Quantized) -> bool:
+    """Tell scores from logits, which are far below 0 wherever there is nobody."""
+    if isinstance(heatmaps, Quantized):
+        return _levels_within_0_and_1(heatmaps.values.dtype, heatmaps.scale, heatmaps.zero_point)
+    return bool(heatmaps.size and heatmaps.min() >= 0 and heatmaps.max() <= 1)
+
+
+def _levels_within_0_and_1(dtype: np.dtype[Any], scale: float, zero_point: int) -> bool:
+    limits = np.iinfo(dtype)
+    lowest, highest = ((level - zero_point) * scale for level in (limits.min, limits.max))
+    return bool(lowest >= 0 and highest <= 1 + scale)
+
+
+def _measured_stride(values: Mapping[str, FieldLike], names: PoseNetNames) -> float | None:
+    """Return the stride that short offsets tell: from cell to cell, the way to one part changes by it. Else None.
+
+    Cells count that are among the highest of their heatmap, both of a pair; the median of a hundred pairs or more must
+    be within a tenth of a power of two.
     """
-    (width, height), (rows, columns) = input_size, grid
-    for stride in (8, 16, 32):
-        if all(cells in (-(-size // stride), size // stride + 1) for size, cells in ((height, rows), (width, columns))):
-            return stride
-    raise InputError(
-        f"input_size=({width}, {height}) and a grid of {rows} x {columns} cells fit no stride of 8, 16 or 32: "
-        "pass (width, height) of the network's input, or build PoseNetFields with its output_stride"
+    heatmaps, offsets = (_as_grid(values[name]) for name in (names.heatmaps, names.offsets))
+    if offsets.shape[2] != 2 * heatmaps.shape[2]:
+        heatmaps, offsets = (np.moveaxis(field, 0, 2) for field in (heatmaps, offsets))
+    parts = heatmaps.shape[2]
+    if not (min(heatmaps.shape[:2], default=0) > 1 and np.isfinite(heatmaps).all() and np.isfinite(offsets).all()):
+        return None
+    peaks = heatmaps.max(axis=(0, 1))
+    near = heatmaps > peaks - 0.25 * (peaks - np.median(heatmaps, axis=(0, 1)))
+    steps = np.concatenate(
+        [
+            (offsets[:-1, :, :parts] - offsets[1:, :, :parts])[near[:-1] & near[1:]],
+            (offsets[:, :-1, parts:] - offsets[:, 1:, parts:])[near[:, :-1] & near[:, 1:]],
+        ]
     )
+    if len(steps) < 8:
+        return None
+    measured = float(np.median(steps))
+    stride = 2.0 ** round(np.log2(measured)) if measured > 0.5 else 0.0
+    return stride if abs(measured - stride) < 0.1 * stride else None
 
 
-def posenet_names(shapes: Shapes) -> PoseNetNames:
-    """Tell a PoseNet's outputs apart, by number of channels and then by name.
-
-    Raises
-    ------
-    ModelError
-        If two tensors could be the same thing, with the way out.
-    """
-    axis = channel_axis(shapes)
-    if axis is None:
-        raise ModelError(f"not a PoseNet-family model: outputs {listed(shapes)}")
-    of_channels: dict[int, list[str]] = {}
-    for name, shape in shapes.items():
-        if len(shape) in (3, 4):
-            of_channels.setdefault(shape[axis], []).append(name)
-    heatmaps = _only("heatmaps", _preferring(of_channels[NUM_PARTS], "heatmap"), shapes)
-    short, long = _short_and_long(of_channels[2 * NUM_PARTS], shapes)
-    mids = of_channels.get(4 * NUM_EDGES)
-    mid = _only("mid_offsets", _preferring(mids, "mid"), shapes) if mids else None
-    fwd, bwd = (None, None) if mid else _fwd_and_bwd(of_channels[2 * NUM_EDGES], shapes)
-    segments = _preferring(of_channels.get(1, []), "segment")
-    rows, columns = shapes[heatmaps][-3:-1] if axis == -1 else shapes[heatmaps][-2:]
-    body_parts = _preferring(of_channels.get(len(BODY_PARTS), []), "part")
-    segment, body_part = (names[0] if len(names) == 1 else None for names in (segments, body_parts))
-    return PoseNetNames(heatmaps, short, mid, fwd, bwd, long, segment, body_part, (rows, columns))
-
-
-def channel_axis(shapes: Shapes) -> int | None:
-    """Return which axis holds a PoseNet's channels, last or first; None if the outputs are none's."""
-    for axis in (-1, -3):
-        channels = [shape[axis] for shape in shapes.values() if len(shape) in (3, 4)]
-        displaced = 4 * NUM_EDGES in channels or channels.count(2 * NUM_EDGES) >= 2
-        if NUM_PARTS in channels and 2 * NUM_PARTS in channels and displaced:
-            return axis
-    return None
-
-
-def _preferring(names: list[str], word: str) -> list[str]:
-    """Return the names that hold the word; all of them, if none does."""
-    return [name for name in names if word in name.lower()] or names
-
-
-def _only(what: str, names: list[str], shapes: Shapes) -> str:
-    """Return the one name that there must be."""
-    if len(names) > 1:
-        raise ModelError(f"which of {listed(shapes)} is {what}? Leave out the other, or name it {what!r}")
-    return names[0]
-
-
-def _short_and_long(names: list[str], shapes: Shapes) -> tuple[str, str | None]:
-    """Tell short from long offsets, which have the same number of channels."""
-    long = [name for name in names if "long" in name.lower()]
-    short = [name for name in names if name not in long]
-    if not long and len(names) == 2:
-        short = _preferring(names, "short")
-        long = [name for name in names if name not in short]
-    if len(short) != 1 or len(long) > 1:
-        raise ModelError(
-            f"which of {listed(shapes)} are the short offsets, which the long ones? "
-            "Name them 'short_offsets' and 'long_offsets' in the dict, or use PoseNetFields.from_mid_offsets"
-        )
-    return short[0], long[0] if long else None
-
-
-def _fwd_and_bwd(names: list[str], shapes: Shapes) -> tuple[str, str]:
-    """Tell forward from backward displacements, which nothing but their names does."""
-    fwd = [name for name in names if "fwd" in name.lower() or "forward" in name.lower()]
-    bwd = [name for name in names if "bwd" in name.lower() or "backward" in name.lower()]
-    if len(names) == 2 and len(fwd) + len(bwd) == 1:  # one says what it is, so the other is the other
-        fwd = fwd or [name for name in names if name not in bwd]
-        bwd = bwd or [name for name in names if name not in fwd]
-    if len(fwd) != 1 or len(bwd) != 1 or fwd == bwd:
-        raise ModelError(
-            f"which of {listed(shapes)} leads forward, which backward? Name them "
-            "'displacement_fwd' and 'displacement_bwd' in the dict, or use PoseNetFields.from_displacements"
-        )
-    return fwd[0], bwd[0]
+def _as_grid(values: FieldLike) -> NDArray[Any]:
+    """Return the real numbers of one image's tensor, three axes."""
+    array = values.dequantize() if isinstance(values, Quantized) else np.asarray(values, np.float64)
+    return array.reshape(array.shape[-3:])
 
 
 def posenet_fields(
@@ -205,48 +259,3 @@ def posenet_fields(
         return PoseNetFields.from_mid_offsets(heatmaps, offsets, arrays[names.mid_offsets], **rest)
     fwd, bwd = arrays[str(names.displacements_fwd)], arrays[str(names.displacements_bwd)]
     return PoseNetFields.from_displacements(heatmaps, offsets, fwd, bwd, **rest)
-
-
-def _within_0_and_1(heatmaps: NDArray[Any] | Quantized) -> bool:
-    """Tell scores from logits, which are far below 0 wherever there is nobody."""
-    if isinstance(heatmaps, Quantized):
-        limits = np.iinfo(heatmaps.values.dtype)
-        lowest, highest = ((level - heatmaps.zero_point) * heatmaps.scale for level in (limits.min, limits.max))
-        return bool(lowest >= 0 and highest <= 1 + heatmaps.scale)
-    return bool(heatmaps.size and heatmaps.min() >= 0 and heatmaps.max() <= 1)
-
-
-def decoded_names(shapes: Shapes) -> tuple[str, str, str, str] | None:
-    """Return the names of poses, keypoint scores, pose scores and count, if these are they."""
-    poses = [name for name, shape in shapes.items() if len(shape) == 4 and (shape[0], *shape[2:]) == (1, NUM_PARTS, 2)]
-    if len(poses) != 1:
-        return None
-    most = shapes[poses[0]][1]
-    found = [poses[0]]
-    for wanted in ({(1, most, NUM_PARTS)}, {(1, most)}, {(), (1,)}):
-        fitting = [name for name, shape in shapes.items() if shape in wanted]
-        if len(fitting) != 1:
-            return None
-        found += fitting
-    return found[0], found[1], found[2], found[3]
-
-
-def decoded_poses(arrays: Mapping[str, NDArray[Any] | Quantized]) -> Poses:
-    """Build the poses that a decoder inside the model found; rows beyond its count were never written."""
-    names = decoded_names({name: values.shape for name, values in arrays.items()})
-    assert names is not None
-    yx, keypoint_scores, scores, count = (
-        values.dequantize() if isinstance(values, Quantized) else values for values in (arrays[name] for name in names)
-    )
-    number = as_number(count, "count")
-    if not (np.isfinite(number) and number >= 0):
-        raise ModelError(f"the model says that it found {number} poses: it did not run")
-    found = slice(0, round(number))
-    keypoints = np.concatenate([cell_to_input(yx[0, found], 1), keypoint_scores[0, found, :, None]], axis=2)
-    keypoints[~np.isfinite(keypoints).all(axis=2)] = np.nan, np.nan, 0
-    return Poses(keypoints, scores[0, found], COCO17)
-
-
-def listed(shapes: Shapes) -> str:
-    """Return names and shapes, for messages."""
-    return ", ".join(f"{name!r} {tuple(shape)}" for name, shape in shapes.items()) or "none"

@@ -79,8 +79,8 @@ class MaskRule:
             If a tensor is missing that the rule reads, or an argument is not what it must be.
         """
         fields, poses = as_posenet_fields(fields), _as_coco_poses(poses)
-        segments = None if self._covers_all else _needed(fields, "segments")
-        long_offsets = _needed(fields, "long_offsets")
+        segments = None if self._covers_all else needed(fields, "segments")
+        long_offsets = needed(fields, "long_offsets")
         rows, columns = pixels_in_cells(fields, size, placement)
         masks = np.zeros((len(poses), len(rows), len(columns)), np.bool_)
         height, width = fields.grid
@@ -92,7 +92,7 @@ class MaskRule:
         lanes = -(-len(poses) // _LANES) * _LANES
         parts_and_weights = np.full((3, NUM_PARTS, lanes), np.inf, np.float32)  # idle lanes are infinitely far away
         _kernels().weigh(
-            np.ascontiguousarray(poses.keypoints),
+            _from_first_cell(poses, fields),
             np.ascontiguousarray(poses.scores),
             np.float32(keypoint_threshold),
             np.float32(pose_threshold),
@@ -159,7 +159,7 @@ class MaskRule:
             If a tensor is missing that this reads, or an argument is not what it must be.
         """
         fields = as_posenet_fields(fields)
-        parts = self._paint(fields, _needed(fields, "part_heatmaps"), size, placement)
+        parts = self._paint(fields, needed(fields, "part_heatmaps"), size, placement)
         if poses is None:
             return parts
         return np.where(self.masks(fields, poses, size, placement=placement), parts, np.int8(-1))
@@ -199,7 +199,7 @@ class MaskRule:
         self, fields: PoseNetFields, heatmaps: Field | None, size: Size, placement: Placement | None
     ) -> NDArray[np.int8]:
         """Return (H, W) parts of the pixels of anybody; without heatmaps 0."""
-        segments = _needed(fields, "segments")
+        segments = needed(fields, "segments")
         rows, columns = pixels_in_cells(fields, size, placement)
         parts = np.full((len(rows), len(columns)), -1, np.int8)
         height, width = fields.grid
@@ -410,7 +410,9 @@ class Segmenting:
         return self._mask_rule.parts(fields, poses, size, placement=placement)
 
 
-def segment(fields: PoseNetFields, poses: Poses, rule: MaskRule, placement: Placement, size: ImageSize) -> Segmentation:
+def segment(
+    fields: PoseNetFields, poses: Poses, rule: MaskRule | None, placement: Placement, size: ImageSize
+) -> Segmentation:
     """Return whose the pixels of an image are.
 
     Parameters
@@ -419,8 +421,8 @@ def segment(fields: PoseNetFields, poses: Poses, rule: MaskRule, placement: Plac
         The network's outputs of an input that the image was laid into.
     poses : Poses
         People in pixels of the image.
-    rule : MaskRule
-        What decides.
+    rule : MaskRule, optional
+        What decides. Default: `PoseNetMasks()`.
     placement : Placement
         Where the image lies in the network's input.
     size : ImageSize
@@ -431,6 +433,7 @@ def segment(fields: PoseNetFields, poses: Poses, rule: MaskRule, placement: Plac
     InputError
         If the network gives no segments or no long offsets.
     """
+    rule = PoseNetMasks() if rule is None else rule
     keypoints = poses.keypoints.copy()
     keypoints[..., :2] = image_to_input(poses.xy, placement)
     in_input = Poses(keypoints, poses.scores, poses.skeleton)
@@ -458,7 +461,14 @@ def _as_coco_poses(poses: Any) -> Poses:
     return poses
 
 
-def _needed(fields: PoseNetFields, name: str) -> Field:
+def _from_first_cell(poses: Poses, fields: PoseNetFields) -> NDArray[np.float32]:
+    """Return keypoints whose positions count from the middle of the first cell."""
+    keypoints = np.array(poses.keypoints, np.float32, order="C")
+    keypoints[..., :2] -= np.array(fields.shift, np.float32)
+    return keypoints
+
+
+def needed(fields: PoseNetFields, name: str) -> Field:
     """Return a tensor that not every network gives."""
     field: Field | None = getattr(fields, name)
     if field is None:
@@ -506,7 +516,7 @@ def pixels_in_cells(
     if placement is None:
         placement = Stretch().place(asked, _input_size(fields, asked))
     diagonal = np.repeat(np.arange(max(asked)), 2).reshape(-1, 2)
-    cells = input_to_cell(image_to_input(diagonal, placement), fields.output_stride)
+    cells = input_to_cell(image_to_input(diagonal, placement) - fields.shift, fields.output_stride)
     rows, columns = cells[: asked.height, 0], cells[: asked.width, 1]
     return tuple(
         np.clip(places, 0, max(cells - 1, 0)).astype(np.float32) for places, cells in ((rows, height), (columns, width))

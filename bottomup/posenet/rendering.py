@@ -25,6 +25,7 @@ def posenet_fields(
     quantized: bool = False,
     masks: ArrayLike | None = None,
     body_parts: ArrayLike | None = None,
+    shift: tuple[float, float] | None = None,
 ) -> PoseNetFields:
     """Render the fields that a perfect PoseNet-family network would give for known poses.
 
@@ -62,6 +63,10 @@ def posenet_fields(
     body_parts : (height, width) int array, optional
         The part of the body that each pixel shows, an index into BodyPix's
         24, or -1, for part heatmaps too.
+    shift : (float, float), optional
+        x and y, input pixels, of the first cell's middle, for a network whose
+        input is not whole strides plus 1: `same_padding_shift` says where its
+        cells lie. The grid then has as many cells as fit from there. Default: 0, 0.
 
     Returns
     -------
@@ -96,8 +101,11 @@ def posenet_fields(
     nobody = np.full((1, NUM_PARTS, 2), np.nan)  # owns the cells that are near no one's part
     targets = np.concatenate([np.where(seen[..., None], poses.xy, np.nan), nobody])
 
-    rows_and_columns = np.indices((int(height // stride) + 1, int(width // stride) + 1))
-    places = cell_to_input(np.moveaxis(rows_and_columns, 0, 2), stride)
+    left, top = (0.0, 0.0) if shift is None else shift
+    grid = int((height - 1 - top) // stride) + 1, int((width - 1 - left) // stride) + 1
+    if shift is None:
+        grid = int(height // stride) + 1, int(width // stride) + 1
+    places = cell_to_input(np.moveaxis(np.indices(grid), 0, 2), stride) + (left, top)
     reach = disk + math.sqrt(2) * stride
     distances, owners = _nearest(places, targets, reach)
 
@@ -123,7 +131,24 @@ def posenet_fields(
     fields: dict[str, Any] = {
         name: _levels(values, limit) if quantized else values for name, (values, limit) in tensors.items()
     }
-    return PoseNetFields.from_mid_offsets(**fields, output_stride=stride)
+    return PoseNetFields.from_mid_offsets(**fields, output_stride=stride, shift=(left, top))
+
+
+def same_padding_shift(side: int, output_stride: int) -> int:
+    """Return where, along a side of the input, convolutions of stride 2 that pad as TensorFlow's SAME put cell 0.
+
+    They pad nothing before an even side, so each such step moves all cells by half its own stride.
+
+    Examples
+    --------
+    >>> [same_padding_shift(side, 16) for side in (481, 480, 512, 505, 488)]
+    [0, 15, 15, 8, 7]
+    """
+    shift, step = 0, 1
+    while step < output_stride:
+        shift += step * (side % 2 == 0)
+        side, step = -(-side // 2), 2 * step
+    return shift
 
 
 def _nearest(places: NDArray[Any], targets: NDArray[Any], reach: float) -> tuple[NDArray[Any], NDArray[np.intp]]:

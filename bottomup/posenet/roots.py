@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.errors import InputError
-from bottomup.posenet.fields import EDGES, NUM_EDGES, NUM_PARTS, PoseNetFields, Tensors
+from bottomup.posenet.fields import EDGES, NUM_EDGES, NUM_PARTS, PoseNetFields, Tensors, tree_of
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 from bottomup.tensors import as_number
@@ -45,6 +45,8 @@ def as_posenet_fields(fields: Any) -> PoseNetFields:
             f"fields must be PoseNetFields, got {type(fields).__name__}: "
             "build them with PoseNetFields.from_mid_offsets or from_displacements"
         )
+    if len(fields.skeleton.parts) != NUM_PARTS or tree_of(fields.skeleton) != EDGES:
+        raise InputError(f"PoseNet decoders take COCO's 17 parts, got fields of skeleton {fields.skeleton.name!r}")
     return fields
 
 
@@ -109,7 +111,7 @@ def decode_roots(
     cells = fields.in_cells
     num_roots = 0
     while True:
-        room = take_room(cells[-2] * NUM_PARTS, num_roots)
+        room = take_room(fields.tensors.width * NUM_PARTS, num_roots)
         most = max_poses if max_poses < room.num_roots else room.num_roots
         found = decode(cells, walks(), room.workspace, rules, most, reached, room.keypoints, room.scores)
         if found >= 0:

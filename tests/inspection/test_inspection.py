@@ -32,7 +32,7 @@ BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "
 def _few_steps(monkeypatch):
     """Sliders of few steps, for the sake of runs without a compiler."""
     steps = {"score_threshold": (0.01, 0.3, 0.9), "nms_radius": (1.0, 80.0)}
-    monkeypatch.setattr("bottomup.inspection.posenet._SLIDERS", steps)
+    monkeypatch.setattr("bottomup.posenet.layers._SLIDERS", steps)
     monkeypatch.setattr("bottomup.paf.layers._SLIDERS", {"peak_threshold": (0.1, 0.5), "max_overlap": (0.1,)})
 
 

@@ -174,8 +174,8 @@ def test_long_offsets_and_segments_come_along():
         ({"mid_offsets": random_tensor(64, 0, np.uint8)}, r"pass bottomup.Quantized\(mid_offsets"),
         ({"long_offsets": random_tensor(17)}, "long_offsets must have 34 channels"),
         ({"segments": np.full((H, W, 1), np.nan)}, "segments holds nothing but NaN"),
-        ({"output_stride": 0}, "output_stride must be above 0"),
-        ({"output_stride": float("nan")}, "output_stride must be above 0"),
+        ({"output_stride": 0}, "output_stride must be input pixels per cell"),
+        ({"output_stride": float("nan")}, "output_stride must be input pixels per cell"),
         ({"output_stride": "wide"}, "output_stride must be one number"),
     ],
 )

@@ -26,7 +26,7 @@ def decode_best(cells, walks, workspace, rules, max_poses, lowest, keypoints, po
     """
     (
         heatmaps, logits, _scores, offsets, offset_table, _displacements, _fwd_table, _bwd_table, unit, height, width,
-        output_stride,
+        output_stride, shift_x, shift_y,
     ) = cells  # fmt: skip
     (flags, words, peaks, heap_scores, found, found_scores, order, per_keypoint) = workspace
     (
@@ -77,7 +77,7 @@ def decode_best(cells, walks, workspace, rules, max_poses, lowest, keypoints, po
         pose_scores[rank] = calibrate(found_scores[order[rank]])
         for part in range(_PARTS):
             row, column, score = found[order[rank], part]
-            write_keypoint(keypoints, rank, part, row, column, score, output_stride)
+            write_keypoint(keypoints, rank, part, row, column, score, output_stride, shift_x, shift_y)
     return num_found
 
 
@@ -89,7 +89,7 @@ def vote(row, column, part, cells, vote_radius, lowest_vote):
     """
     (
         heatmaps, logits, scores, offsets, offset_table, _displacements, _fwd_table, _bwd_table, unit, height, width,
-        _output_stride,
+        _output_stride, _shift_x, _shift_y,
     ) = cells  # fmt: skip
     centre_row = int(row + _HALF)
     centre_column = int(column + _HALF)

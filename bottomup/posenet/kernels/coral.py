@@ -22,7 +22,7 @@ def decode_coral(cells, walks, workspace, rules, max_poses, lowest, keypoints, p
     """
     (
         heatmaps, logits, _scores, offsets, offset_table, _displacements, _fwd_table, _bwd_table, unit, height, width,
-        output_stride,
+        output_stride, shift_x, shift_y,
     ) = cells  # fmt: skip
     (flags, words, peaks, heap_scores, found, found_scores, order, per_keypoint) = workspace
     (local_maximum_radius, nms_radius, refinement_steps, score_threshold) = rules
@@ -61,7 +61,7 @@ def decode_coral(cells, walks, workspace, rules, max_poses, lowest, keypoints, p
         pose_scores[rank] = found_scores[order[rank]]
         for part in range(_PARTS):
             row, column, score = found[order[rank], part]
-            write_keypoint(keypoints, rank, part, row, column, score, output_stride)
+            write_keypoint(keypoints, rank, part, row, column, score, output_stride, shift_x, shift_y)
     return num_found
 
 

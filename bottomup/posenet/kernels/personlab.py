@@ -19,7 +19,7 @@ def cast_votes(cells, raster, lowest_vote, vote_weight, hough):
     """Add to `hough` (fine_height * fine_width * 17,) the score of every cell where its offset points, bilinear."""
     (
         heatmaps, logits, _scores, offsets, offset_table, _displacements, _fwd_table, _bwd_table, unit, height, width,
-        _output_stride,
+        _output_stride, _shift_x, _shift_y,
     ) = cells  # fmt: skip
     (fineness, fine_height, fine_width) = raster
     for cell in range(height * width):
@@ -47,7 +47,7 @@ def decode_personlab(cells, walks, raster, hough, search, rules, keypoints, pose
     """
     (
         heatmaps, logits, _scores, _offsets, _offset_table, _displacements, _fwd_table, _bwd_table, _unit, _height,
-        width, output_stride,
+        width, output_stride, shift_x, shift_y,
     ) = cells  # fmt: skip
     (fineness, fine_height, fine_width) = raster
     (peaks, heap_scores, found, found_scores, order, kept) = search
@@ -95,7 +95,7 @@ def decode_personlab(cells, walks, raster, hough, search, rules, keypoints, pose
             pose_scores[num_kept] = found_scores[pose]
             for part in range(_PARTS):
                 row, column, score = found[pose, part]
-                write_keypoint(keypoints, num_kept, part, row, column, score, output_stride)
+                write_keypoint(keypoints, num_kept, part, row, column, score, output_stride, shift_x, shift_y)
             num_kept += 1
     return num_kept
 

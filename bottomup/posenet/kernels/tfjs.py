@@ -21,7 +21,7 @@ def decode_tfjs(tensors, walks, search, rules, keypoints, pose_scores):
     """
     (
         heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale, offset_zero, displacements, fwd_scale, fwd_zero,
-        bwd_scale, bwd_zero, _is_quantized, is_logits, height, width, output_stride,
+        bwd_scale, bwd_zero, _is_quantized, is_logits, height, width, output_stride, shift_x, shift_y,
     ) = tensors  # fmt: skip
     (peaks, heap_scores, found) = search
     (score_threshold, squared_radius, refinement_steps) = rules
@@ -66,7 +66,7 @@ def decode_tfjs(tensors, walks, search, rules, keypoints, pose_scores):
         total = 0.0
         for part in range(_PARTS):
             y, x, score = pose[part]
-            write_keypoint(keypoints, num_found, part, y, x, score, 1.0)
+            write_keypoint(keypoints, num_found, part, y, x, score, 1.0, shift_x, shift_y)
             if keypoints[num_found, part, 2] > 0 and not is_near_any(found, num_found, part, y, x, squared_radius):
                 total += score
         pose_scores[num_found] = total / _PARTS
@@ -79,7 +79,7 @@ def decode_tfjs_single(tensors, best, keypoints, pose_scores):
     """Fill one pose as tfjs's single-pose decoder: parts where they are highest. `best` (17,) is workspace."""
     (
         heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale, offset_zero, _displacements, _fwd_scale,
-        _fwd_zero, _bwd_scale, _bwd_zero, _is_quantized, is_logits, _height, width, output_stride,
+        _fwd_zero, _bwd_scale, _bwd_zero, _is_quantized, is_logits, _height, width, output_stride, shift_x, shift_y,
     ) = tensors  # fmt: skip
     for part in range(_PARTS):
         best[part] = part
@@ -92,7 +92,7 @@ def decode_tfjs_single(tensors, best, keypoints, pose_scores):
         cell = best[part] // _PARTS
         y, x = anchor(cell // width, cell % width, part, offsets, offset_scale, offset_zero, width, output_stride)
         score = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, best[part])
-        write_keypoint(keypoints, 0, part, y, x, score, 1.0)
+        write_keypoint(keypoints, 0, part, y, x, score, 1.0, shift_x, shift_y)
         total += keypoints[0, part, 2]
     pose_scores[0] = total / _PARTS
 

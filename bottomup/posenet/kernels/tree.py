@@ -45,7 +45,7 @@ def trace(pose, walk, cells, refinement_steps):
     """
     (
         _heatmaps, _logits, _scores, offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width,
-        _output_stride,
+        _output_stride, _shift_x, _shift_y,
     ) = cells  # fmt: skip
     last_row = np.float32(height - 1)
     last_column = np.float32(width - 1)

@@ -56,7 +56,7 @@ def decode_best(fields: PoseNetFields, decoder: PoseNetDecoder) -> Poses:
         better = [poses[other] for other in order[:rank]]
         scores[index] = expected_similarity(poses[index], densities[index], better, radius, decoder, stride)
     order = [index for index in best_first(scores) if scores[index] > 0]
-    return as_poses([poses[index] for index in order], [calibrate(scores[index]) for index in order], stride)
+    return as_poses([poses[index] for index in order], [calibrate(scores[index]) for index in order], stride, fields)
 
 
 def calibrate(similarity: Any) -> Any:

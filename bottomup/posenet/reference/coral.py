@@ -51,7 +51,7 @@ def decode_coral(fields: PoseNetFields, decoder: CoralDecoder) -> Poses:
         ]
         scores[index] = _mean_score(poses[index], taken)
     order = [index for index in best_first(scores) if scores[index] >= threshold]
-    return as_poses([poses[index] for index in order], [scores[index] for index in order], stride)
+    return as_poses([poses[index] for index in order], [scores[index] for index in order], stride, fields)
 
 
 def _mean_score(pose: Array, taken: list[int]) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 
 from bottomup.geometry import Placement, input_to_cell
 from bottomup.posenet.fields import BODY_PARTS, NUM_PARTS, PoseNetFields
-from bottomup.posenet.masks import CoralMasks, MaskRule, PoseNetMasks, Size, TfjsMasks, pixels_in_cells
+from bottomup.posenet.masks import CoralMasks, MaskRule, PoseNetMasks, Size, TfjsMasks, needed, pixels_in_cells
 from bottomup.posenet.reference.tree import Array, f32, follow, logit, sample, scaled
 from bottomup.poses import Poses
 from bottomup.tensors import Field
@@ -23,14 +23,15 @@ def find_masks(
             segments = np.zeros(fields.grid, f32)
         distances = np.full((len(poses), *fields.grid), np.inf, f32)
         stride = f32(fields.output_stride)
-        assert fields.long_offsets is not None
         long_offsets, short_offsets = (
-            as_vectors(field, fields.output_stride) for field in (fields.long_offsets, fields.offsets)
+            as_vectors(field, fields.output_stride) for field in (needed(fields, "long_offsets"), fields.offsets)
         )
         for row, column in np.argwhere(counts).tolist():
             places = embed(long_offsets, short_offsets, stride, rule, row, column)
             for number in range(len(poses)):
-                distances[number, row, column] = measure(places, poses[number], rule, fields.output_stride)
+                distances[number, row, column] = measure(
+                    places, poses[number], rule, fields.output_stride, fields.shift
+                )
         furthest = f32(rule.max_distance) if isinstance(rule, PoseNetMasks) else f32(np.inf)
         is_owned = np.asarray(((distances <= furthest) & (distances < np.inf)).any(axis=0))
         near: Array = np.minimum(distances, furthest)
@@ -49,9 +50,8 @@ def find_masks(
 
 def find_parts(fields: PoseNetFields, rule: MaskRule, size: Size = None, placement: Placement | None = None) -> Array:
     """Return what `rule.parts(fields, None, size, placement=placement)` returns."""
-    assert fields.part_heatmaps is not None
     with np.errstate(all="ignore"):
-        segments, heatmaps = person_logits(fields), _cut(scaled(fields.part_heatmaps, f32(1)))
+        segments, heatmaps = person_logits(fields), _cut(scaled(needed(fields, "part_heatmaps"), f32(1)))
         rows, columns = pixels_in_cells(fields, size, placement)
         parts = np.full((len(rows), len(columns)), -1, np.int8)
         for y, x in np.ndindex(len(rows), len(columns)):
@@ -106,10 +106,12 @@ def _follow_long(place: Array, part: int, rule: MaskRule, long_offsets: Array, s
     return follow(place, sample(long_offsets[:, :, part], place), long_offsets)
 
 
-def measure(places: list[Array], pose: Poses, rule: MaskRule, output_stride: float) -> Any:
+def measure(
+    places: list[Array], pose: Poses, rule: MaskRule, output_stride: float, shift: tuple[float, float] = (0.0, 0.0)
+) -> Any:
     """Return how far a pose's parts are from the nearest of places: the rule's mean or sum; infinity for no number."""
     keypoints, score = pose.keypoints[0], pose.scores[0]
-    parts = input_to_cell(keypoints[:, :2], output_stride).astype(f32)
+    parts = input_to_cell(keypoints[:, :2] - np.array(shift, f32), output_stride).astype(f32)
     counts = np.isfinite(keypoints).all(axis=1)
     if isinstance(rule, PoseNetMasks):
         counts &= keypoints[:, 2] > 0

@@ -63,7 +63,7 @@ def decode_personlab(fields: PoseNetFields, decoder: PersonLabDecoder) -> Poses:
         similar = any(similarity(poses[index], poses[other]) > f32(decoder.nms_similarity) for other in kept)
         if scores[index] > 0 and not similar:
             kept.append(index)
-    return as_poses([poses[index] for index in kept], [scores[index] for index in kept], stride)
+    return as_poses([poses[index] for index in kept], [scores[index] for index in kept], stride, fields)
 
 
 def cast_votes(heatmaps: Array, offsets: Array, fineness: Any, stride: float, decoder: PersonLabDecoder) -> Array:

@@ -46,7 +46,7 @@ def decode_tfjs(fields: PoseNetFields, decoder: TfjsDecoder) -> Poses:
         valid = np.isfinite(pose.astype(f32)).all(axis=1) & (pose[:, 2] > 0)
         pose_scores.append(sum(pose[part, 2] for part in np.flatnonzero(valid) if part not in taken) / NUM_PARTS)
         poses.append(pose)
-    return as_poses(poses, pose_scores, 1.0)
+    return as_poses(poses, pose_scores, 1.0, fields)
 
 
 def decode_tfjs_single(fields: PoseNetFields) -> Poses:
@@ -60,7 +60,7 @@ def decode_tfjs_single(fields: PoseNetFields) -> Poses:
         known = np.where(np.isnan(raw[..., part]), -np.inf, raw[..., part])
         row, column = np.unravel_index(np.argmax(known), known.shape)
         pose[part] = *(np.array([row, column]) * stride + offsets[row, column, part]), scores[row, column, part]
-    poses = as_poses([pose], [0.0], 1.0)
+    poses = as_poses([pose], [0.0], 1.0, fields)
     return Poses(poses.keypoints, poses.keypoint_scores.mean(axis=1), COCO17)
 
 

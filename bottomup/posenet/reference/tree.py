@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from bottomup.geometry import cell_to_input
 from bottomup.posenet.fields import EDGES, NUM_EDGES, NUM_PARTS, PoseNetFields
 from bottomup.poses import Poses
-from bottomup.skeletons import COCO17
 from bottomup.tensors import Field, Quantized
 
 Array: TypeAlias = NDArray[Any]
@@ -118,13 +117,13 @@ def sample(values: Array, position: Array) -> Any:
     return (f32(1) - down) * upper + down * lower
 
 
-def as_poses(poses: list[Array], scores: list[Any], output_stride: float) -> Poses:
+def as_poses(poses: list[Array], scores: list[Any], output_stride: float, fields: PoseNetFields) -> Poses:
     """Return poses of (row, column, score) as Poses."""
     if not poses:
-        return Poses.empty(COCO17)
+        return Poses.empty(fields.skeleton)
     keypoints = np.array(poses, np.float64)
-    keypoints[..., :2] = cell_to_input(keypoints[..., :2], output_stride)
+    keypoints[..., :2] = cell_to_input(keypoints[..., :2], output_stride) + fields.shift
     keypoints[..., 2] = np.where(keypoints[..., 2] > 0, keypoints[..., 2], 0)
     pixels = keypoints.astype(f32)
     pixels[~np.isfinite(pixels).all(axis=2)] = (np.nan, np.nan, 0)
-    return Poses(pixels, np.array(scores, f32), COCO17)
+    return Poses(pixels, np.array(scores, f32), fields.skeleton)

@@ -37,7 +37,7 @@ def posenet_layers(fields: PoseNetFields, decoder: Any) -> Layers:
         family="posenet",
         skeleton=COCO17,
         maps=maps,
-        map_origin=(0.0, 0.0),
+        map_origin=fields.shift,
         map_pitch=(stride, stride),
         vectors=_vectors(fields),
         peaks=candidates,
@@ -57,7 +57,7 @@ def _vectors(fields: PoseNetFields) -> list[VectorField]:
 
     def field(name: str, values: NDArray[np.float32], channel: int, count: int, gate: int) -> VectorField:
         both = np.stack([values[..., channel + count], values[..., channel]], axis=2)
-        return VectorField(name, both, (0.0, 0.0), (stride, stride), 1.0, gate)
+        return VectorField(name, both, fields.shift, (stride, stride), 1.0, gate)
 
     parts = COCO17.parts
     shown = [field(f"short offsets: {part}", offsets, index, NUM_PARTS, index) for index, part in enumerate(parts)]
@@ -73,7 +73,7 @@ def _walks(fields: PoseNetFields, decoder: Any, lowest: float) -> tuple[list[Any
     A step is the part it leads to and x, y of where it begins, where the
     displacement lands, and where each refinement moves that.
     """
-    heatmaps, offsets, displacements, stride = in_cells(fields)
+    heatmaps, offsets, displacements, _ = in_cells(fields)
     if heatmaps.size == 0:
         return [], []
     votes, fineness = heatmaps, np.float32(1)
@@ -92,9 +92,9 @@ def _walks(fields: PoseNetFields, decoder: Any, lowest: float) -> tuple[list[Any
         steps = _walk(part, position, offsets, displacements, decoder)
         if isinstance(decoder, PoseNetDecoder):
             position, steps = _with_votes(part, position, steps, heatmaps, offsets, decoder)
-        candidates.append([part, *_pixels(position, stride), round(float(np.clip(score, 0, 1)), 3)])
+        candidates.append([part, *_pixels(position, fields), round(float(np.clip(score, 0, 1)), 3)])
         traces.append(
-            [[target, *(number for place in places for number in _pixels(place, stride))] for target, places in steps]
+            [[target, *(number for place in places for number in _pixels(place, fields))] for target, places in steps]
         )
     return candidates, traces
 
@@ -144,9 +144,10 @@ def _nearest(place: Any, grid: Any) -> Any:
     return np.clip(np.floor(place + 0.5), 0, np.array(grid.shape[:2]) - 1).astype(np.float32)
 
 
-def _pixels(place: Any, stride: Any) -> tuple[float, float]:
+def _pixels(place: Any, fields: PoseNetFields) -> tuple[float, float]:
     """Return x and y of a cell, input pixels."""
-    return round(float(place[1] * stride), 1), round(float(place[0] * stride), 1)
+    stride, (left, top) = fields.output_stride, fields.shift
+    return round(float(place[1]) * stride + left, 1), round(float(place[0]) * stride + top, 1)
 
 
 def _real(field: Field) -> NDArray[np.float32]:

@@ -1,0 +1,72 @@
+"""PoseNet, as the rest of the library knows it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bottomup.family import Family
+from bottomup.geometry import ImageSize
+from bottomup.posenet.augment import average_fields, mirror_fields
+from bottomup.posenet.best import PoseNetDecoder
+from bottomup.posenet.coral import CoralDecoder
+from bottomup.posenet.fields import PoseNetFields
+from bottomup.posenet.layers import posenet_layers
+from bottomup.posenet.layout import recognise
+from bottomup.posenet.masks import segment
+from bottomup.posenet.operator import coral_cut
+from bottomup.posenet.personlab import PersonLabDecoder
+from bottomup.posenet.rendering import posenet_fields
+from bottomup.posenet.tfjs import TfjsDecoder
+from bottomup.poses import Poses
+from bottomup.skeletons import COCO17
+
+__all__ = ["POSENET"]
+
+#: x and y of somebody upright, COCO's 17 parts, in an input of 129 x 129.
+_SOMEBODY = (
+    (64, 20), (68, 17), (60, 17), (72, 19), (56, 19), (78, 36), (50, 36), (84, 54), (44, 54), (86, 70), (42, 70),
+    (72, 72), (56, 72), (74, 92), (54, 92), (75, 112), (53, 112),
+)  # fmt: skip
+
+
+def mirrored(fields: PoseNetFields, input_size: ImageSize) -> PoseNetFields:
+    """Return the fields that the network sees in the mirrored input."""
+    return mirror_fields(fields, input_size[0])
+
+
+def averaged(fields: Sequence[PoseNetFields]) -> PoseNetFields:
+    """Return the mean of several fields of one grid."""
+    return average_fields(*fields)
+
+
+def example(quantized: bool = False) -> PoseNetFields:
+    """Return small fields of one person, segments and parts of the body included, for warming up."""
+    keypoints = np.array([[(x, y, 1) for x, y in _SOMEBODY]], np.float32)
+    return posenet_fields(
+        Poses(keypoints, np.ones(1, np.float32), COCO17),
+        (129, 129),
+        quantized=quantized,
+        masks=np.ones((1, 129, 129), np.bool_),
+        body_parts=np.zeros((129, 129), np.int64),
+    )
+
+
+POSENET = Family(
+    name="posenet",
+    title="PoseNet",
+    fields=PoseNetFields,
+    recognise=recognise,
+    decoders={
+        "best": PoseNetDecoder,
+        "coral": CoralDecoder,
+        "tfjs": TfjsDecoder,
+        "personlab": PersonLabDecoder,
+    },
+    decoder_types=(PoseNetDecoder, CoralDecoder, TfjsDecoder, PersonLabDecoder),
+    mirrored=mirrored,
+    averaged=averaged,
+    layers=posenet_layers,
+    example=example,
+    cut=coral_cut,
+    segment=segment,
+)
