@@ -6,13 +6,18 @@ from functools import cached_property
 from typing import Any, Literal
 
 from bottomup.batch import map_on_threads
+from bottomup.errors import InputError
+from bottomup.paf.bodyposenet import BODYPOSENET
 from bottomup.paf.fields import PafFields
-from bottomup.paf.parameters import RANKINGS, Matching, Ranking, check
-from bottomup.paf.running import decode_fields
+from bottomup.paf.openpose import OPENPOSE
+from bottomup.paf.running import FillRules, LimbRules, PeopleRules, Rules, decode_fields
+from bottomup.paf.trt_pose import TRT_POSE
+from bottomup.parameters import check, choice, number, pair, score, switch, whole
 from bottomup.poses import Poses
 
-#: What no other system does.
-_PLAIN: dict[str, Any] = {"fill": False, "matching": "greedy", "max_overlap": 1.0, "usual_length": 0.0}
+__all__ = ["PafDecoder"]
+
+_RANKINGS = ("evidence", "mean", "tao")
 
 
 @dataclass(frozen=True)
@@ -117,36 +122,38 @@ class PafDecoder:
     0
     """
 
-    peak_threshold: float = 0.05
-    max_peaks: int = 256
-    min_samples: int = 5
-    max_samples: int = 16
-    limb_threshold: float = 0.05
-    limb_ratio: float = 0.8
-    limb_score: Literal["samples", "hits"] = "samples"
-    usual_length: float = 0.5
-    min_limb_score: float = 0.0
-    touching: float = 0.0
-    peak_weight: float = 0.1
-    matching: Matching = "global"
-    fill: bool = True
-    fill_threshold: float = 0.01
-    fill_samples: int = 5
-    fill_ratio: float = 0.5
-    fill_window: float = 0.8
-    min_fill_window: float = 2.0
-    fill_owned_factor: float = 0.5
-    fill_chain_factor: float = 0.9
-    min_parts: int = 3
-    min_mean_score: float = 0.0
-    ranking: Ranking = "evidence"
-    half_size: float = 6.0
-    half_score: float = 0.875
-    max_overlap: float = 0.5
-    shift: float | tuple[float, float] = 0.0
+    peak_threshold: float = score(0.05)
+    max_peaks: int = whole(256, high=1 << 16)
+    min_samples: int = whole(5, low=2, high=256)
+    max_samples: int = whole(16, low=2, high=256)
+    limb_threshold: float = number(0.05, low=-1, high=1)
+    limb_ratio: float = score(0.8)
+    limb_score: Literal["samples", "hits"] = choice("samples", "hits")
+    usual_length: float = number(0.5, low=0, high=1e6)
+    min_limb_score: float = score(0.0)
+    touching: float = number(0.0, low=0, high=1e6)
+    peak_weight: float = number(0.1, low=0, high=1e6)
+    matching: Literal["global", "greedy", "hungarian"] = choice("global", "greedy", "hungarian")
+    fill: bool = switch(True)
+    fill_threshold: float = score(0.01)
+    fill_samples: int = whole(5, low=2, high=256)
+    fill_ratio: float = score(0.5)
+    fill_window: float = number(0.8, low=0, high=1e6)
+    min_fill_window: float = number(2.0, low=0, high=1e6)
+    fill_owned_factor: float = score(0.5)
+    fill_chain_factor: float = score(0.9)
+    min_parts: int = whole(3, high=1 << 16)
+    min_mean_score: float = number(0.0, low=0, high=1e6)
+    ranking: Literal["evidence", "mean", "tao"] = choice(*_RANKINGS)
+    half_size: float = number(6.0, low=0, high=1e6)
+    half_score: float = number(0.875, low=0, high=1e6)
+    max_overlap: float = score(0.5)
+    shift: float | tuple[float, float] = pair(0.0, low=-1e6, high=1e6)
 
     def __post_init__(self) -> None:
         check(self)
+        if self.max_samples < self.min_samples:
+            raise InputError(f"max_samples must be at least min_samples, {self.min_samples}, got {self.max_samples}")
 
     @staticmethod
     def strict(**changes: Any) -> "PafDecoder":
@@ -171,15 +178,7 @@ class PafDecoder:
         ----------
         Cao et al., TPAMI 2019, section 3. arXiv:1812.08008. Parameters: CMU OpenPose, commit 5c5d965.
         """
-        rules: dict[str, Any] = {
-            "limb_ratio": 0.95,
-            "limb_score": "hits",
-            "max_samples": 25,
-            "touching": 0.3,
-            "min_mean_score": 0.4,
-            "ranking": "mean",
-        }
-        return PafDecoder(**{**_PLAIN, **rules, **changes})
+        return PafDecoder(**{**OPENPOSE, **changes})
 
     @staticmethod
     def bodyposenet(**changes: Any) -> "PafDecoder":
@@ -195,18 +194,7 @@ class PafDecoder:
         ----------
         NVIDIA/tao_tensorflow1_backend, `nvidia_tao_tf1/cv/bpnet`.
         """
-        rules: dict[str, Any] = {
-            "peak_threshold": 0.1,
-            "min_samples": 10,
-            "max_samples": 10,
-            "limb_ratio": 0.9,
-            "limb_score": "hits",
-            "peak_weight": 0.0,
-            "min_parts": 4,
-            "min_mean_score": 0.4,
-            "ranking": "tao",
-        }
-        return PafDecoder(**{**_PLAIN, **rules, **changes})
+        return PafDecoder(**{**BODYPOSENET, **changes})
 
     @staticmethod
     def trt_pose(**changes: Any) -> "PafDecoder":
@@ -223,19 +211,7 @@ class PafDecoder:
         ----------
         NVIDIA-AI-IOT/trt_pose, commit 336b8cd.
         """
-        rules: dict[str, Any] = {
-            "peak_threshold": 0.1,
-            "min_samples": 7,
-            "max_samples": 7,
-            "limb_threshold": -1.0,
-            "limb_ratio": 0.0,
-            "min_limb_score": 0.1,
-            "peak_weight": 0.0,
-            "matching": "hungarian",
-            "min_parts": 2,
-            "ranking": "mean",
-        }
-        return PafDecoder(**{**_PLAIN, **rules, **changes})
+        return PafDecoder(**{**TRT_POSE, **changes})
 
     def decode(self, fields: PafFields) -> Poses:
         """Return the poses of one image, best first, in input pixels.
@@ -256,51 +232,50 @@ class PafDecoder:
         InputError
             If `fields` is not a PafFields.
         """
-        return decode_fields(
-            fields,
+        return decode_fields(fields, self._rules)
+
+    @cached_property
+    def _rules(self) -> Rules:
+        """What the loops are told."""
+        limb_rules = LimbRules(
+            min_samples=self.min_samples,
+            max_samples=self.max_samples,
+            threshold=self.limb_threshold,
+            hit_ratio=self.limb_ratio,
+            hits_only=self.limb_score == "hits",
+            usual_length=self.usual_length,
+            min_score=self.min_limb_score,
+            touching=self.touching,
+            touching_score=self.peak_threshold,
+            peak_weight=self.peak_weight,
+        )
+        people_rules = PeopleRules(
+            exclusive=self.matching == "greedy",
+            min_parts=self.min_parts,
+            min_mean=self.min_mean_score,
+            ranking=_RANKINGS.index(self.ranking),
+            half_size=self.half_size,
+            half_score=self.half_score,
+            max_overlap=self.max_overlap,
+        )
+        fill_rules = FillRules(
+            fill=self.fill,
+            samples=self.fill_samples,
+            hit_ratio=self.fill_ratio,
+            lowest=self.fill_threshold,
+            window=self.fill_window,
+            min_window=self.min_fill_window,
+            owned_factor=self.fill_owned_factor,
+            chain_factor=self.fill_chain_factor,
+        )
+        return Rules(
             self.peak_threshold,
             self.max_peaks,
-            self._limb_rules,
             self.matching == "hungarian",
-            self._people_rules,
+            tuple(limb_rules),
+            tuple(people_rules),
+            tuple(fill_rules),
             self.shifts,
-        )
-
-    @cached_property
-    def _limb_rules(self) -> tuple[Any, ...]:
-        """What `find_limbs` takes beside fields and workspace."""
-        return (
-            self.min_samples,
-            self.max_samples,
-            self.limb_threshold,
-            self.limb_ratio,
-            self.limb_score == "hits",
-            self.usual_length,
-            self.min_limb_score,
-            self.touching,
-            self.peak_threshold,
-            self.peak_weight,
-        )
-
-    @cached_property
-    def _people_rules(self) -> tuple[Any, ...]:
-        """What `find_people` takes beside fields and workspace."""
-        return (
-            self.matching == "greedy",
-            self.fill,
-            self.fill_samples,
-            self.fill_ratio,
-            self.fill_threshold,
-            self.fill_window,
-            self.min_fill_window,
-            self.fill_owned_factor,
-            self.fill_chain_factor,
-            self.min_parts,
-            self.min_mean_score,
-            RANKINGS.index(self.ranking),
-            self.half_size,
-            self.half_score,
-            self.max_overlap,
         )
 
     def decode_batch(self, fields: Iterable[PafFields], *, threads: int = 1) -> list[Poses]:

@@ -16,22 +16,152 @@ from bottomup.workspaces import Shelf
 _LIMBS_TO_START_WITH = 2048
 
 
-class Workspace(NamedTuple):
-    """Arrays that kernels write to, for one grid and skeleton.
+class LimbRules(NamedTuple):
+    """What `find_limbs` is told of a decoder, whose parameters they are."""
 
-    `peaks` are those of N parts with at most K peaks each: their counts,
-    cells and `places`. `limbs` have room for `num_limbs`, and `people` for as
-    many as these can make. `seeking` and `joining` are what the two kernels
-    take besides, in their order.
+    min_samples: int
+    max_samples: int
+    threshold: float
+    hit_ratio: float
+    hits_only: bool
+    usual_length: float
+    min_score: float
+    touching: float
+    touching_score: float
+    peak_weight: float
+
+
+class PeopleRules(NamedTuple):
+    """What `find_people` is told of a decoder, but for filling."""
+
+    exclusive: bool
+    min_parts: int
+    min_mean: float
+    ranking: int
+    half_size: float
+    half_score: float
+    max_overlap: float
+
+
+class FillRules(NamedTuple):
+    """What `find_people` is told of how parts without a peak are filled in."""
+
+    fill: bool
+    samples: int
+    hit_ratio: float
+    lowest: float
+    window: float
+    min_window: float
+    owned_factor: float
+    chain_factor: float
+
+
+class Rules(NamedTuple):
+    """All that the loops are told of a decoder."""
+
+    peak_threshold: float
+    max_peaks: int
+    is_hungarian: bool
+    limb_rules: tuple[Any, ...]  #: a plain tuple of `LimbRules`, and so on
+    people_rules: tuple[Any, ...]
+    fill_rules: tuple[Any, ...]
+    shifts: tuple[float, float]  #: x and y that are added to all keypoints
+
+
+class Peaks(NamedTuple):
+    """The peaks of N parts, at most K each."""
+
+    counts: NDArray[np.int64]  #: (N,)
+    cells: NDArray[np.int64]  #: (N, K)
+    places: NDArray[np.float64]  #: (5, N, K) row, column, score; row and column in the fields' grid
+
+
+class PeakSpace(NamedTuple):
+    """What peaks are found with."""
+
+    flags: NDArray[np.uint8]  #: one an element of a stretch
+    words: NDArray[np.uint64]  #: the same, eight at a time
+    flagged: NDArray[np.int64]  #: places in a stretch
+    seen: NDArray[np.uint8]  #: (N, H * W) whether a cell's plateau was looked at
+    plateau: NDArray[np.int64]  #: (H * W,) its cells
+
+
+class Limbs(NamedTuple):
+    """L limbs."""
+
+    ends: NDArray[np.int64]  #: (L, 3) edge, number of the parent's peak, of the child's
+    limb_scores: NDArray[np.float64]  #: (L,) what the field says
+    limb_ranks: NDArray[np.float64]  #: (L,) what they are sorted by
+
+
+class LimbSpace(NamedTuple):
+    """What limbs from one parent are found with."""
+
+    lines: NDArray[np.float64]  #: (3, K)
+    points: NDArray[np.int64]  #: (4, K)
+
+
+class PeopleSpace(NamedTuple):
+    """M people while they are put together."""
+
+    order: NDArray[np.int64]  #: (2, L) of limbs or people, best first
+    keys: NDArray[np.float64]  #: (2, L)
+    owner: NDArray[np.int64]  #: (N, K) whose a peak is, -1 if nobody's
+    used: NDArray[np.uint8]  #: (E, 2, K) whether a peak has a limb of an edge
+    members: NDArray[np.int64]  #: (M, N) number of a peak, or that the part was filled in or is missing
+    sums: NDArray[np.float64]  #: (M, 4) scores of peaks and limbs, their numbers
+    joints: NDArray[np.float64]  #: (M, N, 3) row, column, score
+    totals: NDArray[np.float64]  #: (M,)
+    kept: NDArray[np.int64]  #: (M,)
+    boxes: NDArray[np.float64]  #: (M, 4)
+
+
+class FillSpace(NamedTuple):
+    """What one person is filled with."""
+
+    best: NDArray[np.float64]  #: (N, 3) worth, cell and score of the best cell of a part
+    planes: NDArray[np.float32]  #: (N, H, W) one part's scores together
+    is_made: NDArray[np.uint8]  #: (N,) whether they are there yet
+
+
+class Found(NamedTuple):
+    """The answer, with room for M people."""
+
+    keypoints: NDArray[np.float32]  #: (M, N, 3) x, y, score
+    pose_scores: NDArray[np.float32]  #: (M,)
+    filled: NDArray[np.bool_]  #: (M, N)
+
+
+class PartTables(NamedTuple):
+    """What is known of N parts."""
+
+    falloffs: NDArray[np.float64]  #: how similarity falls off with distance
+    counts_as_part: NDArray[np.uint8]  #: toes and heels do not
+
+
+class Placing(NamedTuple):
+    """From cells to input pixels."""
+
+    output_stride: float
+    shift_x: float
+    shift_y: float
+
+
+class Workspace(NamedTuple):
+    """All arrays for one grid and skeleton, with room for a number of limbs and for the people they can make.
+
+    Each bundle is a plain tuple: a call then costs half of what it does with named ones.
     """
 
     shape: tuple[int, ...]  #: N, E, K, H, W
     num_limbs: int
-    peaks: tuple[NDArray[Any], ...]
-    limbs: tuple[NDArray[Any], ...]
-    found: tuple[NDArray[Any], ...]
-    seeking: tuple[NDArray[Any], ...]
-    joining: tuple[NDArray[Any], ...]
+    peaks: tuple[Any, ...]
+    peak_space: tuple[Any, ...]
+    limbs: tuple[Any, ...]
+    limb_space: tuple[Any, ...]
+    people_space: tuple[Any, ...]
+    fill_space: tuple[Any, ...]
+    found: tuple[Any, ...]
 
 
 def _make_workspace(shape: tuple[int, ...], num_limbs: int) -> Workspace:
@@ -39,106 +169,99 @@ def _make_workspace(shape: tuple[int, ...], num_limbs: int) -> Workspace:
     num_parts, num_edges, most, height, width = shape
     num_people = min(num_limbs, num_parts * most // 2)
     words = np.empty(_stretch() // 8, np.uint64)
-    peaks = (
-        np.empty(num_parts, np.int64),
-        np.empty((num_parts, most), np.int64),
-        np.empty((5, num_parts, most), np.float64),
+    peaks = Peaks(
+        counts=np.empty(num_parts, np.int64),
+        cells=np.empty((num_parts, most), np.int64),
+        places=np.empty((5, num_parts, most), np.float64),
     )
-    limbs = (
-        np.empty((num_limbs, 3), np.int64),
-        np.empty(num_limbs, np.float64),
-        np.empty(num_limbs, np.float64),
+    peak_space = PeakSpace(
+        flags=words.view(np.uint8),
+        words=words,
+        flagged=np.empty(_stretch(), np.int64),
+        seen=np.empty((num_parts, height * width), np.uint8),
+        plateau=np.empty(height * width, np.int64),
     )
-    seeking = (
-        *peaks,
-        words.view(np.uint8),
-        words,
-        np.empty(_stretch(), np.int64),
-        np.empty((num_parts, height * width), np.uint8),
-        np.empty(height * width, np.int64),
-        np.empty((3, most), np.float64),
-        np.empty((4, most), np.int64),
-        *limbs,
+    limbs = Limbs(
+        ends=np.empty((num_limbs, 3), np.int64),
+        limb_scores=np.empty(num_limbs, np.float64),
+        limb_ranks=np.empty(num_limbs, np.float64),
     )
-    found = (
-        np.empty((num_people, num_parts, 3), np.float32),
-        np.empty(num_people, np.float32),
-        np.empty((num_people, num_parts), np.bool_),
+    people_space = PeopleSpace(
+        order=np.empty((2, num_limbs), np.int64),
+        keys=np.empty((2, num_limbs), np.float64),
+        owner=np.empty((num_parts, most), np.int64),
+        used=np.empty((num_edges, 2, most), np.uint8),
+        members=np.empty((num_people, num_parts), np.int64),
+        sums=np.empty((num_people, 4), np.float64),
+        joints=np.empty((num_people, num_parts, 3), np.float64),
+        totals=np.empty(num_people, np.float64),
+        kept=np.empty(num_people, np.int64),
+        boxes=np.empty((num_people, 4), np.float64),
     )
-    joining = (
-        *peaks,
-        *limbs,
-        np.empty((2, num_limbs), np.int64),
-        np.empty((2, num_limbs), np.float64),
-        np.empty((num_parts, most), np.int64),
-        np.empty((num_edges, 2, most), np.uint8),
-        np.empty((num_people, num_parts), np.int64),
-        np.empty((num_people, 4), np.float64),
-        np.empty((num_people, num_parts, 3), np.float64),
-        np.empty(num_people, np.float64),
-        np.empty((num_parts, 3), np.float64),
-        np.empty((num_parts, height, width), np.float32),
-        np.empty(num_parts, np.uint8),
-        np.empty(num_people, np.int64),
-        np.empty((num_people, 4), np.float64),
-        *found,
+    fill_space = FillSpace(
+        best=np.empty((num_parts, 3), np.float64),
+        planes=np.empty((num_parts, height, width), np.float32),
+        is_made=np.empty(num_parts, np.uint8),
     )
-    return Workspace(shape, num_limbs, peaks, limbs, found, seeking, joining)
+    found = Found(
+        keypoints=np.empty((num_people, num_parts, 3), np.float32),
+        pose_scores=np.empty(num_people, np.float32),
+        filled=np.empty((num_people, num_parts), np.bool_),
+    )
+    limb_space = LimbSpace(lines=np.empty((3, most), np.float64), points=np.empty((4, most), np.int64))
+    bundles = (peaks, peak_space, limbs, limb_space, people_space, fill_space, found)
+    return Workspace(shape, num_limbs, *map(tuple, bundles))
 
 
 _shelf: Shelf[Workspace] = Shelf()
 
 
-def decode_fields(
-    fields: PafFields,
-    peak_threshold: float,
-    max_peaks: int,
-    limb_rules: tuple[Any, ...],
-    is_hungarian: bool,
-    people_rules: tuple[Any, ...],
-    shifts: tuple[float, float],
-) -> Poses:
-    """Return the people that a decoder of these rules finds, best first.
-
-    `limb_rules` and `people_rules` are the last arguments of the two kernels.
-    """
+def decode_fields(fields: PafFields, rules: Rules) -> Poses:
+    """Return the people that a decoder of these rules finds, best first."""
     if not isinstance(fields, PafFields):
         raise InputError(
             f"fields must be PafFields, got {type(fields).__name__}: build them with PafFields(heatmaps, pafs, "
             "skeleton=...) or PafFields.from_concatenated"
         )
-    tensors, (shift_x, shift_y) = fields.tensors, shifts
-    num_cells = tensors.height * tensors.width
-    floors = _floors(fields.levels, peak_threshold, tensors.width, tensors.channels, tensors.num_parts)
+    (heat, vectors), (height, width), skeleton = fields.bundles, fields.grid, fields.skeleton
+    num_parts, num_cells = len(skeleton.parts), height * width
+    floors = _floors(fields.levels, rules.peak_threshold, width, heat[3], num_parts)
     if floors is None or num_cells == 0:
-        return _nobody(fields.skeleton)
-    most = min(max_peaks, (num_cells + 1) // 2 + 1)
-    shape = (tensors.num_parts, len(tensors.edges), most, tensors.height, tensors.width)
+        return _nobody(skeleton)
+    most = min(rules.max_peaks, (num_cells + 1) // 2 + 1)
+    shape = (num_parts, len(skeleton.edges), most, height, width)
     space = _shelf.take(lambda spare: spare.shape == shape, lambda: _make_workspace(shape, _LIMBS_TO_START_WITH))
     find_limbs, find_people = _kernels()
     while True:
-        num_limbs = find_limbs(*space.seeking, *tensors, *floors, most, *limb_rules)
+        num_limbs = find_limbs(
+            heat, vectors, *floors, most, space.peaks, space.peak_space, space.limbs, space.limb_space, rules.limb_rules
+        )
         if num_limbs <= space.num_limbs:
             break
         space = _make_workspace(shape, num_limbs)
-    if is_hungarian:
-        num_limbs = _keep_best_pairs(space, num_limbs, tensors.edges)
+    if rules.is_hungarian:
+        num_limbs = _keep_best_pairs(space, num_limbs, vectors[-1])
     if num_limbs == 0:
         _shelf.put_back(space)
-        return _nobody(fields.skeleton)
+        return _nobody(skeleton)
+    placing = (fields.output_stride, rules.shifts[0] + fields.shift[0], rules.shifts[1] + fields.shift[1])
     found = find_people(
-        *space.joining,
-        *tensors,
-        *_part_tables(fields.skeleton),
-        fields.output_stride,
+        heat,
+        vectors,
+        _part_tables(skeleton),
+        placing,
+        space.peaks,
+        space.limbs,
         num_limbs,
-        *people_rules,
-        shift_x + fields.shift[0],
-        shift_y + fields.shift[1],
+        space.people_space,
+        space.fill_space,
+        space.found,
+        rules.people_rules,
+        rules.fill_rules,
     )
     keypoints, scores, filled = (values[:found].copy() for values in space.found)
     _shelf.put_back(space)
-    return Poses.of_decoder(keypoints, scores, fields.skeleton, filled)
+    return Poses.of_decoder(keypoints, scores, skeleton, filled)
 
 
 def _nobody(skeleton: Skeleton) -> Poses:
@@ -209,7 +332,11 @@ def _stretch() -> int:
 
 
 @lru_cache(maxsize=64)
-def _part_tables(skeleton: Skeleton) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+def _part_tables(skeleton: Skeleton) -> tuple[Any, ...]:
     """Return, of each part, how OKS falls off with distance, and whether it counts as one of a person's parts."""
     is_foot = [part.endswith(("toe", "heel")) for part in skeleton.parts]
-    return 2 * AREA_OF_JOINTS * np.square(skeleton.kappas), np.array([not foot for foot in is_foot], np.uint8)
+    tables = PartTables(
+        falloffs=2 * AREA_OF_JOINTS * np.square(skeleton.kappas),
+        counts_as_part=np.array([not foot for foot in is_foot], np.uint8),
+    )
+    return tuple(tables)

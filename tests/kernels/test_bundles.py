@@ -34,13 +34,9 @@ PACKAGE = Path(bottomup.__file__).parent
 MOST_PARAMETERS = 12
 FILES_OF_OLD = {
     "metric3d/root_kernels.py",
-    "paf/kernels/fill.py",
-    "paf/kernels/limbs.py",
-    "paf/kernels/peaks.py",
-    "paf/kernels/people.py",
     "posenet/kernels/masks.py",
 }
-MADE_BY_KERNELS = {"corners"}
+MADE_BY_KERNELS = {"corners", "line", "sampling", "units"}
 
 
 def compiled_functions(tree):

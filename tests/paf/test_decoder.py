@@ -346,15 +346,18 @@ def test_a_level_that_never_reaches_the_threshold_finds_nobody():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"peak_threshold": 1.5}, r"peak_threshold must be a number in \[0, 1\], got 1.5"),
-        ({"fill_window": np.nan}, "fill_window must be a number of at least 0"),
-        ({"max_peaks": 0}, "max_peaks must be a whole number, at least 1"),
+        ({"peak_threshold": 1.5}, r"peak_threshold must be a finite number in \[0, 1\], got 1.5"),
+        ({"fill_window": np.nan}, "fill_window must be a finite number in .0, 1000000.0., got nan"),
+        ({"fill": 1}, "fill must be True or False, got 1"),
+        ({"max_peaks": 2**31 - 1}, "max_peaks must be a whole number from 1 to 65536, got 2147483647"),
+        ({"fill_samples": 10**6}, "fill_samples must be a whole number from 2 to 256"),
+        ({"max_peaks": 0}, "max_peaks must be a whole number from 1 to 65536, got 0"),
         ({"max_samples": 3}, "max_samples must be at least min_samples, 5, got 3"),
         ({"matching": "best"}, "matching must be one of global, greedy, hungarian, got 'best'"),
         ({"ranking": None}, "ranking must be one of evidence, mean, tao"),
-        ({"half_score": -1}, "half_score must be a number of at least 0"),
+        ({"half_score": -1}, "half_score must be a finite number in"),
         ({"shift": (1, 2, 3)}, "shift must be one number or two"),
-        ({"shift": np.inf}, "shift must be finite"),
+        ({"shift": np.inf}, "shift must be finite numbers in"),
     ],
 )
 def test_parameters_that_cannot_be_are_refused(changes, message):

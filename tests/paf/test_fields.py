@@ -49,8 +49,8 @@ def test_one_tensor_with_heatmaps_first(skeleton, channels):
 def test_one_tensor_is_not_copied(scene):
     maps = np.concatenate([scene.heatmaps, scene.pafs], axis=2)
     fields = bu.PafFields.from_concatenated(maps)
-    assert np.shares_memory(fields.tensors.heatmaps, maps)
-    assert np.shares_memory(fields.tensors.pafs, maps)
+    assert np.shares_memory(fields.tensors[0].heatmaps, maps)
+    assert np.shares_memory(fields.tensors[1].pafs, maps)
 
 
 def test_background_changes_nothing(scene):
@@ -84,7 +84,7 @@ def test_int8_and_concatenated_levels():
     unsigned = bu.Quantized(levels.astype(np.uint8), scale, zero)
     signed = bu.Quantized((levels - 128).astype(np.int8), scale, zero - 128)
     same(bu.PafFields.from_concatenated(signed), bu.PafFields.from_concatenated(unsigned))
-    assert bu.PafFields.from_concatenated(signed).tensors.heatmaps.dtype == np.uint8
+    assert bu.PafFields.from_concatenated(signed).tensors[0].heatmaps.dtype == np.uint8
 
 
 def test_every_fourth_cell_of_bodyposenets_pafs_is_the_field():

@@ -1,9 +1,7 @@
 """People, and the parts that none of their peaks gives: where field and heatmap, weak as they are, agree best.
 
-Tuples keep what belongs together: `heat` (heatmaps, table, channels, height, width), `field` (pafs, table, row step,
-column step, height, width), `to_field` (ratio y, ratio x, offset y, offset x), `peaks` (counts, cells, owner), `planes`
-(one part's scores together, whether they are there yet), `people` (members, sums, joints) and, of the person at hand,
-`best` (N, 3), the WORTH, CELL and SCORE to fill each part with.
+Of the person at hand, `best` (N, 3) holds the WORTH, CELL and SCORE to fill each part with; `planes` (N, H, W) are one
+part's scores together, and `is_made` says whether they are there yet.
 """
 
 import math
@@ -40,12 +38,8 @@ SCORE = 2
 
 @kernel
 def find_people(
-    counts, cells, places, limbs, limb_scores, limb_ranks, order, keys, owner, used, members, sums, joints, totals,
-    best, planes, is_made, kept, boxes, keypoints, pose_scores, filled, heatmaps, heat_table, logs, channels,
-    heat_height, heat_width, num_parts, pafs, table, row_step, column_step, height, width, ratio_y, ratio_x, offset_y,
-    offset_x, edges, falloffs, counts_as_part, output_stride, num_limbs, exclusive, fill, samples, hit_ratio, lowest,
-    window, min_window, owned_factor, chain_factor, min_parts, min_mean, ranking, half_size, half_score, max_overlap,
-    shift_x, shift_y,
+    heat, vectors, part_tables, placing, peaks, limbs, num_limbs, people_space, fill_space, found, people_rules,
+    fill_rules,
 ):  # fmt: skip
     """Join limbs to people, with `fill` give them the parts they miss, rank them and write them; return how many.
 
@@ -54,46 +48,51 @@ def find_people(
     another person's peak, times `chain_factor` from a joint that was itself filled. Workspaces: `best` (N, 3), `planes`
     (N, H, W), `is_made` (N,), and see `assemble`, `rank_people` and `write_people`.
     """
-    num_people = assemble(
-        edges, counts, places, limbs, limb_scores, limb_ranks, num_limbs, exclusive, order, keys, owner, used, members,
-        sums,
-    )  # fmt: skip
+    (_heatmaps, _heat_table, _logs, _channels, _heat_height, _heat_width, num_parts) = heat
+    (
+        _pafs, _table, _row_step, _column_step, _height, _width, _ratio_y, _ratio_x, _offset_y, _offset_x, edges,
+    ) = vectors  # fmt: skip
+    (falloffs, counts_as_part) = part_tables
+    (_counts, _cells, places) = peaks
+    (order, keys, _owner, _used, members, sums, joints, totals, _kept, _boxes) = people_space
+    (_best, _planes, is_made) = fill_space
+    (exclusive, _min_parts, _min_mean, _ranking, _half_size, _half_score, max_overlap) = people_rules
+    (
+        fill, _samples, _hit_ratio, _lowest, _window, _min_window, _owned_factor, _chain_factor,
+    ) = fill_rules  # fmt: skip
+    num_people = assemble(edges, peaks, limbs, num_limbs, exclusive, people_space)
     for person in range(num_people):
         place_joints(members, places, person, joints)
         totals[person] = sums[person, PEAKS] + sums[person, LIMBS] if sums[person, NUM_PEAKS] > 0.0 else -1.0
     if fill:
-        heat = (heatmaps, heat_table, channels, heat_height, heat_width)
-        field = (pafs, table, row_step, column_step, height, width)
-        to_field = (ratio_y, ratio_x, offset_y, offset_x)
-        rules = (samples, hit_ratio, lowest, owned_factor, chain_factor)
-        peaks = (counts, cells, owner)
-        people = (members, sums, joints)
         for part in range(num_parts):
             is_made[part] = 0
         sort_best_first(totals, num_people, order, keys)
         for rank in range(num_people):
             person = order[0, rank]
             while 0.0 < sums[person, NUM_PEAKS] < num_parts and fill_person(
-                heat, field, to_field, rules, peaks, (planes, is_made), edges, people, person, window, min_window, best
+                heat, vectors, peaks, people_space, fill_space, fill_rules, person
             ):
                 place_joints(members, places, person, joints)
-    rank_people(
-        members, sums, joints, num_people, edges.shape[0], counts_as_part, min_parts, min_mean, ranking, half_size,
-        half_score, totals,
-    )  # fmt: skip
-    return write_people(
-        members, joints, num_people, falloffs, max_overlap, output_stride, shift_x, shift_y, totals, order, keys, kept,
-        boxes, keypoints, pose_scores, filled,
-    )  # fmt: skip
+    rank_people(num_people, edges.shape[0], counts_as_part, people_rules, people_space)
+    return write_people(num_people, falloffs, max_overlap, placing, people_space, found)
 
 
 @helper
-def fill_person(heat, field, to_field, rules, peaks, planes, edges, people, person, window, min_window, best):
+def fill_person(heat, vectors, peaks, people_space, fill_space, fill_rules, person):
     """Fill one person; stop and return True as soon as somebody was merged into them."""
-    counts, cells, owner = peaks
-    members, sums, joints = people
-    height = heat[3]
-    width = heat[4]
+    (heatmaps, heat_table, _logs, channels, heat_height, heat_width, _num_parts) = heat
+    (
+        _pafs, _table, _row_step, _column_step, _height, _width, _ratio_y, _ratio_x, _offset_y, _offset_x, edges,
+    ) = vectors  # fmt: skip
+    (counts, cells, _places) = peaks
+    (_order, _keys, owner, _used, members, sums, joints, _totals, _kept, _boxes) = people_space
+    (best, _planes, _is_made) = fill_space
+    (
+        _fill, _samples, _hit_ratio, _lowest, window, min_window, _owned_factor, _chain_factor,
+    ) = fill_rules  # fmt: skip
+    height = heat_height
+    width = heat_width
     num_parts = members.shape[1]
     for part in range(num_parts):
         best[part, WORTH] = 0.0
@@ -105,7 +104,7 @@ def fill_person(heat, field, to_field, rules, peaks, planes, edges, people, pers
     while True:
         for edge in range(edges.shape[0]):
             if placed < 0 or edges[edge, 0] == placed or edges[edge, 1] == placed:
-                look_along(edge, heat, field, to_field, rules, peaks, planes, edges, people, person, reach, best)
+                look_along(edge, heat, vectors, peaks, people_space, fill_space, fill_rules, person, reach)
         part = _NONE
         for other in range(num_parts):
             is_better = part < 0 or best[other, WORTH] > best[part, WORTH]
@@ -123,19 +122,30 @@ def fill_person(heat, field, to_field, rules, peaks, planes, edges, people, pers
         row = cell // width
         column = cell - row * width
         members[person, part] = FILLED
-        joints[person, part, 0] = row + refine_filled(heat, part, cell, row, height, width)
-        joints[person, part, 1] = column + refine_filled(heat, part, cell, column, width, _ONE)
+        joints[person, part, 0] = row + refine_filled(heatmaps, heat_table, channels, part, cell, row, height, width)
+        joints[person, part, 1] = column + refine_filled(
+            heatmaps, heat_table, channels, part, cell, column, width, _ONE
+        )
         joints[person, part, 2] = best[part, SCORE]
         placed = part
 
 
 @helper
-def look_along(edge, heat, field, to_field, rules, peaks, planes, edges, people, person, reach, best):
+def look_along(edge, heat, vectors, peaks, people_space, fill_space, fill_rules, person, reach):
     """Where a person has one end of an edge, look for the other: all cells at most `reach` from it, down and across.
 
     Twice: each row's highest cell tells first how much the best is worth at least, so that few cells are left.
     """
-    members, _, joints = people
+    (_heatmaps, _heat_table, _logs, _channels, heat_height, heat_width, _num_parts) = heat
+    (
+        pafs, table, row_step, column_step, height, width, ratio_y, ratio_x, offset_y, offset_x, edges,
+    ) = vectors  # fmt: skip
+    (counts, cells, _places) = peaks
+    (_order, _keys, owner, _used, members, _sums, joints, _totals, _kept, _boxes) = people_space
+    (best, planes, is_made) = fill_space
+    (
+        _fill, samples, hit_ratio, lowest, _window, _min_window, owned_factor, chain_factor,
+    ) = fill_rules  # fmt: skip
     parent_part = edges[edge, 0]
     child_part = edges[edge, 1]
     knows_parent = members[person, parent_part] != MISSING
@@ -143,56 +153,49 @@ def look_along(edge, heat, field, to_field, rules, peaks, planes, edges, people,
         return
     known = parent_part if knows_parent else child_part
     part = child_part if knows_parent else parent_part
-    samples, hit_ratio, lowest, owned_factor, chain_factor = rules
     factor = chain_factor if members[person, known] == FILLED else 1.0
     if not factor > 0.0:
         return
-    all_scores, is_made = planes
     if not is_made[part]:
-        make_plane(heat, part, all_scores)
+        make_plane(heat, part, planes)
         is_made[part] = 1
-    height = heat[3]
-    width = heat[4]
-    pafs, table, row_step, column_step, field_height, field_width = field
-    ratio_y, ratio_x, offset_y, offset_x = to_field
-    counts, cells, owner = peaks
     row = joints[person, known, 0]
     column = joints[person, known, 1]
     first_row = max(math.ceil(row - reach), 0)
-    last_row = min(int(row + reach), height - 1)
+    last_row = min(int(row + reach), heat_height - 1)
     first_column = max(math.ceil(column - reach), 0)
-    last_column = min(int(column + reach), width - 1)
+    last_column = min(int(column + reach), heat_width - 1)
     # The line runs from the known joint; an edge that ends there is read against its direction.
-    top = clamp(row * ratio_y + offset_y, field_height - 1)
-    left = clamp(column * ratio_x + offset_x, field_width - 1)
+    top = clamp(row * ratio_y + offset_y, height - 1)
+    left = clamp(column * ratio_x + offset_x, width - 1)
     sign = 1.0 if knows_parent else -1.0
     least = best[part, WORTH]
     bound = bound_of(least, factor, lowest)
     for is_second in range(2):
         for near_row in range(first_row, last_row + 1):
-            if not any_at_least(all_scores, part, near_row, first_column, last_column, bound):
+            if not any_at_least(planes, part, near_row, first_column, last_column, bound):
                 continue
             from_column = first_column
             to_column = last_column
             if not is_second:
-                from_column = to_column = highest(all_scores, part, near_row, first_column, last_column)
+                from_column = to_column = highest(planes, part, near_row, first_column, last_column)
             for near_column in range(from_column, to_column + 1):
-                score = all_scores[_U(part), _U(near_row), _U(near_column)]
+                score = planes[_U(part), _U(near_row), _U(near_column)]
                 if not score >= bound:
                     continue
-                bottom = clamp(near_row * ratio_y + offset_y, field_height - 1)
-                right = clamp(near_column * ratio_x + offset_x, field_width - 1)
+                bottom = clamp(near_row * ratio_y + offset_y, height - 1)
+                right = clamp(near_column * ratio_x + offset_x, width - 1)
+                line = (sign, top, left, bottom - top, right - left)
                 mean = mean_along(
-                    pafs, table, row_step, column_step, edges[edge, 2], edges[edge, 3], sign, top, left, bottom, right,
-                    samples, hit_ratio,
-                )  # fmt: skip
+                    pafs, table, row_step, column_step, edges[edge, 2], edges[edge, 3], line, samples, hit_ratio
+                )
                 worth = score * factor * mean
                 if not worth > (best[part, WORTH] if is_second else least):
                     continue
-                cell = near_row * width + near_column
+                cell = near_row * heat_width + near_column
                 for peak in range(counts[part]):
                     rival = owner[part, peak]
-                    if rival >= 0 and rival != person and are_beside(cells[part, peak], cell, width):
+                    if rival >= 0 and rival != person and are_beside(cells[part, peak], cell, heat_width):
                         worth = worth * owned_factor
                         break
                 if worth > least:
@@ -232,24 +235,21 @@ def highest(scores, part, row, first, last):
 @helper
 def make_plane(heat, part, scores):
     """Write one part's scores, at most 1, to `scores` (N, H, W), where they lie together."""
-    heatmaps, table, channels, height, width = heat
-    for row in range(_U(height)):
-        first = row * _U(width * channels) + _U(part)
-        for column in range(_U(width)):
-            score = np.float32(real(heatmaps, table, first + column * _U(channels)))
+    (heatmaps, heat_table, _logs, channels, heat_height, heat_width, _num_parts) = heat
+    for row in range(_U(heat_height)):
+        first = row * _U(heat_width * channels) + _U(part)
+        for column in range(_U(heat_width)):
+            score = np.float32(real(heatmaps, heat_table, first + column * _U(channels)))
             scores[_U(part), row, column] = min(score, np.float32(1.0))
 
 
 @helper
-def mean_along(
-    pafs, table, row_step, column_step, x_channel, y_channel, sign, top, left, bottom, right, samples, hit_ratio
-):  # fmt: skip
+def mean_along(pafs, table, row_step, column_step, x_channel, y_channel, line, samples, hit_ratio):
     """Return the mean of a field's component along a line, where it is above 0, at the nearest cells.
 
     0 where fewer samples than `hit_ratio` of all are above 0, or the line has no length.
     """
-    down = bottom - top
-    across = right - left
+    sign, top, left, down, across = line
     length = math.sqrt(down * down + across * across)
     if not length > 0.0:
         return 0.0
@@ -281,14 +281,13 @@ def are_beside(one, other, width):
 
 
 @helper
-def refine_filled(heat, part, cell, place, size, stride):
+def refine_filled(heatmaps, heat_table, channels, part, cell, place, size, stride):
     """Return how far from `place`, along one axis, a parabola through its neighbours is highest; 0 at a border."""
-    heatmaps, table, channels, _, _ = heat
     if place == 0 or place == size - 1:
         return 0.0
     return top_of_parabola(
-        real(heatmaps, table, (cell - stride) * channels + part),
-        real(heatmaps, table, cell * channels + part),
-        real(heatmaps, table, (cell + stride) * channels + part),
+        real(heatmaps, heat_table, (cell - stride) * channels + part),
+        real(heatmaps, heat_table, cell * channels + part),
+        real(heatmaps, heat_table, (cell + stride) * channels + part),
         1.0,
     )

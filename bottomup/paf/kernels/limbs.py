@@ -31,26 +31,29 @@ _ZERO = np.int64(0)  # a plain 0 is a type of its own, and types are looked for 
 
 
 @kernel
-def find_limbs(
-    counts, cells, places, flags, words, flagged, seen, plateau, lines, points, limbs, limb_scores, limb_ranks,
-    heatmaps, heat_table, logs, channels, heat_height, heat_width, num_parts, pafs, table, row_step, column_step,
-    height, width, ratio_y, ratio_x, offset_y, offset_x, edges, floor, floors, most, min_samples, max_samples,
-    threshold, hit_ratio, hits_only, usual_length, min_score, touching, touching_score, peak_weight,
-):  # fmt: skip
+def find_limbs(heat, vectors, floor, floors, most, peaks, peak_space, limbs, limb_space, limb_rules):
     """Find the peaks, and list the limbs that the fields support among all pairs of them; return how many.
 
-    For `counts`, `cells`, `places` and what they are found with, see `find_peaks`. `limbs` (L, 3) are edge, parent's
-    and child's peak: as many as fit. `limb_scores` (L,) is what the field says; `limb_ranks` adds what the peaks say,
+    For peaks and what they are found with, see `find_peaks`. `ends` (L, 3) are edge, parent's and child's peak: as
+    many as fit. `limb_scores` (L,) is what the field says; `limb_ranks` adds what the peaks say,
     and is what limbs are sorted by. `usual_length` is in heights of the picture, 0 for no limit. Workspaces, of the
     children of one parent: `lines` (3, K) and `points` (4, K).
     """
-    find_peaks(
-        heatmaps, heat_table, logs, channels, heat_height, heat_width, num_parts, floor, floors, most, flags, words,
-        flagged, seen, plateau, counts, cells, places,
-    )  # fmt: skip
+    (_heatmaps, _heat_table, _logs, _channels, heat_height, _heat_width, _num_parts) = heat
+    (
+        pafs, table, row_step, column_step, height, width, ratio_y, ratio_x, offset_y, offset_x, edges,
+    ) = vectors  # fmt: skip
+    (counts, _cells, places) = peaks
+    (ends, limb_scores, limb_ranks) = limbs
+    (lines, points) = limb_space
+    (
+        min_samples, max_samples, threshold, hit_ratio, hits_only, usual_length, min_score, touching, touching_score,
+        peak_weight,
+    ) = limb_rules  # fmt: skip
+    find_peaks(heat, floor, floors, most, peaks, peak_space)
     longest = usual_length * heat_height if usual_length > 0.0 else np.inf
     units = (row_step, column_step, height, width)
-    rules = (min_samples, max_samples, threshold, hit_ratio, hits_only)
+    sampling = (min_samples, max_samples, threshold, hit_ratio, hits_only)
     for part in range(counts.size):
         for peak in range(counts[part]):
             places[FIELD_ROW, part, peak] = clamp(places[ROW, part, peak] * ratio_y + offset_y, height - 1)
@@ -115,7 +118,7 @@ def find_limbs(
                 apart = math.sqrt(apart_down * apart_down + apart_right * apart_right)
                 if hits == 2:
                     line = (top, left, down, right, along_down, along_right, length)
-                    score = mean_of_hits(pafs, table, units, x_channel, y_channel, line, rules)
+                    score = mean_of_hits(pafs, table, units, x_channel, y_channel, line, sampling)
                     if score > 0.0:
                         score += min(longest / apart - 1.0, 0.0)
                 if not score > min_score:
@@ -123,9 +126,9 @@ def find_limbs(
                         continue
                     score = touching_score
                 if count < limb_scores.size:
-                    limbs[count, 0] = edge
-                    limbs[count, 1] = parent
-                    limbs[count, 2] = child
+                    ends[count, 0] = edge
+                    ends[count, 1] = parent
+                    ends[count, 2] = child
                     limb_scores[count] = score
                     limb_ranks[count] = score + peak_weight * (
                         places[SCORE, parent_part, parent] + places[SCORE, child_part, child]
@@ -148,13 +151,13 @@ def dot(pafs, table, start, x_channel, y_channel, along_down, along_right):
 
 
 @helper
-def mean_of_hits(pafs, table, units, x_channel, y_channel, line, rules):
+def mean_of_hits(pafs, table, units, x_channel, y_channel, line, sampling):
     """Sample a field along a limb, bilinear; return the sum of its hits by the number of samples, or of hits.
 
     A sample is the field's component along the limb, at most 1, and hits where it exceeds `threshold`. Where fewer than
     `hit_ratio` of all hit, or the limb has no length, the mean is 0.
     """
-    min_samples, max_samples, threshold, hit_ratio, hits_only = rules
+    min_samples, max_samples, threshold, hit_ratio, hits_only = sampling
     top, left, down, right, along_down, along_right, length = line
     if not length > 0.0:
         return 0.0

@@ -27,10 +27,7 @@ _U = np.uint64  # an index that never counts from the end needs no test for that
 
 
 @helper
-def find_peaks(
-    heatmaps, table, logs, channels, height, width, num_parts, floor, floors, most, flags, words, flagged, seen,
-    plateau, counts, cells, places,
-):  # fmt: skip
+def find_peaks(heat, floor, floors, most, peaks, peak_space):
     """Find the peaks of every part: (N,) `counts`, and (N, K) `cells` and the first three rows of `places` (5, N, K).
 
     A peak is a cell, or a plateau of equal cells, that is above `floor` and has nothing higher beside it. Where a part
@@ -39,6 +36,11 @@ def find_peaks(
     `flags`, bytes of a stretch, which `words` shows eight at a time, `flagged`, as many numbers, `seen` (N, H * W) and
     `plateau` (H * W,).
     """
+    (heatmaps, heat_table, logs, channels, heat_height, heat_width, num_parts) = heat
+    (counts, cells, places) = peaks
+    (flags, words, flagged, seen, plateau) = peak_space
+    height = heat_height
+    width = heat_width
     for part in range(num_parts):
         counts[part] = 0
         for cell in range(height * width):
@@ -50,9 +52,7 @@ def find_peaks(
         up = row_size if row > 0 else 0
         down = row_size if row < height - 1 else 0
         if has_above(heatmaps, start, num_parts, floor):
-            collect_cell(
-                heatmaps, channels, height, width, num_parts, floor, most, row, _ZERO, seen, plateau, counts, cells
-            )
+            collect_cell(heat, floor, most, row, _ZERO, peaks, seen, plateau)
         for first in range(start + channels, end - channels, STRETCH):
             is_inside = first + STRETCH + down + channels <= heatmaps.size
             size = STRETCH if is_inside else end - channels - first
@@ -69,20 +69,18 @@ def find_peaks(
                 if top >= 0:
                     keep_strongest(heatmaps, channels, most, part, top, counts, cells)
         if width > 1 and has_above(heatmaps, end - channels, num_parts, floor):
-            collect_cell(
-                heatmaps, channels, height, width, num_parts, floor, most, row, width - 1, seen, plateau, counts, cells
-            )
+            collect_cell(heat, floor, most, row, width - 1, peaks, seen, plateau)
     for part in range(num_parts):
         for peak in range(counts[part]):
             cell = cells[part, peak]
             row = quotient(cell, width)
             index = cell * channels + part
-            centre = log_value(heatmaps, table, logs, index)
-            places[ROW, part, peak] = refine(heatmaps, table, logs, index, centre, row, height, width * channels)
+            centre = log_value(heatmaps, heat_table, logs, index)
+            places[ROW, part, peak] = refine(heatmaps, heat_table, logs, index, centre, row, height, width * channels)
             places[COLUMN, part, peak] = refine(
-                heatmaps, table, logs, index, centre, cell - row * width, width, channels
+                heatmaps, heat_table, logs, index, centre, cell - row * width, width, channels
             )
-            places[SCORE, part, peak] = as_score(real(heatmaps, table, index))
+            places[SCORE, part, peak] = as_score(real(heatmaps, heat_table, index))
 
 
 @helper
@@ -166,12 +164,14 @@ def count_equal(heatmaps, index, right, value):
 
 
 @helper
-def collect_cell(heatmaps, channels, height, width, num_parts, floor, most, row, column, seen, plateau, counts, cells):
+def collect_cell(heat, floor, most, row, column, peaks, seen, plateau):
     """Keep the peaks of all parts in one cell."""
-    first = (row * width + column) * channels
+    (heatmaps, _heat_table, _logs, channels, heat_height, heat_width, num_parts) = heat
+    (counts, cells, _places) = peaks
+    first = (row * heat_width + column) * channels
     for part in range(num_parts):
         if heatmaps[_U(first + part)] > floor:
-            top = find_top(heatmaps, channels, height, width, part, row, column, seen, plateau)
+            top = find_top(heatmaps, channels, heat_height, heat_width, part, row, column, seen, plateau)
             if top >= 0:
                 keep_strongest(heatmaps, channels, most, part, top, counts, cells)
 

@@ -26,10 +26,7 @@ _SURELY_FAR = 20.001  # the same of boxes, whatever was rounded
 
 
 @helper
-def assemble(
-    edges, counts, places, limbs, limb_scores, limb_ranks, num_limbs, exclusive, order, keys, owner, used, members,
-    sums,
-):  # fmt: skip
+def assemble(edges, peaks, limbs, num_limbs, exclusive, people_space):
     """Join limbs to people, best first; return how many there are, of which some were merged away.
 
     `members` (M, N) holds the number of each part's peak, or MISSING. A limb between nobody's peaks begins a person;
@@ -37,6 +34,9 @@ def assemble(
     edge is not redundant. A peak serves one limb of an edge: the first that was taken, or with `exclusive` the first
     that came. Workspaces: `owner` (N, K), `used` (E, 2, K), and those of sorting, (2, L).
     """
+    (counts, _cells, places) = peaks
+    (ends, limb_scores, limb_ranks) = limbs
+    (order, keys, owner, used, members, sums, _joints, _totals, _kept, _boxes) = people_space
     num_parts = members.shape[1]
     for part in range(num_parts):
         for peak in range(counts[part]):
@@ -49,9 +49,9 @@ def assemble(
     num_people = _ZERO
     for rank in range(_U(num_limbs)):
         limb = _U(order[0, rank])
-        edge = _U(limbs[limb, 0])
-        parent = _U(limbs[limb, 1])
-        child = _U(limbs[limb, 2])
+        edge = _U(ends[limb, 0])
+        parent = _U(ends[limb, 1])
+        child = _U(ends[limb, 2])
         if used[edge, 0, parent] | used[edge, 1, child]:
             continue
         parent_part = _U(edges[edge, 0])
@@ -153,11 +153,10 @@ def measure(members, joints, person, lowest):
 
 
 @helper
-def rank_people(
-    members, sums, joints, num_people, num_edges, counts_as_part, min_parts, min_mean, rule, half_size, half_score,
-    totals,
-):  # fmt: skip
+def rank_people(num_people, num_edges, counts_as_part, people_rules, people_space):
     """Write the score of every person to `totals` (M,), -1 of those who are not to be believed."""
+    (_exclusive, min_parts, min_mean, ranking, half_size, half_score, _max_overlap) = people_rules
+    (_order, _keys, _owner, _used, members, sums, joints, totals, _kept, _boxes) = people_space
     num_parts = members.shape[1]
     for person in range(num_people):
         totals[person] = -1.0
@@ -171,28 +170,28 @@ def rank_people(
         num_peaks = sums[person, NUM_PEAKS]
         if evidence < min_mean * num_peaks:
             continue
-        if rule == 0:
+        if ranking == 0:
             top, left, bottom, right = measure(members, joints, person, _ZERO)
             extent = max(bottom - top, right - left)
             score = evidence / math.sqrt(num_peaks + sums[person, NUM_LIMBS])
             score *= extent / (extent + half_size) if extent > 0.0 else 0.0
             totals[person] = 1.0 / (1.0 + math.exp(_STEEPNESS * (half_score - score)))
-        elif rule == 1:
+        elif ranking == 1:
             totals[person] = min(evidence / (num_parts + num_edges), 1.0)
         else:
             totals[person] = 1.0 - 1.0 / evidence if evidence > 1.0 else 0.0
 
 
 @helper
-def write_people(
-    members, joints, num_people, falloffs, max_overlap, output_stride, shift_x, shift_y, totals, order, keys,
-    kept, boxes, keypoints, pose_scores, filled,
-):  # fmt: skip
+def write_people(num_people, falloffs, max_overlap, placing, people_space, found):
     """Write the people of `totals` that are no fragment of a better one, best first; return how many.
 
     A fragment lies, on average over its peaks, nearer than `max_overlap` to the joints of one person already kept: each
     counts exp(-d^2 / area / falloff) as in OKS. Workspaces: `kept` (M,), `boxes` (M, 4), and those of sorting, (2, L).
     """
+    (output_stride, shift_x, shift_y) = placing
+    (order, keys, _owner, _used, members, _sums, joints, totals, kept, boxes) = people_space
+    (keypoints, pose_scores, filled) = found
     num_parts = members.shape[1]
     sort_best_first(totals, num_people, order, keys)
     num_kept = _ZERO
