@@ -1,0 +1,195 @@
+"""The decoder of one-stage networks: a threshold, and of rows that show one person the best."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bottomup.batch import map_on_threads
+from bottomup.boxes.fields import BoxFields
+from bottomup.errors import InputError
+from bottomup.parameters import check, pair, score, switch, whole
+from bottomup.poses import Poses
+from bottomup.workspaces import Shelf
+
+
+class Rules(NamedTuple):
+    """What the kernel is told of a decoder."""
+
+    max_poses: int
+    score_threshold: np.float32
+    lowest: np.float32  #: value of a class below which no row scores above the threshold
+    iou_threshold: np.float32
+    last_pixel: np.float32  #: what to add to the sides of a box
+    shift_x: np.float32  #: what to add to positions
+    shift_y: np.float32
+
+
+class Workspace(NamedTuple):
+    """Arrays that the kernel writes to, with room for R rows and P people."""
+
+    heap_scores: NDArray[np.float32]  #: (R,)
+    heap_rows: NDArray[np.int64]  #: (R,)
+    kept: NDArray[np.float32]  #: (6, P) left, top, right, bottom, area and class of the boxes that stay
+
+
+class Room(NamedTuple):
+    """What a decode takes from the shelf."""
+
+    workspace: tuple[Any, ...]  #: a plain tuple of `Workspace`
+    keypoints: NDArray[np.float32]  #: (P, N, 3) the answer
+    boxes: NDArray[np.float32]  #: (P, 4)
+    scores: NDArray[np.float32]  #: (P,)
+
+
+_shelf: Shelf[Room] = Shelf()
+
+
+@dataclass(frozen=True)
+class BoxDecoder:
+    """Decode the rows of one-stage networks: YOLO-pose, YOLOX-pose, RTMO.
+
+    Rows that score above the threshold are taken best first, of equal ones
+    the first in the tensor. A row whose box overlaps a better one of its class
+    too much is left out: greedy non-maximum suppression, as Ultralytics and
+    mmpose do it. Where the network itself left one row a person, end to end,
+    only the threshold counts. A part's score is its visibility, clipped to
+    [0, 1]; a row whose box is not finite is nobody.
+
+    Attributes
+    ----------
+    score_threshold : float
+        A row's score is above this. 0.25 as Ultralytics' predictions have it;
+        its validation has 0.001, mmpose 0.01. Average precision needs a low one.
+    iou_threshold : float
+        Two boxes of one person share more than this of their union. 0.7 as in Ultralytics; mmpose 0.65.
+    max_poses : int
+        Most people to return. 300 as in Ultralytics.
+    count_last_pixel : bool
+        Whether a box's sides are a pixel longer than its corners say, in
+        overlaps alone. rtmlib counts so.
+    shift : float or (float, float)
+        Added to x and y of every keypoint and box, in input pixels.
+
+    Raises
+    ------
+    InputError
+        If a parameter is not what it must be.
+
+    References
+    ----------
+    Neubeck and Van Gool, "Efficient Non-Maximum Suppression", ICPR 2006.
+
+    Examples
+    --------
+    >>> fields = BoxFields.from_yolo(np.zeros((1, 56, 2100)), input_size=(320, 320))
+    >>> len(BoxDecoder().decode(fields))
+    0
+    """
+
+    score_threshold: float = score(0.25)
+    iou_threshold: float = score(0.7)
+    max_poses: int = whole(300, high=1000)
+    count_last_pixel: bool = switch(False)
+    shift: tuple[float, float] = pair(0.0)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @classmethod
+    def rtmlib(cls, *, score_threshold: float = 0.7, iou_threshold: float = 0.45, max_poses: int = 300) -> "BoxDecoder":
+        """Decode as rtmlib does after RTMO: boxes that overlap are sorted out once more, the last pixel counted.
+
+        Its score threshold of 0.7 loses people; 0.3 is usual.
+        """
+        return cls(score_threshold, iou_threshold, max_poses, count_last_pixel=True)
+
+    def decode(self, fields: BoxFields) -> Poses:
+        """Return the poses of one image, best first, in input pixels.
+
+        Parameters
+        ----------
+        fields : BoxFields
+            One image's rows, float or quantised.
+
+        Returns
+        -------
+        Poses
+            At most `max_poses`, with the network's boxes.
+
+        Raises
+        ------
+        InputError
+            If `fields` is not a BoxFields.
+        """
+        bundles, form = as_box_fields(fields).bundles, fields.form
+        num_rows, shape = fields.rows.shape[0], (self.max_poses, form.parting.num_parts, 3)
+        room = _shelf.take(
+            lambda spare: len(spare.workspace[0]) >= num_rows and spare.keypoints.shape == shape,
+            lambda: _make_room(num_rows, shape),
+        )
+        rules = self._rules_of_logits if form.scoring.is_logits else self._rules
+        answer = room.keypoints, room.boxes, room.scores
+        found = _kernel()(*bundles, form.is_final, rules, room.workspace, *answer)
+        keypoints, boxes, scores = (each[:found].copy() for each in answer)
+        _shelf.put_back(room)
+        return Poses.of_decoder(keypoints, scores, fields.skeleton, boxes=boxes)
+
+    def decode_batch(self, fields: Iterable[BoxFields], *, threads: int = 1) -> list[Poses]:
+        """Return `decode` of every item, in order, on that many threads."""
+        return map_on_threads(self.decode, fields, threads)
+
+    @cached_property
+    def _rules(self) -> tuple[Any, ...]:
+        return self._make_rules(self.score_threshold)
+
+    @cached_property
+    def _rules_of_logits(self) -> tuple[Any, ...]:
+        threshold = min(self.score_threshold, 0.999)  # beyond, a float32 logit says little about the score
+        return self._make_rules(math.log(threshold / (1 - threshold)) if threshold > 0 else -math.inf)
+
+    def _make_rules(self, lowest: float) -> tuple[Any, ...]:
+        """Return the kernel's rules; a row is looked at if its class is near `lowest`, and then compared exactly."""
+        rules = Rules(
+            max_poses=self.max_poses,
+            score_threshold=np.float32(self.score_threshold),
+            lowest=np.float32(lowest - 0.01),
+            iou_threshold=np.float32(self.iou_threshold),
+            last_pixel=np.float32(self.count_last_pixel),
+            shift_x=np.float32(self.shift[0]),
+            shift_y=np.float32(self.shift[1]),
+        )
+        return tuple(rules)
+
+
+def as_box_fields(fields: Any) -> BoxFields:
+    """Return fields, if they are BoxFields."""
+    if not isinstance(fields, BoxFields):
+        raise InputError(
+            f"fields must be BoxFields, got {type(fields).__name__}: build them with BoxFields.from_yolo, "
+            "from_yolo_heads, from_yolox or from_rtmo"
+        )
+    return fields
+
+
+def _make_room(num_rows: int, shape: tuple[int, int, int]) -> Room:
+    most = shape[0]
+    workspace = Workspace(
+        heap_scores=np.empty(num_rows, np.float32),
+        heap_rows=np.empty(num_rows, np.int64),
+        kept=np.empty((6, most), np.float32),
+    )
+    answer = np.empty(shape, np.float32), np.empty((most, 4), np.float32), np.empty(most, np.float32)
+    return Room(tuple(workspace), *answer)
+
+
+@cache
+def _kernel() -> Any:
+    """Return the loops; numba is imported here, on first use."""
+    from bottomup.boxes.kernels.best import decode_rows
+
+    return decode_rows
