@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bottomup import boxes as boxes
     from bottomup import catalogue as catalogue
     from bottomup import distributed as distributed
     from bottomup import evaluate as evaluate
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from bottomup import synthetic as synthetic
     from bottomup import tracking as tracking
     from bottomup import video as video
+    from bottomup.boxes.best import BoxDecoder as BoxDecoder
+    from bottomup.boxes.fields import BoxFields as BoxFields
     from bottomup.draw import draw_masks as draw_masks
     from bottomup.draw import draw_parts as draw_parts
     from bottomup.draw import draw_poses as draw_poses
@@ -60,6 +63,8 @@ _HOME = {
     "BODY_PARTS": "posenet.fields",
     "Augmentation": "estimation.augmentation",
     "BottomupError": "errors",
+    "BoxDecoder": "boxes.best",
+    "BoxFields": "boxes.fields",
     "COCO17": "skeletons",
     "ImageSize": "geometry",
     "InputError": "errors",
@@ -78,6 +83,7 @@ _HOME = {
     "Skeleton": "skeletons",
     "Stretch": "geometry",
     "TRTPOSE18": "skeletons",
+    "boxes": "boxes",
     "catalogue": "catalogue",
     "draw_masks": "draw",
     "draw_parts": "draw",

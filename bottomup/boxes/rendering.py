@@ -35,8 +35,9 @@ def box_fields(
     Parameters
     ----------
     poses : Poses
-        People in input pixels, each with a keypoint or more. Boxes are the poses' own, or go around the keypoints
-        with a margin. Parts that are nan lie in the middle of the box, with score 0; scores are not looked at.
+        People in input pixels, each with a keypoint or more. Boxes are the
+        poses' `own_boxes`, or go around the keypoints with a margin. Parts
+        that are nan lie in the middle of the box, with score 0; scores are not looked at.
     input_size : (int, int)
         Width and height of the network's input, whole multiples of 32.
     heads : bool
@@ -59,7 +60,8 @@ def box_fields(
     size = as_size(input_size)
     if size.width % _STRIDES[-1] or size.height % _STRIDES[-1]:
         raise InputError(f"input_size must be whole multiples of {_STRIDES[-1]} pixels, got {tuple(size)}")
-    if not np.isfinite(as_poses(poses).xy).all(axis=2).any(axis=1).all(axis=0):
+    counts = np.isfinite(as_poses(poses).xy).all(axis=2).sum(axis=1)
+    if not counts.all():
         raise InputError("poses must have a keypoint each, got one without: leave it out")
     boxes, priors = _boxes(poses), find_priors(size, _STRIDES).astype(np.float64)
     owners, scores = _owners(boxes, priors)
@@ -74,7 +76,7 @@ def box_fields(
     whose = owners[is_owned]
     rows[is_owned, :2] = (boxes[whose, :2] + boxes[whose, 2:] / 2) / unit
     rows[is_owned, 2:4] = boxes[whose, 2:] / unit
-    rows[is_owned, 5:] = (keypoints / (*unit, 1)).reshape(len(poses), -1)[whose]
+    rows[is_owned, 5:] = (keypoints / (*unit, 1)).reshape(len(poses), rows.shape[1] - 5)[whose]
     output: Any = Quantized(np.clip(np.round(rows / 0.0055) + 18, 0, 255).astype(np.uint8), 0.0055, 18)
     output = output if quantized else rows
     shares = {"normalized_boxes": quantized, "normalized_parts": quantized}
@@ -83,8 +85,8 @@ def box_fields(
 
 def _boxes(poses: Poses) -> NDArray[np.float64]:
     """Return left, top, width and height of the people."""
-    if poses.boxes is not None:
-        return poses.boxes.astype(np.float64)
+    if poses.own_boxes is not None:
+        return poses.own_boxes.astype(np.float64)
     low, high = np.nanmin(poses.xy, axis=1, initial=np.inf), np.nanmax(poses.xy, axis=1, initial=-np.inf)
     margin = np.maximum(_MARGIN * (high - low), 1)
     return np.concatenate([low - margin, high - low + 2 * margin], axis=1).astype(np.float64)
@@ -137,14 +139,13 @@ def _heads(
     behind = (boxes[whose, :2] + boxes[whose, 2:] - corners) / strides - 0.5
     sides = np.clip(np.concatenate([before, behind], axis=1), 0, NUM_BINS - 1)[..., None]
     weights = np.maximum(1 - np.abs(sides - np.arange(NUM_BINS)), np.exp(_NOTHING))  # between the two nearest distances
-    rows[is_owned, :-1] = np.log(weights).reshape(len(whose), -1)
+    rows[is_owned, :-1] = np.log(weights).reshape(len(whose), 4 * NUM_BINS)
     parts = np.zeros((len(priors), *keypoints.shape[1:]))
     parts[is_owned, :, :2] = (keypoints[whose, :, :2] - corners[:, None]) / strides[:, None] / 2
     parts[..., 2] = _NOTHING
     parts[is_owned, :, 2] = _logits(keypoints[whose, :, 2])
-    tensors = (_levels(rows, 0.1), _levels(parts.reshape(len(parts), -1), 0.1)) if quantized else (
-        rows, parts.reshape(len(parts), -1)
-    )  # fmt: skip
+    flat = parts.reshape(len(parts), 3 * parts.shape[1])
+    tensors: Any = (_levels(rows, 0.1), _levels(flat, 0.1)) if quantized else (rows, flat)
     return BoxFields.from_yolo_heads(*tensors, input_size=size, skeleton=poses.skeleton)
 
 

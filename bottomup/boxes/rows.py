@@ -133,11 +133,10 @@ def find_grids(shapes: Sequence[tuple[int, ...]], size: ImageSize) -> tuple[list
     """Return the strides of maps of one layout and the axis of their channels, -1 or 0; no strides if none fit."""
     strides = sorted({stride for each in STRIDES for stride in each})
     grids = {grid_shape(size, stride): stride for stride in strides}
-    for channel_axis, places in ((-1, slice(0, 2)), (0, slice(1, 3))):
-        if all(len(shape) == 3 and (*shape[places],) in set(grids) for shape in shapes):
-            return [
-                grids[shape[0], shape[1]] if channel_axis else grids[shape[1], shape[2]] for shape in shapes
-            ], channel_axis
+    for channel_axis, first in ((-1, 0), (0, 1)):
+        found = [grids.get((shape[first], shape[first + 1]), 0) if len(shape) == 3 else 0 for shape in shapes]
+        if all(found):
+            return found, channel_axis
     return [], -1
 
 

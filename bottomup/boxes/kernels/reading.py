@@ -32,13 +32,16 @@ def best_class(rows, scoring, row):
 
 @helper
 def row_score(rows, scoring, row, value):
-    """Return the score of a row whose best class has that value; perhaps times the score of that anything is there."""
+    """Return the score of a row whose best class has that value; perhaps times the score of that anything is there.
+
+    That factor is in [0, 1], so no score is above its class's.
+    """
     (elements, reals, _num_rows, row_step, value_step) = rows
     (_first_class, _num_classes, objectness, is_logits) = scoring
     score = sigmoid(value) if is_logits else value
     if objectness >= 0:
         factor = read(elements, reals, _ONE, row * row_step + objectness * value_step)
-        score *= sigmoid(factor) if is_logits else factor
+        score *= sigmoid(factor) if is_logits else clip(factor)
     return score
 
 

@@ -47,4 +47,4 @@ def decode(fields: BoxFields, decoder: BoxDecoder) -> Poses:
     shift = np.array(decoder.shift, np.float32)
     keypoints[..., :2] += shift
     found = np.concatenate([boxes[kept, :2] + shift, sides[kept]], axis=1)
-    return Poses(keypoints[kept], np.clip(scores[kept], 0, 1), fields.skeleton, boxes=found)
+    return Poses(keypoints[kept], np.clip(scores[kept], 0, 1), fields.skeleton, own_boxes=found)

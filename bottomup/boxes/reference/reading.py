@@ -21,7 +21,7 @@ def read_class_scores(fields: BoxFields) -> Array:
     scores = sigmoid(scores) if form.is_logits else scores
     if form.objectness >= 0:
         factors = rows[:, form.objectness, None]
-        scores = scores * (sigmoid(factors) if form.is_logits else factors)
+        scores = scores * (sigmoid(factors) if form.is_logits else clip(factors))
     return scores
 
 
@@ -69,11 +69,10 @@ def read_keypoints(fields: BoxFields, scores: Array) -> Array:
     own = np.broadcast_to(scores[:, None], xy.shape[:2])
     if form.num_values == 3:
         own = sigmoid(parts[..., 2]) if form.are_logits else parts[..., 2]
-    own = np.clip(np.where(np.isnan(own), 0, own), 0, 1)
     is_somewhere = np.isfinite(xy).all(axis=2, keepdims=True)
-    return np.where(is_somewhere, np.concatenate([xy, own[..., None]], axis=2), np.array([np.nan, np.nan, 0])).astype(
-        f32
-    )
+    return np.where(
+        is_somewhere, np.concatenate([xy, clip(own)[..., None]], axis=2), np.array([np.nan, np.nan, 0])
+    ).astype(f32)
 
 
 def _priors(fields: BoxFields) -> tuple[Array, Array]:
@@ -83,6 +82,11 @@ def _priors(fields: BoxFields) -> tuple[Array, Array]:
     assert fields.input_size is not None
     priors = find_priors(fields.input_size, fields.strides)
     return priors[:, :2], priors[:, 2:]
+
+
+def clip(scores: Array) -> Array:
+    """Return scores in [0, 1]; NaN is 0."""
+    return np.clip(np.where(np.isnan(scores), f32(0), scores), f32(0), f32(1))
 
 
 def exp(powers: Array) -> Array:
