@@ -38,7 +38,8 @@ AREA_OF_JOINTS = 0.53
 #: Poses more alike than this are of one person: so are 9 of the 695 people whom COCO labels in 240 photos.
 SAME = 0.5
 
-_AT_ONCE = 100_000  # pairs
+_AT_ONCE = 20_000  # pairs
+_FEW, _ROWS = 1024, 256
 
 
 def pose_areas(
@@ -153,7 +154,8 @@ def alike_pairs(
     for start in range(0, len(rows), _AT_ONCE):
         chosen = slice(start, start + _AT_ONCE)
         row, column = rows[chosen], columns[chosen]
-        squared = np.square(one[row].astype(np.float64) - other[column]).sum(axis=2)
+        with np.errstate(invalid="ignore"):  # infinite places
+            squared = np.square(one[row].astype(np.float64) - other[column]).sum(axis=2)
         are_common = np.isfinite(squared)
         larger = np.maximum(areas[0][row], areas[1][column])[:, None]
         found = np.where(are_common, similarity(np.where(are_common, squared, 0), larger, kappas), 0)
@@ -165,19 +167,30 @@ def alike_pairs(
 def _near(
     one: NDArray[Any], other: NDArray[Any], reach: NDArray[np.float64], other_reach: NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return rows and columns of the pairs whose boxes are within the larger reach of the two."""
-    lows, highs = [], []
+    """Return rows and columns of the pairs whose boxes are within the larger reach of the two; of few people, all."""
+    if len(one) * len(other) <= _FEW:
+        rows, columns = np.divmod(np.arange(len(one) * len(other)), max(len(other), 1))
+        return rows, columns
+    middles, halves = [], []
     for xy in (one, other):
         is_somewhere = np.isfinite(xy).all(axis=2, keepdims=True)
-        lows.append(np.where(is_somewhere, xy, np.inf).min(axis=1, initial=np.inf).astype(np.float64))
-        highs.append(np.where(is_somewhere, xy, -np.inf).max(axis=1, initial=-np.inf).astype(np.float64))
-    far = np.maximum(reach[:, None], other_reach[None])
-    are_near = np.ones(far.shape, bool)
-    for axis in range(2):
-        are_near &= lows[0][:, None, axis] - far <= highs[1][None, :, axis]
-        are_near &= lows[1][None, :, axis] - far <= highs[0][:, None, axis]
-    rows, columns = np.nonzero(are_near)
-    return rows, columns
+        low = np.where(is_somewhere, xy, np.inf).min(axis=1, initial=np.inf)
+        high = np.where(is_somewhere, xy, -np.inf).max(axis=1, initial=-np.inf)
+        low[~np.isfinite(low)] = high[~np.isfinite(high)] = 1e30  # nobody is near
+        middles.append(((low + high) / 2).astype(np.float32))
+        halves.append((1.0001 * (high - low) / 2).astype(np.float32))
+    found = []
+    for start in range(0, len(one), _ROWS):
+        some = slice(start, start + _ROWS)
+        far = np.maximum(reach[some, None], other_reach[None]).astype(np.float32)
+        are_near = np.abs(middles[0][some, None, 0] - middles[1][None, :, 0]) <= (
+            far + halves[0][some, None, 0] + halves[1][None, :, 0]
+        )
+        row, column = np.nonzero(are_near)
+        apart = np.abs(middles[0][start + row, 1] - middles[1][column, 1])
+        is_near = apart <= far[row, column] + halves[0][start + row, 1] + halves[1][column, 1]
+        found.append((start + row[is_near], column[is_near]))
+    return np.concatenate([row for row, _ in found]), np.concatenate([column for _, column in found])
 
 
 def are_duplicates(xy: NDArray[Any], scores: NDArray[Any], skeleton: Skeleton) -> NDArray[np.bool_]:

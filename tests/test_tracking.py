@@ -1,11 +1,16 @@
+import time
+
 import numpy as np
 import pytest
 
+import bottomup as bu
 from bottomup.errors import InputError
+from bottomup.images import read_image
 from bottomup.poses import Poses
+from bottomup.similarity import pose_similarities
 from bottomup.skeletons import COCO17, Skeleton
 from bottomup.synthetic import random_poses
-from bottomup.tracking import OneEuro, Tracker, similarities
+from bottomup.tracking import ConstantVelocity, OneEuro, Tracker, similarities
 
 PERSON = random_poses(1, seed=3).keypoints[0]
 PERSON = (PERSON - (*PERSON[:, :2].mean(axis=0), 0)) * (200 / np.ptp(PERSON[:, 1]), 200 / np.ptp(PERSON[:, 1]), 1)
@@ -130,6 +135,9 @@ def test_time_must_move_on(time):
         ({"max_gap": -1}, "max_gap must be"),
         ({"max_gap": np.nan}, "max_gap must be"),
         ({"start_score": "high"}, "start_score must be one number"),
+        ({"max_overlap": 0}, "max_overlap must be"),
+        ({"spread": np.inf}, "spread must be"),
+        ({"motion": 3}, "motion must be a ConstantVelocity, got 3"),
         ({"smoothing": 3}, "smoothing must be a OneEuro, or None for none, got 3"),
     ],
 )
@@ -219,7 +227,125 @@ def test_missing_parts_stay_missing_and_come_back_where_they_are():
 
 @pytest.mark.parametrize("settings", [{"min_cutoff": 0}, {"beta": -1}, {"speed_cutoff": 0}, {"min_cutoff": np.nan}])
 def test_filters_out_of_range_are_refused(settings):
-    with pytest.raises(InputError, match="must be above 0 Hz"):
+    with pytest.raises(InputError, match="must be a finite number"):
         OneEuro(**settings)
     with pytest.raises(InputError, match="must be one number"):
         OneEuro(**dict.fromkeys(settings, "slow"))
+
+
+# Duplicates, cameras, crowds
+
+
+def crowd(seed=0, count=8):
+    rng = np.random.default_rng(seed)
+    places = 130 * np.arange(count) + rng.uniform(-20, 20, count)
+    return places, rng
+
+
+def test_worse_duplicates_neither_take_an_id_nor_get_one():
+    places, rng = crowd()
+    tracker, seen = Tracker(), []
+    for number in range(40):
+        found = people(*places, *places + rng.normal(0, 5, len(places)), scores=[0.9] * 8 + [0.6] * 8)
+        order = rng.permutation(16)
+        found.keypoints[..., :2] += rng.normal(0, 1.5, found.xy.shape)
+        tracked = tracker.update(found[order], number / 25)
+        assert len(tracked) == 8
+        seen.append(dict(zip(np.argsort(np.argsort(tracked.boxes[:, 0])).tolist(), tracked.ids.tolist(), strict=True)))
+    assert all(ids == seen[0] for ids in seen)
+    assert tracker.num_people == 8
+
+
+def test_half_a_second_pose_on_somebody_makes_no_new_person():
+    keypoints = people(100, 100).keypoints
+    keypoints[1, 5:, :2] += 60  # half of it elsewhere: not alike enough to be a duplicate
+    poses = Poses(keypoints, [0.9, 0.5], COCO17)
+    assert len(poses.without_duplicates()) == 2
+    assert len(Tracker(max_overlap=0.2).update(poses, 0)) == 1
+    assert len(Tracker(max_overlap=1).update(poses, 0)) == 2
+
+
+def test_a_camera_that_starts_and_stops_takes_nobodys_id():
+    near = PERSON + np.array([(x, 150, 0) for x in (150, 450, 750, 1050)])[:, None]
+    far = PERSON * (0.2, 0.2, 1) + np.array([(40 * k, 400, 0) for k in range(20)])[:, None]
+    keypoints = np.concatenate([near, far])
+    shifts = np.cumsum([0] * 3 + [40] * 5 + [0] * 3)  # as far as people in the distance stand apart
+    for motion, are_kept in ((ConstantVelocity(), True), (ConstantVelocity(camera=False), False)):
+        frames = [Poses(keypoints + (shift, 0, 0), np.full(24, 0.9), COCO17) for shift in shifts]
+        assert (ids_over(frames, motion=motion) == [list(range(1, 25))] * len(shifts)) == are_kept
+
+
+def test_two_people_alone_are_no_camera():
+    frames = [people(100, 400)] * 3 + [people(100 + 8 * k, 400 - 8 * k) for k in range(38)]
+    ids = ids_over(frames)
+    assert ids[:16] + ids[-16:] == [[1, 2]] * 32
+
+
+@pytest.mark.parametrize(("motion", "expected"), [({}, 1), ({"horizon": 0}, 2), ({"memory": 1}, 2)])
+def test_motion_carries_people_through_a_gap(motion, expected):
+    places = np.arange(0, 400, 20)
+    frames = [people(x) for x in places[:10]] + [NOBODY] * 5 + [people(places[15])]
+    assert ids_over(frames, motion=ConstantVelocity(**motion))[-1] == [expected]
+
+
+@pytest.mark.parametrize("settings", [{"memory": 1.5}, {"memory": -0.1}, {"horizon": -1}, {"camera": 2}])
+def test_motion_out_of_range_is_refused(settings):
+    with pytest.raises(InputError, match=next(iter(settings))):
+        ConstantVelocity(**settings)
+
+
+def test_the_defaults_are_those_that_were_measured():
+    tracker = Tracker()
+    assert (tracker.start_score, tracker.keep_score, tracker.min_similarity) == (0.2, 0.1, 0.2)
+    assert (tracker.spread, tracker.max_overlap, tracker.max_gap) == (2.0, 0.4, 1.0)
+    assert (tracker.motion, tracker.smoothing) == (ConstantVelocity(memory=0.5, horizon=0.5, camera=True), None)
+
+
+@pytest.mark.parametrize("time", [None, "now", [1, 2]])
+def test_a_time_that_is_none_is_refused(time):
+    with pytest.raises(InputError, match="time must be one number"):
+        Tracker().update(NOBODY, time)
+
+
+def test_other_things_than_poses_and_another_skeleton_are_refused():
+    tracker = Tracker()
+    tracker.update(people(100), 0)
+    with pytest.raises(InputError, match="poses must be Poses, got list"):
+        tracker.update([], 1)
+    arm = Skeleton("arm", ("elbow", "wrist"), ((0, 1),))
+    with pytest.raises(InputError, match="must have the 17 parts of the frames before, got arm, which has 2"):
+        tracker.update(Poses.empty(arm), 1)
+
+
+def test_a_thousand_people_are_tracked_in_less_than_a_second():
+    rows, columns = np.divmod(np.arange(1000), 40)
+    keypoints = PERSON + np.stack([110 * columns, 230 * rows, 0 * rows], axis=1)[:, None]
+    tracker = Tracker()
+    started = time.process_time()
+    for number in range(3):
+        poses = Poses(keypoints + (3 * number, 0, 0), np.full(1000, 0.9), COCO17)
+        assert tracker.update(poses, number / 25).ids.tolist() == list(range(1, 1001))
+    assert time.process_time() - started < 3
+
+
+def test_under_a_panning_camera_no_sure_pose_changes_its_id(shared):
+    model = shared / "models" / "coral" / "posenet_mobilenet_v1_075_481_641_quant_decoder.tflite"
+    photos = [shared / "photos" / "dev" / f"{name}.jpg" for name in ("000000084031", "000000122962", "000000363188")]
+    if not all(path.is_file() for path in (model, *photos)):
+        pytest.skip("needs ../shared/models/coral and ../shared/photos/dev")
+    estimator, pairs = bu.load(model, decoder=bu.PoseNetDecoder()), 0
+    for photo in photos:
+        image = read_image(photo)
+        width = round(0.7 * image.shape[1])
+        tracker, before = Tracker(), None
+        for number, left in enumerate(range(0, 80, 9)):
+            view = np.ascontiguousarray(image[:, left : left + width])
+            poses = tracker.update(estimator(view), number / 25).above(0.4)
+            xy = poses.xy + (left, 0)
+            if before is not None:
+                table = pose_similarities(before[0], xy, COCO17)
+                for one, other in np.argwhere(table > 0.7):
+                    assert before[1][one] == poses.ids[other]
+                    pairs += 1
+            before = xy, poses.ids
+    assert pairs > 60

@@ -1,0 +1,7 @@
+"""Who is who from frame to frame, and movements without jitter."""
+
+from bottomup.tracking.motion import ConstantVelocity
+from bottomup.tracking.smoothing import OneEuro
+from bottomup.tracking.tracker import Tracker, similarities
+
+__all__ = ["ConstantVelocity", "OneEuro", "Tracker", "similarities"]
