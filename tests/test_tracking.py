@@ -269,7 +269,7 @@ def test_a_camera_that_starts_and_stops_takes_nobodys_id():
     near = PERSON + np.array([(x, 150, 0) for x in (150, 450, 750, 1050)])[:, None]
     far = PERSON * (0.2, 0.2, 1) + np.array([(40 * k, 400, 0) for k in range(20)])[:, None]
     keypoints = np.concatenate([near, far])
-    shifts = np.cumsum([0] * 3 + [40] * 5 + [0] * 3)  # as far as people in the distance stand apart
+    shifts = np.cumsum([0] * 3 + [20] * 5 + [0] * 3)  # half as far as people in the distance stand apart
     for motion, are_kept in ((ConstantVelocity(), True), (ConstantVelocity(camera=False), False)):
         frames = [Poses(keypoints + (shift, 0, 0), np.full(24, 0.9), COCO17) for shift in shifts]
         assert (ids_over(frames, motion=motion) == [list(range(1, 25))] * len(shifts)) == are_kept
