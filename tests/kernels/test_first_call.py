@@ -1,6 +1,5 @@
 """The first call in a new process: what it loads, where kernels are kept, two at once."""
 
-import gc
 import os
 import subprocess
 import sys
@@ -34,10 +33,12 @@ def link_package(place):
     """Lay the package out in a folder whose __pycache__ folders are files, so that nothing can be kept there."""
     for source in PACKAGE.rglob("*"):
         target = place / "bottomup" / source.relative_to(PACKAGE)
-        if source.is_dir() and source.name != "__pycache__":
+        if "__pycache__" in source.parts:
+            continue
+        if source.is_dir():
             target.mkdir(parents=True, exist_ok=True)
             (target / "__pycache__").touch()
-        elif source.is_file() and "__pycache__" not in source.parts:
+        else:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.symlink_to(source)
     (place / "bottomup" / "__pycache__").touch()
@@ -64,38 +65,3 @@ def test_cold_processes_at_once_and_one_that_can_keep_nothing_are_all_right(tmp_
     for name in ("one", "two", "kept_nowhere"):
         np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), expected)
     assert list((tmp_path / "kernels").rglob("*.nbc"))
-
-
-def test_a_part_of_a_kernel_cannot_be_called_from_python_and_says_so():
-    from bottomup.paf.kernels.limbs import clamp
-
-    if not hasattr(clamp, "py_func"):
-        pytest.skip("nothing is compiled")
-    with pytest.raises(TypeError, match="clamp runs inside kernels only"):
-        clamp(1.0, 2.0)
-
-
-@pytest.mark.parametrize("enabled", [True, False])
-@pytest.mark.parametrize("number", [1, None], ids=["compiled", "refused"])
-def test_garbage_is_collected_after_a_kernel_as_before(enabled, number):
-    import numba
-
-    from bottomup.kernels.compilers import KernelCompiler
-
-    @numba.njit(pipeline_class=KernelCompiler)
-    def add(other):
-        return other + number
-
-    if not hasattr(add, "py_func"):
-        pytest.skip("nothing is compiled")
-    was_enabled = gc.isenabled()
-    try:
-        (gc.enable if enabled else gc.disable)()
-        if number is None:
-            with pytest.raises(numba.TypingError):
-                add(1)
-        else:
-            assert add(1) == 2
-        assert gc.isenabled() == enabled
-    finally:
-        (gc.enable if was_enabled else gc.disable)()
