@@ -101,8 +101,8 @@ def test_answers_stay_right_after_interrupts(decoder, make_fields, module):
     try:
         while interrupts < 100:
             index = (index + 1) % 6
-            signal.setitimer(signal.ITIMER_REAL, 0.00005 + (interrupts % 10) * 0.00002)
             try:
+                signal.setitimer(signal.ITIMER_REAL, 0.00005 + (interrupts % 10) * 0.00002)
                 poses = decoder.decode(every[index])
                 signal.setitimer(signal.ITIMER_REAL, 0)
             except KeyboardInterrupt:
