@@ -1,14 +1,16 @@
 """Many images at once, on threads: kernels hold no lock."""
 
 import os
+import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 
 from bottomup.errors import InputError
+
+__all__ = ["map_on_threads"]
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
@@ -17,7 +19,13 @@ Result = TypeVar("Result")
 def map_on_threads(function: Callable[[Given], Result], items: Iterable[Given], threads: int) -> list[Result]:
     """Return `function` of every item, in order, computed on at most that many threads, of which the caller's is one.
 
-    Callers who ask for as many share the other threads: who gets none does it all.
+    All callers share the other threads, of which there are as many as the most that one of them asked for: who gets
+    none does it all.
+
+    Raises
+    ------
+    InputError
+        If `threads` is no whole number from 1 on, or the items are no batch.
     """
     if not isinstance(threads, (int, np.integer)) or threads < 1:
         raise InputError(f"threads must be a whole number, at least 1, got {threads!r}")
@@ -36,8 +44,7 @@ def map_on_threads(function: Callable[[Given], Result], items: Iterable[Given], 
         finally:
             list(waiting)  # after an error nobody goes on
 
-    pool = _pool(int(threads) - 1)
-    others = [pool.submit(work) for _ in range(min(int(threads), len(every)) - 1)]
+    others = _others.submit(work, min(int(threads), len(every)) - 1)
     work()
     for other in others:
         if not other.cancel():  # it began
@@ -45,11 +52,26 @@ def map_on_threads(function: Callable[[Given], Result], items: Iterable[Given], 
     return [results[index] for index in range(len(every))]
 
 
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    """Return threads that stay, with the arrays that kernels write to: to start one takes as long as ten images."""
-    return ThreadPoolExecutor(threads, "bottomup-batch")
+class _Others:
+    """Threads that stay, with the arrays that kernels write to: to start one takes as long as ten images."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pool: ThreadPoolExecutor | None = None
+        self._size = 0
+
+    def submit(self, work: Callable[[], None], count: int) -> list[Future[Any]]:
+        """Have as many threads do this work as soon as they are free; a larger pool takes the place of a smaller."""
+        if count < 1:
+            return []
+        with self._lock:
+            if self._pool is None or self._size < count:
+                if self._pool is not None:
+                    self._pool.shutdown(wait=False)  # its threads end with what they are doing
+                self._pool, self._size = ThreadPoolExecutor(count, "bottomup-batch"), count
+            return [self._pool.submit(work) for _ in range(count)]
 
 
+_others = _Others()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads stay with the parent
+    os.register_at_fork(after_in_child=_others.__init__)  # type: ignore[misc]  # threads stay with the parent

@@ -80,3 +80,39 @@ def answer(pipe):
 
     names = set()
     pipe.send((map_on_threads(meet, range(50), 2), len(names)))
+
+
+def batch_threads():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("bottomup-batch")]
+
+
+def test_there_are_never_more_threads_than_one_call_asked_for():
+    for threads in (*range(1, 12), 5, 3, 11):
+        assert map_on_threads(abs, range(50), threads) == list(range(50))
+    deadline = time.monotonic() + 10
+    while len(batch_threads()) > 10 and time.monotonic() < deadline:
+        time.sleep(0.01)  # those of smaller pools end
+    assert len(batch_threads()) <= 10
+
+
+def test_no_more_threads_are_made_than_there_are_items():
+    before = len(batch_threads())
+    assert map_on_threads(abs, range(2), 10000) == [0, 1]
+    assert len(batch_threads()) <= max(before, 1) + 1
+
+
+def test_calls_that_outgrow_each_other_end():
+    def inner(number):
+        return sum(map_on_threads(abs, range(number), 2 + number % 5))
+
+    expected = [sum(range(number)) for number in range(40)]
+    answers = []
+    callers = [
+        threading.Thread(target=lambda count=count: answers.append(map_on_threads(inner, range(40), count)))
+        for count in (2, 3, 5, 9)
+    ]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(timeout=60)
+    assert answers == [expected] * 4

@@ -3,7 +3,6 @@
 import ctypes
 import importlib
 import os
-import threading
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from bottomup.geometry import ImageSize
 from bottomup.networks.network import OPEN_INPUT_SIZES, checked_threads, one_line
 from bottomup.networks.tflite.graph import TfliteGraph
 from bottomup.tensors import Field, Quantized, TensorInfo
+from bottomup.workspaces import Turnstile
 
 #: Where each runtime keeps its `Interpreter`, in the order in which they are tried.
 RUNTIMES = {
@@ -82,7 +82,7 @@ class LiteRtNetwork:
                 "experimental_op_resolver_type": _kernels(module, reference_kernels),
             },
         )
-        self._lock = threading.Lock()
+        self._lock = Turnstile()
         self._start(graph.content)
         if graph.input_size is None:
             self._resize_to_first(OPEN_INPUT_SIZES)
@@ -105,6 +105,7 @@ class LiteRtNetwork:
             If the network is bound to its size.
         """
         with self._lock:
+            self._restart_if_inherited()
             self._resize((1, size.height, size.width, 3))
             self._look_up()
 
@@ -124,6 +125,7 @@ class LiteRtNetwork:
             If the runtime fails.
         """
         with self._lock:
+            self._restart_if_inherited()
             if image.shape != self._shape:
                 self._resize(image.shape)
             try:
@@ -149,6 +151,14 @@ class LiteRtNetwork:
         except Exception as error:
             raise ModelError(f"{self.runtime} cannot load {self.path}: {one_line(error)}") from error
         self._input_index = self._only_input()
+
+    def _restart_if_inherited(self) -> None:
+        """In a forked process, make another interpreter: the inherited one may be half-way, and lacks its threads."""
+        if self._lock.is_inherited:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._interpreter))  # its end would wait for its threads
+            self._start(self.graph.content)
+            self._resize(self._shape)
+            self._lock.is_inherited = False
 
     def _only_input(self) -> int:
         """Return the index of the input, which must be one image."""
