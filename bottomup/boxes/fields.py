@@ -22,6 +22,7 @@ from bottomup.boxes.rows import (
     refuse_other_lengths,
     rows_of,
     shape_of,
+    sure_rows,
 )
 from bottomup.errors import InputError
 from bottomup.geometry import ImageSize, as_size
@@ -124,19 +125,19 @@ class BoxFields:
             found = count_values(num_final, "output", skeleton, 1, before=FINAL_VALUES - 1)
             kind, first_part, strides = CORNERS, FINAL_VALUES, no_cells
         else:
-            rows = rows_of(output, "output", size, 4 + 52 if skeleton is None else None)
+            rows = rows_of(output, "output", size, 4 + 52)
             found = count_values(rows.shape[1], "output", skeleton, classes, before=4)
             kind, first_part, strides = CENTRE, 4 + found.num_classes, find_strides(rows.shape[0], size)
         count = len(found.skeleton.parts)
         xs = first_part + found.num_values * np.arange(count)
-        scores, is_final = slice(4, 4 + found.num_classes), kind == CORNERS
+        chosen = sure_rows(rows, slice(4, 4 + found.num_classes))
         shares = (
-            are_shares(rows, scores, np.arange(4), normalized_boxes, "normalized_boxes"),
-            are_shares(rows, scores, np.concatenate([xs, xs + 1]), normalized_parts, "normalized_parts"),
+            are_shares(rows, chosen, np.arange(4), normalized_boxes, "normalized_boxes"),
+            are_shares(rows, chosen, np.concatenate([xs, xs + 1]), normalized_parts, "normalized_parts"),
         )
         box_unit, part_unit = (size if is_share else (1, 1) for is_share in shares)
         form = make_form(
-            kind, found.num_classes, count, found.num_values, first_part=first_part, is_final=is_final,
+            kind, found.num_classes, count, found.num_values, first_part=first_part, is_final=kind == CORNERS,
             box_unit=box_unit, part_unit=part_unit,
         )  # fmt: skip
         return cls(rows, None, form, found.skeleton, size, strides)

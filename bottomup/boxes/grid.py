@@ -28,6 +28,7 @@ def count_rows(size: ImageSize, strides: tuple[int, ...]) -> int:
     return sum(height * width for height, width in (grid_shape(size, stride) for stride in strides))
 
 
+@lru_cache(maxsize=256)
 def find_strides(num_rows: int, size: ImageSize) -> tuple[int, ...]:
     """Return the strides whose grids have so many rows together, () where none of those known do."""
     return next((strides for strides in STRIDES if count_rows(size, strides) == num_rows), ())

@@ -54,16 +54,21 @@ def as_table(values: FieldLike, name: str, shape: tuple[int, int]) -> Field:
 def rows_of(values: FieldLike, name: str, size: ImageSize, num_values: int | None = None) -> Field:
     """Return a tensor as (rows, values), a view: the first or the last axis, that which is as long as there are cells.
 
-    Where both are, the rows are the axis that leaves `num_values`, or the last.
+    Where both are, the rows are the axis that leaves `num_values`, or the last. Values may have axes of their own, as
+    (17, 3, R), unless `num_values` is told.
     """
     given = shape_of(values, name)
-    shape = given[1:] if len(given) > 1 and given[0] == 1 else given
+    shape = given[1:] if len(given) > 2 and given[0] == 1 else given
+    while len(shape) > 2 and shape[-1] == 1:
+        shape = shape[:-1]
     count = int(np.prod(shape))
     fitting = {axis: shape[axis] for axis in (0, -1) if shape and find_strides(shape[axis], size)}
-    if not fitting:
+    if len(shape) > (3 if num_values is None else 2) and len(given) != 1 and fitting:
+        raise InputError(f"{name} must be one image's tensor, got a batch of shape {given}: pass {name}[0]")
+    if not fitting or len(shape) < 2:
         raise InputError(f"{name} must have {_misfit(given, size)}")
-    last = -1 in fitting and (0 not in fitting or num_values is None or count != num_values * fitting[0])
-    if last and len(shape) > 1:
+    last = -1 in fitting and (0 not in fitting or count != (num_values or -1) * fitting[0])
+    if last:
         return of_field(as_table(values, name, (count // shape[-1], shape[-1])), np.transpose)
     return as_table(values, name, (shape[0], count // shape[0]))
 
@@ -149,10 +154,19 @@ def join(fields: Sequence[Field], axis: int) -> Field:
     return np.concatenate([real(each) for each in fields], axis)
 
 
-def are_shares(rows: Field, scores: slice, places: NDArray[Any], given: bool | None, name: str) -> bool:
+def sure_rows(rows: Field, scores: slice) -> NDArray[np.intp]:
+    """Return the numbers of the rows that have some score; where none has, of about 256 from all over the input."""
+    values = real(of_field(rows, lambda array: array[:, scores]))
+    sure = (
+        np.flatnonzero(values[:, 0] > _SURE) if values.shape[1] == 1 else np.flatnonzero((values > _SURE).any(axis=1))
+    )
+    return sure if sure.size else np.arange(0, len(values), len(values) // 256 + 1)
+
+
+def are_shares(rows: Field, chosen: NDArray[np.intp], places: NDArray[np.intp], given: bool | None, name: str) -> bool:
     """Tell whether the columns `places` are shares of the input, 0 to 1, and not pixels; `given` is the caller's word.
 
-    Of rows with a score, or of all where none has any. 8-bit values of a small range tell by that alone.
+    The `chosen` rows tell, or the levels of an 8-bit tensor whose range is small.
     """
     if given is not None:
         if not isinstance(given, (bool, np.bool_)):
@@ -160,9 +174,7 @@ def are_shares(rows: Field, scores: slice, places: NDArray[Any], given: bool | N
         return bool(given)
     if isinstance(rows, Quantized) and max(rows.zero_point, 255 - rows.zero_point) * rows.scale < _PIXELS:
         return True
-    is_sure = (real(of_field(rows, lambda array: array[:, scores])) > _SURE).any(axis=1)
-    chosen = np.flatnonzero(is_sure) if is_sure.any() else np.arange(rows.shape[0])
-    found = np.abs(real(of_field(rows, lambda array: array[np.ix_(chosen, places)])))
+    found = np.abs(real(of_field(rows, lambda array: array[chosen[:, None], places])))
     found = found[np.isfinite(found)]
     return bool(found.size and found.max() < _PIXELS)
 

@@ -15,12 +15,14 @@ _NUM_BINS = 16
 
 @helper
 def best_class(rows, scoring, row):
-    """Return the class of a row's highest score, the first of equal ones, and that value; -1 where all are NaN."""
+    """Return the class of a row's highest score, the first of equal ones, and that value."""
     (elements, reals, _num_rows, row_step, value_step) = rows
     (first_class, num_classes, _objectness, _is_logits) = scoring
+    index = row * row_step + first_class * value_step
+    if num_classes == 1:
+        return 0, read(elements, reals, _ONE, index)
     best = np.float32(-np.inf)
     found = -1
-    index = row * row_step + first_class * value_step
     for number in range(num_classes):
         value = read(elements, reals, _ONE, index)
         if value > best:
