@@ -138,7 +138,8 @@ def _heads(
     before = (corners - boxes[whose, :2]) / strides + 0.5
     behind = (boxes[whose, :2] + boxes[whose, 2:] - corners) / strides - 0.5
     sides = np.clip(np.concatenate([before, behind], axis=1), 0, NUM_BINS - 1)[..., None]
-    weights = np.maximum(1 - np.abs(sides - np.arange(NUM_BINS)), np.exp(_NOTHING))  # between the two nearest distances
+    floor = np.exp(_NOTHING if quantized else -30)
+    weights = np.maximum(1 - np.abs(sides - np.arange(NUM_BINS)), floor)  # between the two nearest distances
     rows[is_owned, :-1] = np.log(weights).reshape(len(whose), 4 * NUM_BINS)
     parts = np.zeros((len(priors), *keypoints.shape[1:]))
     parts[is_owned, :, :2] = (keypoints[whose, :, :2] - corners[:, None]) / strides[:, None] / 2
