@@ -4,73 +4,75 @@ import argparse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bottomup.cli.console import identity, write_json
-from bottomup.cli.options import STRIDES, choose_decoder
+from bottomup.cli.console import complain, identity, write_json
+from bottomup.cli.options import choose_decoder
 from bottomup.errors import BottomupError, InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from bottomup.estimation.augmentation import Fields
     from bottomup.tensors import FieldLike
 
 
 def decode_tensors(asked: argparse.Namespace) -> int:
     """Decode the tensors of an .npz file."""
     from bottomup.export import poses_json, skeleton_json
-    from bottomup.paf.best import PafDecoder
-    from bottomup.paf.fields import PafFields
-    from bottomup.posenet.best import PoseNetDecoder
+    from bottomup.families import family_of
+    from bottomup.poses import Poses
+    from bottomup.skeletons import read_skeleton
 
     if asked.json and identity(asked.json) == identity(asked.raw):
         raise InputError(f"--json {asked.json} is the file to decode: name another file")
-    fields = _read_raw(asked.raw, asked.stride)
-    own = PafDecoder() if isinstance(fields, PafFields) else PoseNetDecoder()
-    poses = choose_decoder(own, asked).decode(fields)
-    write_json(asked.json, {"skeleton": skeleton_json(poses.skeleton), "poses": poses_json(poses)})
+    skeleton = None if asked.skeleton is None else read_skeleton(asked.skeleton)
+    fields = _read_raw(asked.raw, asked.stride, asked.input_size, skeleton)
+    about: dict[str, Any] = {}
+    if isinstance(fields, Poses):
+        poses = fields
+    else:
+        family = family_of(fields)
+        decoder = choose_decoder(family, family.decoders["best"](), asked)
+        poses = fields if decoder is None else decoder.decode(fields)
+        if getattr(fields, "output_stride", None) is not None:
+            about["output_stride"] = fields.output_stride
+    write_json(asked.json, {"skeleton": skeleton_json(poses.skeleton), **about, "poses": poses_json(poses)})
     return 0
 
 
-def _read_raw(path: str, stride: int | None) -> "Fields":
+def _read_raw(path: str, stride: float | None, input_size: Any, skeleton: Any) -> Any:
     """Build fields of the tensors in an .npz file, told apart as a model's outputs are."""
-    from bottomup.families import family_of, read_outputs
-    from bottomup.paf.layout import paf_names
-    from bottomup.posenet.layout import posenet_names
-    from bottomup.poses import Poses
-
-    arrays = _read_arrays(path)
-    shapes = {name: values.shape for name, values in arrays.items()}
-    names: list[Any]
-    try:
-        of_paf = paf_names(shapes) if family_of(shapes) == "paf" else None
-        if of_paf is not None:
-            if of_paf.fits_both_layouts:
-                raise InputError(
-                    f"{of_paf.pafs} of shape {shapes[of_paf.pafs]} may be channels first or last: save heatmaps and "
-                    "PAFs as two arrays"
-                )
-            names, (rows, columns) = [of_paf.heatmaps, of_paf.pafs], of_paf.grid
-        else:
-            *names, (rows, columns) = posenet_names(shapes)
-        tensors = {name: _with_units(name, arrays) for name in names if name is not None}
-        if stride is None:
-            stride = _as_stride(arrays.get("stride", arrays.get("output_stride", 8 if of_paf else 16)))
-        size = (columns * stride, rows * stride) if of_paf else ((columns - 1) * stride + 1, (rows - 1) * stride + 1)
-        fields = read_outputs(tensors, size)
-    except BottomupError as error:
-        raise InputError(f"{path}: {error}") from error
-    assert not isinstance(fields, Poses)
-    return fields
-
-
-def _as_stride(value: Any) -> int:
-    """Return a stride out of a file, if it is one."""
+    from bottomup.families import read_outputs
     from bottomup.tensors import as_number
 
-    stride = as_number(value, "stride")
-    if stride not in STRIDES:
-        raise InputError(f"stride must be 4, 8, 16 or 32 input pixels per cell, got {stride}: pass --stride")
-    return int(stride)
+    arrays = _read_arrays(path)
+    tensors = _with_units(arrays)
+    try:
+        for name in ("output_stride", "stride"):
+            if stride is None and input_size is None and name in arrays:
+                stride = as_number(arrays[name], name)
+        if stride is None and input_size is None and "input_size" in arrays:
+            input_size = tuple(arrays["input_size"].reshape(-1).tolist())
+        if stride is None and input_size is None:
+            stride = _usual_stride(path, tensors, skeleton)
+        return read_outputs(tensors, input_size, output_stride=stride, skeleton=skeleton)
+    except BottomupError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _usual_stride(path: str, tensors: "Mapping[str, FieldLike]", skeleton: Any) -> float | None:
+    """Return the stride that most networks of such tensors have, and say so: nothing in the file tells."""
+    from bottomup.families import FAMILIES, clues_of
+
+    clues = clues_of(tensors, skeleton=skeleton)
+    for family in FAMILIES:
+        if family.recognise(clues._replace(output_stride=family.default_stride)) is None:
+            continue
+        if family.default_stride is not None:
+            complain(
+                f"{path}: the file does not tell its stride, {family.default_stride:g} input pixels per cell are "
+                "assumed: pass --stride or --input-size"
+            )
+        return family.default_stride
+    return None
 
 
 def _read_arrays(path: str) -> "dict[str, NDArray[Any]]":
@@ -86,16 +88,21 @@ def _read_arrays(path: str) -> "dict[str, NDArray[Any]]":
         raise InputError(f"{path!r} is not an .npz file of arrays, or is damaged: save it with numpy.savez") from error
 
 
-def _with_units(name: str, arrays: Mapping[str, Any]) -> "FieldLike":
-    """Return a tensor; with its units, which stand beside it in the file, if it is an 8-bit one."""
+def _with_units(arrays: "Mapping[str, NDArray[Any]]") -> "dict[str, FieldLike]":
+    """Return the tensors among the arrays; 8-bit ones with their units, which stand beside them in the file."""
     from bottomup.tensors import Quantized
 
-    values: NDArray[Any] = arrays[name]
-    base = name.removesuffix("_q")
-    if values.dtype.kind not in "iu" or values.dtype.itemsize != 1:
-        return values
-    scale = arrays.get(f"{base}_scale")
-    zero_point = arrays.get(f"{base}_zero_point", arrays.get(f"{base}_zp"))
-    if scale is None or zero_point is None:
-        raise InputError(f"{name} holds 8-bit levels: save {base}_scale and {base}_zero_point beside it")
-    return Quantized(values, scale, zero_point)
+    tensors: dict[str, FieldLike] = {}
+    for name, values in arrays.items():
+        if values.ndim < 2:
+            continue  # units, a stride, a size
+        base = name.removesuffix("_q")
+        if values.dtype.kind not in "iu" or values.dtype.itemsize != 1:
+            tensors[name] = values
+            continue
+        scale = arrays.get(f"{base}_scale")
+        zero_point = arrays.get(f"{base}_zero_point", arrays.get(f"{base}_zp"))
+        if scale is None or zero_point is None:
+            raise InputError(f"{name} holds 8-bit levels: save {base}_scale and {base}_zero_point beside it")
+        tensors[name] = Quantized(values, scale, zero_point)
+    return tensors

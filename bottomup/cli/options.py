@@ -3,55 +3,52 @@
 import argparse
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bottomup.errors import InputError
 
-STRIDES = (4, 8, 16, 32)
-_POSENET, _PAF = ("best", "coral", "tfjs", "personlab"), ("best", "strict", "openpose", "bodyposenet", "trt_pose")
+if TYPE_CHECKING:
+    from bottomup.family import Decoder, Family
 
 
 def add_decoder_options(parser: argparse.ArgumentParser, default_help: str) -> None:
     """Add the options that `choose_decoder` reads."""
     parser.add_argument(
         "--decoder",
-        choices=list(dict.fromkeys(_POSENET + _PAF)),
-        help=f"whose answers: {', '.join(_POSENET)} of PoseNets, {', '.join(_PAF)} of part affinity fields "
-        f"(default: {default_help})",
+        metavar="NAME",
+        help="whose answers: best, file (what the model file asks for), or a system's, such as coral, tfjs, openpose "
+        f"or movenet (default: {default_help})",
     )
-    parser.add_argument("--max-poses", type=int, metavar="N", help="most people in an image, of PoseNets")
+    parser.add_argument("--max-poses", type=int, metavar="N", help="most people in an image")
     parser.add_argument(
-        "--score-threshold", type=float, metavar="S", help="lowest score of a peak to start a pose from, 0 to 1"
+        "--score-threshold", type=float, metavar="S", help="lowest score of a peak to start from, 0 to 1"
     )
 
 
-def choose_decoder(own: Any, asked: argparse.Namespace) -> Any:
-    """Return the decoder that was asked for, or `own` with the settings that were."""
-    from bottomup.paf.best import PafDecoder
-
-    if isinstance(own, PafDecoder):
-        if asked.max_poses is not None:
-            raise InputError("--max-poses is for PoseNets: part affinity fields give everybody at once, leave it out")
-        settings = {"peak_threshold": asked.score_threshold}
-    else:
-        settings = {"max_poses": asked.max_poses, "score_threshold": asked.score_threshold}
+def choose_decoder(family: "Family", own: "Decoder | None", asked: argparse.Namespace) -> "Decoder | None":
+    """Return the decoder that was asked for, or `own`, with the settings that were."""
+    settings = {"max_poses": asked.max_poses, family.threshold: asked.score_threshold}
     given: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
     if own is None:
-        if asked.decoder or given:
+        if asked.decoder not in (None, "file") or given:
             raise InputError("the model decodes by itself: leave --decoder, --max-poses and --score-threshold out")
         return None
-    if asked.decoder is None:
-        return dataclasses.replace(own, **given)
-    if isinstance(own, PafDecoder):
-        return _maker(asked.decoder, PafDecoder, _PAF, "part affinity fields")(shift=own.shift, **given)
-    from bottomup.posenet.best import PoseNetDecoder
+    decoder = own if asked.decoder in (None, "best", "file") else _named(asked.decoder, family)()
+    known = {field.name for field in dataclasses.fields(decoder)} if dataclasses.is_dataclass(decoder) else set()
+    if "max_poses" in given and "max_poses" not in known:
+        raise InputError(f"--max-poses: {_title(decoder)} finds everybody at once, leave it out")
+    if family.threshold in given and family.threshold not in known:
+        raise InputError(f"--score-threshold: {_title(decoder)} has none, leave it out")
+    return dataclasses.replace(decoder, **given) if given else decoder  # type: ignore[type-var]
 
-    return _maker(asked.decoder, PoseNetDecoder, _POSENET, "a PoseNet")(**given)
 
-
-def _maker(name: str, family: Any, names: tuple[str, ...], kind: str) -> Callable[..., Any]:
+def _named(name: str, family: "Family") -> "Callable[..., Decoder]":
     """Return what makes the decoder of that name."""
-    if name not in names:
-        raise InputError(f"--decoder {name} cannot read the outputs of {kind}: choose {', '.join(names)}")
-    maker: Callable[..., Any] = family if name == "best" else getattr(family, name)
-    return maker
+    if name not in family.decoders:
+        known = ", ".join(family.decoders)
+        raise InputError(f"--decoder {name} cannot read the outputs of {family.title} networks: choose {known}")
+    return family.decoders[name]
+
+
+def _title(decoder: Any) -> str:
+    return type(decoder).__name__

@@ -6,29 +6,27 @@ from typing import Any
 
 from bottomup.cli.console import say
 
+_BATCH = 16  # images: as many as a batch kernel takes at once
+
 
 def warm_up(asked: argparse.Namespace) -> int:
     """Compile every kernel by decoding something small."""
     import time
 
     started = time.perf_counter()
-    import numpy as np
+    from bottomup.families import FAMILIES
+    from bottomup.geometry import ImageSize, Placement
 
-    from bottomup.paf.best import PafDecoder
-    from bottomup.posenet.best import PoseNetDecoder as PoseNet
-    from bottomup.posenet.together import TOGETHER
-    from bottomup.synthetic import paf_fields, posenet_fields, random_poses
-
-    size = (129, 129)
-    person = random_poses(1, size)
-    pixels: dict[str, Any] = {"masks": np.ones((1, *size), bool), "body_parts": np.zeros(size, int)}
-    for quantized in (False, True):
-        fields = posenet_fields(person, size, quantized=quantized, **pixels)
-        for decoder in (PoseNet(), PoseNet.coral(), PoseNet.tfjs(), PoseNet.tfjs(max_poses=1), PoseNet.personlab()):
-            decoder.decode(fields)
-            decoder.decode_batch([fields] * TOGETHER)
-        PoseNet().parts(fields, person)
-        PafDecoder().decode(paf_fields(person, (128, 128), quantized=quantized))
+    for family in FAMILIES:
+        for quantized in (False, True):
+            fields = family.example(quantized)
+            for make in family.decoders.values():
+                decoder: Any = make()
+                poses = decoder.decode(fields)
+                decoder.decode_batch([fields] * _BATCH)
+            if family.segment is not None:
+                size = ImageSize(129, 129)
+                family.segment(fields, poses, None, Placement(1.0, 1.0, 0, 0, size), size)
     seconds = time.perf_counter() - started
     folders = _kernel_caches()
     if folders:

@@ -1,44 +1,30 @@
 """A model and its decoder: images in, poses out."""
 
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.catalogue.cards import Card
 from bottomup.errors import InputError, ModelError
-from bottomup.estimation.augmentation import Augmentation, Fields, average_with_mirrored
-from bottomup.estimation.merging import merge_poses
-from bottomup.families import read_outputs
+from bottomup.estimation.augmentation import Augmentation, average, decode_looks, merge_scales
+from bottomup.estimation.streaming import stream
+from bottomup.family import Decoder, Family, Layout
 from bottomup.geometry import ImageSize, Letterbox, Placement, Resize, lay_out
 from bottomup.images import in_some_order
 from bottomup.networks.network import Network
 from bottomup.networks.pixels import ChannelOrder, InputRule, checked_order, input_tensor
-from bottomup.paf.fields import PafFields
-from bottomup.posenet.fields import PoseNetFields
-from bottomup.posenet.masks import MaskRule, PoseNetMasks, Segmentation, segment
-from bottomup.poses import Poses
+from bottomup.poses import MIN_SCORE, Poses
 from bottomup.skeletons import Skeleton
 from bottomup.tensors import Field, as_number
 
-#: Images that `batch` reads before the network asks for them, and poses that wait behind it.
-AHEAD = 2
-
+__all__ = ["PoseEstimator"]
 
 #: A network's outputs of one input, and perhaps of its mirror image.
 Looks: TypeAlias = list[dict[str, Field]]
-
-
-class Decoder(Protocol):
-    """Whatever turns fields into poses."""
-
-    def decode(self, fields: Any) -> Poses:
-        """Return the poses, in input pixels."""
 
 
 class Prepared(NamedTuple):
@@ -49,7 +35,7 @@ class Prepared(NamedTuple):
     image_size: ImageSize
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PoseEstimator:
     """A network, the way images are laid into its input, and the way poses come out.
 
@@ -62,16 +48,16 @@ class PoseEstimator:
         The model file.
     network : Network
         What runs it.
+    family : Family
+        The kind of network.
+    layout : Layout
+        What its outputs are.
     decoder : Decoder, optional
         What turns its outputs into poses; None where the model does.
     resize : Letterbox or Stretch
         How an image comes into the network's input.
     scaling : InputRule
         What real numbers stand for its pixels.
-    output_stride : float, optional
-        Input pixels per cell; None where the model decodes.
-    skeleton : Skeleton
-        Names the parts.
     card : Card, optional
         What the catalogue says of the model, or of its kind.
     augmentation : Augmentation, optional
@@ -80,8 +66,10 @@ class PoseEstimator:
         The same model at the augmentation's other sizes.
     fits_input : bool
         Whether the input is cut to each image's aspect.
-    family : {"posenet", "paf"}, optional
-        What is read of a network that gives both.
+    min_score : float
+        Poses below it, and worse duplicates of one person, are left out. 0 keeps everything.
+    names : dict of str to str
+        What the network's outputs are called here, where their own names say something else.
 
     Examples
     --------
@@ -93,36 +81,52 @@ class PoseEstimator:
 
     path: Path
     network: Network
+    family: Family
+    layout: Layout
     decoder: Decoder | None
     resize: Resize
     scaling: InputRule
-    output_stride: float | None
-    skeleton: Skeleton
     card: Card | None = None
     augmentation: Augmentation | None = None
     more_networks: tuple[Network, ...] = ()
     fits_input: bool = False
-    family: Literal["posenet", "paf"] | None = None
+    min_score: float = MIN_SCORE
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        decoder = type(self.decoder).__name__ if self.decoder is not None else "the model's own decoder"
+        width, height = self.input_size
+        return f"<PoseEstimator {self.path.name}, {self.family.title} at {width}x{height}, {decoder}>"
 
     @property
     def input_size(self) -> ImageSize:
         """Width and height of the network's input."""
         return self.network.input_size
 
-    def __call__(self, image: str | Path | NDArray[np.uint8], *, channel_order: ChannelOrder = "bgr") -> Poses:
+    @property
+    def skeleton(self) -> Skeleton:
+        """Names the parts."""
+        return self.layout.skeleton
+
+    @property
+    def output_stride(self) -> float | None:
+        """Input pixels per cell; None where the network gives no grid."""
+        return self.layout.output_stride
+
+    def __call__(self, image: Any, *, channel_order: ChannelOrder = "bgr") -> Poses:
         """Find the people in an image.
 
         Parameters
         ----------
-        image : str, Path or uint8 (H, W, 3) array
-            An image file, turned upright as its EXIF data say, or pixels.
+        image : str, Path, bytes, uint8 (H, W, 3) array or Pillow image
+            An image file or its bytes, turned upright as its EXIF data say, or pixels.
         channel_order : {"bgr", "rgb"}
             Of an array's channels: BGR as OpenCV reads, RGB as Pillow and most others do.
 
         Returns
         -------
         Poses
-            In pixels of the image.
+            In pixels of the image, best first, without those below `min_score` and worse duplicates.
 
         Raises
         ------
@@ -132,42 +136,53 @@ class PoseEstimator:
         prepared = self.prepare(image, checked_order(channel_order))
         return self.finish(self.run(prepared), prepared)
 
-    def fields(
-        self, image: str | Path | NDArray[np.uint8], *, channel_order: ChannelOrder = "bgr"
-    ) -> PoseNetFields | PafFields:
+    def fields(self, image: Any, *, channel_order: ChannelOrder = "bgr") -> Any:
         """Return the network's raw outputs in canonical form, before decoding.
 
         With an augmentation: of its first size, averaged if it flips.
 
+        Parameters
+        ----------
+        image, channel_order
+            As for poses.
+
+        Returns
+        -------
+        PoseNetFields, PafFields, CenterFields, TagFields or BoxFields
+            As the network's family has them.
+
         Raises
         ------
+        InputError
+            If the image is none.
         ModelError
             If the model decodes by itself and has none.
         """
+        fields, _ = self.look(image, channel_order=channel_order)
+        return fields
+
+    def look(self, image: Any, *, channel_order: ChannelOrder = "bgr") -> tuple[Any, Placement]:
+        """Return what `fields` returns, and where the image lies in the network's input."""
         prepared = self.prepare(image, checked_order(channel_order))
-        read = self._read(self._look(self.network, prepared.tensors[0]), prepared.tensors[0])
-        if isinstance(read, Poses):
+        tensor = prepared.tensors[0]
+        read = self._read(self._look(self.network, tensor), tensor)
+        if isinstance(read[0], Poses):
             raise ModelError(f"{self.path} decodes by itself and gives no fields: call the estimator for its poses")
-        return read
+        return average(read, self.family, _size(tensor)), prepared.placements[0]
 
     def masks(
-        self,
-        image: str | Path | NDArray[np.uint8],
-        *,
-        min_score: float = 0.2,
-        rule: MaskRule | None = None,
-        channel_order: ChannelOrder = "bgr",
-    ) -> Segmentation:
+        self, image: Any, *, min_score: float | None = None, rule: Any = None, channel_order: ChannelOrder = "bgr"
+    ) -> Any:
         """Find the people in an image, and the pixels that show each.
 
         Parameters
         ----------
-        image : str, Path or uint8 (H, W, 3) array
+        image : str, Path, bytes, uint8 (H, W, 3) array or Pillow image
             As for poses.
-        min_score : float
-            Lowest score of a pose that gets a mask: worse ones would take pixels from people.
+        min_score : float, optional
+            Lowest score of a pose that gets a mask: worse ones would take pixels from people. Default: the estimator's.
         rule : MaskRule, optional
-            Which rule gives pixels to people, as `PoseNetMasks.coral()`. Default: `PoseNetMasks()`.
+            Which rule gives pixels to people, such as `PoseNetMasks.coral()`. Default: `PoseNetMasks()`.
         channel_order : {"bgr", "rgb"}
             Of an array's channels.
 
@@ -181,90 +196,76 @@ class PoseEstimator:
         Raises
         ------
         ModelError
-            If the network gives no segments and long offsets, as Coral's
-            BodyPix and the one that ships do, or is read as part affinity fields.
+            If the network gives no segments and long offsets, which Coral's
+            BodyPix and the model that ships do.
         InputError
             If an argument is not what it must be.
         """
-        rule = PoseNetMasks() if rule is None else rule
-        if not isinstance(rule, MaskRule):
-            raise InputError(f"rule must be one, as PoseNetMasks.coral(), got {rule!r}")
-        min_score = as_number(min_score, "min_score")
+        lowest = self.min_score if min_score is None else as_number(min_score, "min_score")
         prepared = self.prepare(image, checked_order(channel_order))
         every = self.run(prepared)
-        fields = self._read(every[0], prepared.tensors[0])
-        if not isinstance(fields, PoseNetFields) or fields.long_offsets is None or fields.segments is None:
+        if self.family.segment is None:
             raise ModelError(
-                f"{self.path} gives no masks: they need a PoseNet's segments and long offsets, "
-                "which Coral's BodyPix gives (bottomup models lists it) and the model that ships, with a PoseNetDecoder"
+                f"{self.path} gives no masks, as no {self.family.title} network does: take Coral's BodyPix "
+                "(bottomup models lists it) or the model that ships"
             )
-        poses = self.finish(every, prepared)
-        poses = poses[poses.scores >= min_score]
-        return segment(fields, poses, rule, prepared.placements[0], prepared.image_size)
+        size = _size(prepared.tensors[0])
+        fields = average(self._read(every[0], prepared.tensors[0]), self.family, size)
+        poses = self.finish(every, prepared, min_score=lowest)
+        try:
+            return self.family.segment(fields, poses, rule, prepared.placements[0], prepared.image_size)
+        except ModelError as error:
+            raise ModelError(f"{self.path}: {error}") from error
 
     def batch(
-        self, images: Iterable[str | Path | NDArray[np.uint8]], *, channel_order: ChannelOrder = "bgr"
-    ) -> Iterator[Poses]:
+        self,
+        images: Iterable[Any],
+        *,
+        channel_order: ChannelOrder = "bgr",
+        on_error: Literal["raise", "skip"] = "raise",
+    ) -> Iterator[Any]:
         """Find the people in each of many images, in order.
 
         A thread reads and resizes ahead of the network and another decodes
         behind it, a few images at most, so that any iterable will do: a list,
-        a folder's paths, a camera that never ends. Whatever an image raises
-        comes at its turn, after the poses of those before it, and ends the
-        iteration. Closing the iterator ends the threads.
+        a folder's paths, a camera that never ends. Closing the iterator ends
+        the threads.
 
         Parameters
         ----------
-        images : iterable of str, Path or uint8 (H, W, 3) array
-            As for one image.
+        images : iterable of images
+            Each as for one image.
         channel_order : {"bgr", "rgb"}
             Of the arrays' channels.
+        on_error : {"raise", "skip"}
+            What happens to an image that cannot be read or run. "raise": its
+            error comes at its turn, after the poses of those before it, and
+            ends the iteration. "skip": the error is yielded in its place.
 
         Yields
         ------
         Poses
-            Of each image, in its pixels.
+            Of each image, in its pixels; or the image's `BottomupError` if `on_error` is "skip".
+
+        Raises
+        ------
+        InputError
+            If an argument is not what it must be.
         """
-        if isinstance(images, (str, Path)):
-            raise InputError(f"batch takes many images, got the one path {str(images)!r}: pass [{str(images)!r}]")
-        return self._stream(iter(images), checked_order(channel_order))
+        if isinstance(images, (str, bytes, Path)):
+            raise InputError(f"batch takes many images, got the one {type(images).__name__} {str(images)[:80]!r}")
+        if on_error not in ("raise", "skip"):
+            raise InputError(f'on_error must be "raise" or "skip", got {on_error!r}')
+        order = checked_order(channel_order)
+        return stream(
+            iter(images),
+            lambda image: self.prepare(image, order),
+            self.run,
+            lambda prepared, every: self.finish(every, prepared),
+            skips_errors=on_error == "skip",
+        )
 
-    def _stream(self, images: Iterator[Any], channel_order: ChannelOrder) -> Iterator[Poses]:
-        """Yield poses while a thread reads ahead and another decodes behind."""
-        reader, decoder = ThreadPoolExecutor(1, "bottomup-reader"), ThreadPoolExecutor(1, "bottomup-decoder")
-
-        def read_next() -> Prepared | None:
-            for image in images:
-                return self.prepare(image, channel_order)
-            return None
-
-        try:
-            ahead = deque(reader.submit(read_next) for _ in range(AHEAD))
-            behind: deque[Future[Poses]] = deque()
-            while (finished := self._advance(ahead.popleft(), decoder)) is not None:
-                behind.append(finished)
-                ahead.append(reader.submit(read_next))
-                if len(behind) == AHEAD:
-                    yield behind.popleft().result()
-            while behind:
-                yield behind.popleft().result()
-        finally:
-            for executor in (reader, decoder):
-                executor.shutdown(wait=True, cancel_futures=True)
-
-    def _advance(self, read: "Future[Prepared | None]", decoder: ThreadPoolExecutor) -> "Future[Poses] | None":
-        """Run the network on an image that was read, and have its outputs decoded; None after the last."""
-        try:
-            prepared = read.result()
-            if prepared is None:
-                return None
-            return decoder.submit(self.finish, self.run(prepared), prepared)
-        except Exception as error:  # it waits its turn behind the images that went well
-            failed: Future[Poses] = Future()
-            failed.set_exception(error)
-            return failed
-
-    def prepare(self, image: str | Path | NDArray[np.uint8], channel_order: ChannelOrder) -> Prepared:
+    def prepare(self, image: Any, channel_order: ChannelOrder) -> Prepared:
         """Read an image and lay it into input tensors: the first of the three steps of a call."""
         pixels, channel_order = in_some_order(image, channel_order)
         prepared = Prepared([], [], ImageSize(pixels.shape[1], pixels.shape[0]))
@@ -276,13 +277,13 @@ class PoseEstimator:
         return prepared
 
     def _fitted(self, own: ImageSize, image_size: ImageSize) -> ImageSize:
-        """Return the part of an input that an image needs, in whole strides."""
-        stride = int(self.output_stride or 1)
+        """Return the part of an input that an image needs, at least, in a size that the network takes."""
         needed = Letterbox().place(image_size, own).resized
-        sides = zip(needed, own, strict=True)
-        return ImageSize(
-            *(min(-(-(side - most % stride) // stride) * stride + most % stride, most) for side, most in sides)
-        )
+        legal = self.layout.legal_size(needed)
+        step = int(self.output_stride or 1)
+        grown = (need + step if side < need else need for side, need in zip(legal, needed, strict=True))
+        legal = self.layout.legal_size(ImageSize(*grown))
+        return ImageSize(min(legal.width, own.width), min(legal.height, own.height))
 
     @property
     def _networks(self) -> tuple[Network, ...]:
@@ -299,23 +300,25 @@ class PoseEstimator:
             looks.append(network.run(np.ascontiguousarray(tensor[:, :, ::-1])))
         return looks
 
-    def _read(self, looks: Looks, tensor: NDArray[Any]) -> Fields | Poses:
-        """Return a network's outputs of an input as fields or poses."""
-        size = ImageSize(tensor.shape[2], tensor.shape[1])
-        read, *mirrored = (read_outputs(outputs, size, family=self.family) for outputs in looks)
-        for other in mirrored:
-            assert not isinstance(read, Poses)
-            assert not isinstance(other, Poses)
-            read = average_with_mirrored(read, other, size.width)
-        return read
+    def _read(self, looks: Looks, tensor: NDArray[Any]) -> list[Any]:
+        """Return a network's outputs of an input, and of its mirror image, as fields or poses."""
+        names, size = self.names, _size(tensor)
+        return [
+            self.layout.read({names.get(name, name): values for name, values in outputs.items()}, size)
+            for outputs in looks
+        ]
 
-    def finish(self, every: list[Looks], prepared: Prepared) -> Poses:
+    def finish(self, every: list[Looks], prepared: Prepared, *, min_score: float | None = None) -> Poses:
         """Turn the networks' outputs into poses in the image: the third step."""
         found = []
         for looks, tensor, placement in zip(every, prepared.tensors, prepared.placements, strict=True):
-            read = self._read(looks, tensor)
-            if not isinstance(read, Poses):
-                assert self.decoder is not None
-                read = self.decoder.decode(read)
-            found.append(read.to_image(placement, prepared.image_size))
-        return found[0] if len(found) == 1 else merge_poses(found, max_poses=max(20, *map(len, found)))
+            poses = decode_looks(self._read(looks, tensor), self.family, self.decoder, _size(tensor))
+            found.append(poses.to_image(placement, prepared.image_size))
+        merged = merge_scales(found, self.decoder)
+        lowest = self.min_score if min_score is None else min_score
+        return merged.sure(lowest) if lowest > 0 else merged
+
+
+def _size(tensor: NDArray[Any]) -> ImageSize:
+    """Return width and height of an input tensor."""
+    return ImageSize(tensor.shape[2], tensor.shape[1])

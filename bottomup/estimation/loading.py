@@ -1,84 +1,95 @@
-"""From a name or a file to an estimator: which network, which decoder, which input."""
+"""From a name or a file to an estimator: find, open, recognise, choose the decoder, fit the sizes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from bottomup import families
 from bottomup.catalogue import cards as catalogue
 from bottomup.catalogue.cards import Card
 from bottomup.errors import InputError, ModelError
 from bottomup.estimation.augmentation import Augmentation
-from bottomup.estimation.estimator import Decoder, PoseEstimator
-from bottomup.families import family_of
+from bottomup.estimation.estimator import PoseEstimator
+from bottomup.family import Clues, Cut, Decoder, Family, GraphView, Layout
 from bottomup.geometry import ImageSize, Letterbox, Resize, Stretch, as_size
 from bottomup.networks.network import Network
 from bottomup.networks.opening import open_network
 from bottomup.networks.pixels import INPUT_RULES, InputRule, as_input_rule
-from bottomup.paf.best import PafDecoder
-from bottomup.paf.layout import PafNames, paf_names, paf_stride
-from bottomup.posenet.layout import output_stride, posenet_names
-from bottomup.posenet.masks import Segmenting
-from bottomup.skeletons import COCO17
+from bottomup.poses import MIN_SCORE
+from bottomup.skeletons import Skeleton, as_skeleton
+from bottomup.tensors import TensorInfo, as_number
 
-#: What to add to keypoints of tf-pose's networks, input pixels, measured against COCO val2017's labels: AP .002 to .003
-#: higher. It is what half-pixel centres add to a photo that comes in at two thirds of its width.
-TF_POSE_SHIFT = -0.16
+__all__ = ["load"]
 
 
 def load(
     model: str | Path | None = None,
     *,
-    decoder: Decoder | None = None,
-    threads: int = 1,
+    decoder: Decoder | str | None = None,
     runtime: str | None = None,
+    threads: int = 1,
     delegate: Any = None,
-    resize: Resize | None = None,
     input_size: tuple[int, int] | Literal["auto"] | None = None,
-    scaling: str | InputRule | None = None,
     augmentation: Augmentation | None = None,
+    resize: Resize | None = None,
+    scaling: str | InputRule | None = None,
+    skeleton: Skeleton | None = None,
+    outputs: Mapping[str, str] | None = None,
+    min_score: float = MIN_SCORE,
+    device: str | None = None,
+    providers: Any = None,
     reference_kernels: bool = False,
+    trusted: bool = False,
 ) -> PoseEstimator:
     """Make an estimator of a model.
 
     Parameters
     ----------
     model : str or Path, optional
-        A name of the catalogue, as "coral-posenet-481x641", whose file is
-        fetched once and kept; or a .tflite file of the PoseNet family or of
-        part affinity fields, recognised by its tensors. Coral's decoder operator is taken out of it;
-        no file of theirs is needed. Default: the model that ships with the package.
-    decoder : PoseNetDecoder or PafDecoder, optional
-        Default: Coral's, with the settings in the file, where the file has
-        Coral's decoder operator; else `PoseNetDecoder()` or `PafDecoder()`,
-        the latter with the shift that tf-pose's networks need.
+        A name of the catalogue, such as "coral-posenet-641x481", whose file is
+        fetched once and kept; or a .tflite, .onnx or .xml (OpenVINO) file,
+        recognised by its tensors. Decoders inside the file are cut off.
+        Default: the model that ships with the package.
+    decoder : Decoder or str, optional
+        Default: our best for the family. "file": what the file itself asks
+        for, such as Coral's operator with its options, or a graph's own
+        answers. Or a decoder, or the name of one, such as "coral".
+    runtime : {"litert", "tflite_runtime", "tensorflow", "openvino", "onnxruntime"}, optional
+        Default: the first that is installed and runs such a file.
     threads : int
-        Threads of the interpreter; 1 is fastest for small networks.
-    runtime : {"litert", "tflite_runtime", "tensorflow"}, optional
-        Default: the first of these that is installed.
+        Threads of the network; 1 is fastest for small ones.
     delegate : str, Path or loaded delegate, optional
-        As "libedgetpu.so.1", for a file compiled for the Edge TPU. Default: what the catalogue names.
-    resize : Letterbox or Stretch, optional
-        How images come into the network's input; default `Letterbox()`, which keeps their aspect.
-        It is what BodyPoseNet calls `pad_image_input`.
+        Such as "libedgetpu.so.1", for a file compiled for the Edge TPU. Default: what the catalogue names.
     input_size : (int, int) or "auto", optional
         Width and height of the network's input, where it is not bound to its
-        own. Rounded to whole strides, plus 1 of PoseNets, as tfjs does.
-        Default: the file's own; 641 x 481 where that is left open. "auto" cuts
-        that to each image's aspect: the same people, no time spent on padding.
-        BodyPoseNet's `adjust_network_input` is the file's height with a width
-        of the images' aspect, its `high_resolution` the images' own size.
+        own. Rounded to what the family takes. Default: the file's own;
+        641 x 481 or near it where that is left open. "auto" cuts that to each
+        image's aspect: the same people, no time spent on padding.
+    augmentation : Augmentation, optional
+        More looks at each image: `Augmentation(flip=True)` also runs the
+        mirrored image, `Augmentation(scales=(1, 1.5))` also runs at other sizes.
+    resize : Letterbox or Stretch, optional
+        How images come into the network's input; default `Letterbox()`, which keeps their aspect.
     scaling : {"signed", "mean", "pixels", "bodyposenet", "imagenet"} or InputRule, optional
         What the network was trained on: [-1, 1] as MobileNets, pixels less the
         mean as tfjs's ResNet, BGR pixels as tf-pose, RGB / 256 - 0.5 as
         BodyPoseNet, ImageNet's mean and deviation as trt_pose. Default: what
-        the catalogue says of such models, else "signed".
-    augmentation : Augmentation, optional
-        More looks at each image: `Augmentation(flip=True)` also runs the
-        mirrored image and averages the maps, `Augmentation(scales=(1, 1.5))`
-        also runs at other sizes, where the file allows it, and merges the poses.
+        the catalogue or the family says of such models, else "signed".
+    skeleton : Skeleton, optional
+        Your own, for a network that was trained on other parts.
+    outputs : dict of str to str, optional
+        What unnamed or misnamed outputs are: {"Identity_1": "short_offsets"}.
+    min_score : float
+        Poses below this score, and worse duplicates of one person, are left out. 0 keeps everything.
+    device : str, optional
+        Of OpenVINO: "CPU", "GPU" or another.
+    providers : sequence, optional
+        Of ONNX Runtime: its execution providers.
     reference_kernels : bool
         Run TFLite's plain kernels, 10 to 15 times slower, whose outputs are
         the same on every machine and runtime. The fast ones round otherwise.
+    trusted : bool
+        Run operators that Bottomup does not know. A runtime may crash on a damaged file of such.
 
     Returns
     -------
@@ -97,96 +108,178 @@ def load(
     --------
     >>> estimator = load("multi_person_mobilenet_v1_075_float.tflite", input_size=(641, 481))  # doctest: +SKIP
     """
-    rule, resize = None if scaling is None else as_input_rule(scaling), Letterbox() if resize is None else resize
-    if not isinstance(resize, (Letterbox, Stretch)):
-        raise InputError(f"resize must be Letterbox() or Stretch(), got {resize!r}")
-    if decoder is not None and (isinstance(decoder, type) or not hasattr(decoder, "decode")):
-        raise InputError(f"decoder must be one, as PoseNetDecoder(), got {decoder!r}")
+    _check(decoder, augmentation, resize, input_size, outputs)
+    lowest = as_number(min_score, "min_score")
+    if not 0 <= lowest <= 1:
+        raise InputError(f"min_score must be a score in [0, 1], got {min_score!r}")
+    rule = None if scaling is None else as_input_rule(scaling)
     path, card = catalogue.find(model)
-    if delegate is None and card is not None:
-        delegate = card.delegate
-    if augmentation is not None and not isinstance(augmentation, Augmentation):
-        raise InputError(f"augmentation must be an Augmentation, as Augmentation(flip=True), got {augmentation!r}")
-    settings: dict[str, Any] = {"runtime": runtime, "threads": threads, "delegate": delegate}
-    network = open_network(path, **settings, reference_kernels=bool(reference_kernels))
+
+    def open_again() -> Network:
+        return open_network(
+            path,
+            runtime=runtime,
+            threads=threads,
+            delegate=delegate if delegate is not None or card is None else card.delegate,
+            device=device,
+            providers=providers,
+            reference_kernels=bool(reference_kernels),
+            trusted=bool(trusted),
+            cut=_cut(keeps_whole=decoder == "file"),
+        )
+
+    network = open_again()
     card = card or catalogue.recognise(path, network.input.dtype.name, network.input_size, _shapes(network))
-    rule = rule or _input_rule(card)
-    if family_of(_shapes(network)) == "poses":
-        if decoder is not None or augmentation is not None:
-            raise InputError(f"{path} decodes by itself: leave decoder and augmentation out")
-        return PoseEstimator(path, network, None, resize, rule, None, COCO17, card)
-    is_paf = family_of(_shapes(network)) == "paf"
-    of_paf = paf_names(_shapes(network)) if is_paf or isinstance(decoder, PafDecoder) else None
-    if is_paf and isinstance(decoder, Segmenting):
-        raise InputError(f"{path} gives part affinity fields, which no PoseNet decoder reads: pass a PafDecoder")
-    if of_paf is None and isinstance(decoder, PafDecoder):
-        raise InputError(f"{path} gives no part affinity fields: pass a PoseNetDecoder")
-    stride = _stride_of(network, of_paf if is_paf else None)
-    own, rest = network.input_size, 0 if is_paf else 1
-    fits_input = isinstance(input_size, str)
-    if fits_input and input_size != "auto":
-        raise InputError(f'input_size must be (width, height) or "auto", got {input_size!r}')
-    size = own if input_size is None or isinstance(input_size, str) else _legal_size(input_size, stride, own, rest)
-    scales = (1.0,) if augmentation is None else augmentation.scales
-    networks = [network]
-    while len(networks) < len(scales):
-        networks.append(open_network(path, **settings, reference_kernels=bool(reference_kernels)))
-    for each, scale in zip(networks, scales, strict=True):
-        wanted = _legal_size((round(size.width * scale), round(size.height * scale)), stride, size, rest)
-        if fits_input:  # also shows whether the file allows it
-            each.resize_input(ImageSize(wanted.width + stride, wanted.height))
-        if wanted != each.input_size:
-            each.resize_input(wanted)
-    skeleton = of_paf.skeleton if of_paf else COCO17
-    decoder = decoder or _default_decoder(network.options, of_paf)
-    family: Literal["paf"] | None = "paf" if of_paf else None
-    more = tuple(networks[1:])
+    family, layout = _recognise(network, card, decoder, skeleton, dict(outputs or {}))
+    chosen = _choose(decoder, family, layout, path)
+    if chosen is None and decoder is not None and decoder != "file":
+        raise InputError(f"{path} decodes by itself: leave decoder out")
+    rule = rule or _input_rule(card, layout)
+    networks, fits_input = _fit_sizes(network, open_again, input_size, augmentation, layout)
+    if resize is None:
+        resize = Letterbox() if layout.pixels is None else Letterbox(pad_value=layout.pixels.pad_value)
     return PoseEstimator(
-        path, network, decoder, resize, rule, stride, skeleton, card, augmentation, more, fits_input, family
+        path,
+        network,
+        family,
+        layout,
+        chosen,
+        resize,
+        rule,
+        card,
+        augmentation,
+        tuple(networks[1:]),
+        fits_input,
+        lowest,
+        dict(outputs or {}),
     )
 
 
-def _input_rule(card: Card | None) -> InputRule:
-    """Return what real numbers a network was trained on, as far as its card says."""
-    if card is None:
-        return INPUT_RULES["signed"]
-    means, divisors = card.input.mean, card.input.divisor
-    red, green, blue = (1 / divisor for divisor in divisors)
-    shift = (-means[0] / divisors[0], -means[1] / divisors[1], -means[2] / divisors[2])
-    return InputRule(card.input.channel_order, red if red == green == blue else (red, green, blue), shift)
+def _check(decoder: Any, augmentation: Any, resize: Any, input_size: Any, outputs: Any) -> None:
+    """Refuse arguments that are of another kind."""
+    if resize is not None and not isinstance(resize, (Letterbox, Stretch)):
+        raise InputError(f"resize must be Letterbox() or Stretch(), got {resize!r}")
+    if decoder is not None and not isinstance(decoder, str) and (isinstance(decoder, type) or not _decodes(decoder)):
+        raise InputError(f'decoder must be one, such as PoseNetDecoder(), a name or "file", got {decoder!r}')
+    if augmentation is not None and not isinstance(augmentation, Augmentation):
+        raise InputError(f"augmentation must be an Augmentation, such as Augmentation(flip=True), got {augmentation!r}")
+    if isinstance(input_size, str) and input_size != "auto":
+        raise InputError(f'input_size must be (width, height) or "auto", got {input_size!r}')
+    if outputs is not None and not (
+        isinstance(outputs, Mapping) and all(isinstance(name, str) for pair in outputs.items() for name in pair)
+    ):
+        raise InputError(f"outputs must be a dict such as {{'Identity_1': 'short_offsets'}}, got {outputs!r}")
 
 
-def _stride_of(network: Network, of_paf: PafNames | None) -> int:
-    """Return the input pixels per cell of a network."""
+def _decodes(decoder: Any) -> bool:
+    return callable(getattr(decoder, "decode", None))
+
+
+def _cut(keeps_whole: bool) -> Callable[[GraphView], Cut | None]:
+    """Return where a graph is cut: by the first family that knows it, unless it can and shall stay whole."""
+
+    def cut(graph: GraphView) -> Cut | None:
+        cuts = (family.cut(graph) for family in families.FAMILIES)
+        found = next((each for each in cuts if each is not None), None)
+        return None if found is not None and keeps_whole and not found.is_needed else found
+
+    return cut
+
+
+def _recognise(
+    network: Network, card: Card | None, decoder: Any, skeleton: Skeleton | None, names: Mapping[str, str]
+) -> tuple[Family, Layout]:
+    """Return what a network is, once and for all."""
+    unknown = set(names) - {info.name for info in network.outputs}
+    if unknown:
+        raise InputError(
+            f"outputs names {', '.join(sorted(unknown))}, but {network.path} gives "
+            f"{', '.join(info.name for info in network.outputs)}"
+        )
+    infos = tuple(info._replace(name=names.get(info.name, info.name)) for info in network.outputs)
+    own = {names.get(info.name, info.name): info.name for info in network.outputs}
+    clues = Clues(
+        infos,
+        network.input_size,
+        skeleton=None if skeleton is None else as_skeleton(skeleton),
+        logits=None if card is None else card.logits,
+        cell_shift=lambda name, size: network.cell_shift(own[name], size),
+        options=network.options,
+        producers={name: network.producers[own[name]] for name in own if own[name] in network.producers},
+    )
+    considered = _considered(decoder)
     try:
-        if of_paf is not None:
-            return paf_stride(network.input_size, of_paf.grid)
-        return output_stride(network.input_size, posenet_names(_shapes(network)).grid)
-    except InputError as error:
-        kind = "PoseNet" if of_paf is None else "network of part affinity fields"
-        raise ModelError(f"{network.path} is no {kind} that Bottomup knows: {error}") from error
+        return families.recognise(clues, considered)
+    except (ModelError, InputError) as error:
+        raise ModelError(f"{network.path}: {error}") from error
+
+
+def _considered(decoder: Any) -> tuple[Family, ...]:
+    """Return the families that a decoder can read: those of its class or its name, else all."""
+    if decoder is None or decoder == "file":
+        return families.FAMILIES
+    if isinstance(decoder, str):
+        of_name = tuple(family for family in families.FAMILIES if decoder in family.decoders)
+        if not of_name:
+            known = sorted({name for family in families.FAMILIES for name in family.decoders})
+            raise InputError(f"decoder must be one of {', '.join(known)} or file, got {decoder!r}")
+        return of_name
+    of_class = tuple(family for family in families.FAMILIES if isinstance(decoder, family.decoder_types))
+    return of_class or families.FAMILIES
+
+
+def _choose(decoder: Any, family: Family, layout: Layout, path: Path) -> Decoder | None:
+    """Return the decoder that was asked for, or our best."""
+    best = layout.best_decoder()
+    if decoder is None or best is None:
+        return best
+    if decoder == "file":
+        return layout.file_decoder() or best
+    return family.decoders[decoder]() if isinstance(decoder, str) else decoder  # type: ignore[no-any-return]
+
+
+def _input_rule(card: Card | None, layout: Layout) -> InputRule:
+    """Return what real numbers a network was trained on, as far as its card or family says."""
+    if card is not None:
+        means, divisors = card.input.mean, card.input.divisor
+        red, green, blue = (1 / divisor for divisor in divisors)
+        shift = (-means[0] / divisors[0], -means[1] / divisors[1], -means[2] / divisors[2])
+        return InputRule(card.input.channel_order, red if red == green == blue else (red, green, blue), shift)
+    if layout.pixels is not None:
+        return InputRule(layout.pixels.channel_order, layout.pixels.scale, layout.pixels.shift)
+    return INPUT_RULES["signed"]
+
+
+def _fit_sizes(
+    network: Network,
+    open_again: Callable[[], Network],
+    input_size: tuple[int, int] | Literal["auto"] | None,
+    augmentation: Augmentation | None,
+    layout: Layout,
+) -> tuple[list[Network], bool]:
+    """Return a network for each size, and whether inputs are cut to each image's aspect."""
+    fits_input = input_size == "auto"
+    own = network.input_size
+    size = own if input_size is None or isinstance(input_size, str) else _legal(as_size(input_size), own, layout)
+    scales = (1.0,) if augmentation is None else augmentation.scales
+    networks = [network, *(open_again() for _ in scales[1:])]
+    for each, scale in zip(networks, scales, strict=True):
+        wanted = _legal(ImageSize(round(size.width * scale), round(size.height * scale)), size, layout)
+        if fits_input:  # also shows whether the file allows it
+            step = int(layout.output_stride or 1)
+            each.resize_input(layout.legal_size(ImageSize(wanted.width + step, wanted.height)))
+        if wanted != each.input_size:
+            each.resize_input(wanted)
+    return networks, fits_input
+
+
+def _legal(size: ImageSize, own: ImageSize, layout: Layout) -> ImageSize:
+    """Return the legal size nearest to `size`; one that the file or the caller has is legal as it is."""
+    least = int(layout.output_stride or 0)
+    if min(size) <= least:
+        raise InputError(f"input_size must be (width, height), above {least} pixels each, got {tuple(size)}")
+    return size if size == own else layout.legal_size(size)
 
 
 def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
     return {output.name: output.shape for output in network.outputs}
-
-
-def _default_decoder(options: Mapping[str, Any], of_paf: PafNames | None) -> Decoder:
-    """Return our best decoder, or Coral's with the settings of the file that had one."""
-    from bottomup.posenet.best import PoseNetDecoder
-
-    if of_paf is not None:
-        return PafDecoder(shift=TF_POSE_SHIFT if of_paf.heatmaps == of_paf.pafs else 0.0)
-    if not options:
-        return PoseNetDecoder()
-    return PoseNetDecoder.coral(**{key: options[key] for key in ("max_poses", "score_threshold", "nms_radius")})
-
-
-def _legal_size(input_size: tuple[int, int], stride: int, own: ImageSize, rest: int) -> ImageSize:
-    """Return the size that was asked for, in whole strides plus `rest`; the file's own needs no rounding."""
-    size = as_size(input_size)
-    if min(size) <= stride:
-        raise InputError(f"input_size must be (width, height), above {stride} pixels each, got {tuple(size)}")
-    if size == own:
-        return own
-    return ImageSize(*(side if side % stride == rest else side // stride * stride + rest for side in size))

@@ -11,7 +11,7 @@ from bottomup.similarity import pose_areas, squared_reach
 _SAME = 0.5  # similarity above which two keypoints of one part are one
 
 
-def merge_poses(found: Sequence[Poses], *, max_poses: int = 20) -> Poses:
+def merge_poses(found: Sequence[Poses], *, max_poses: int | None = None) -> Poses:
     """Return the best of several decodings of one image, each person once.
 
     Better poses claim their keypoints: a pose keeps the share of its score
@@ -24,8 +24,8 @@ def merge_poses(found: Sequence[Poses], *, max_poses: int = 20) -> Poses:
     ----------
     found : sequence of Poses
         Of one skeleton, in pixels of one image.
-    max_poses : int
-        Most poses to return.
+    max_poses : int, optional
+        Most poses to return. Default: all of them.
 
     Returns
     -------
