@@ -1,26 +1,25 @@
 """Looking inside: a page that shows why poses are as they are, from heatmaps to skeletons."""
 
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.errors import InputError
-from bottomup.estimation.augmentation import Fields
-from bottomup.estimation.estimator import Decoder, PoseEstimator
+from bottomup.errors import InputError, ModelError
+from bottomup.estimation.estimator import PoseEstimator
+from bottomup.families import family_of
+from bottomup.family import Decoder
 from bottomup.geometry import ImageSize, Placement
-from bottomup.images import read_image
+from bottomup.images import as_pixels
 from bottomup.inspection.page import Picture, render
-from bottomup.paf.fields import PafFields
-from bottomup.paf.layers import layers as paf_layers
-from bottomup.posenet.fields import PoseNetFields
-from bottomup.posenet.layers import posenet_layers
+
 
 __all__ = ["inspect_fields", "inspect_image"]
 
 
 def inspect_image(
-    estimator: PoseEstimator, image: str | Path | NDArray[np.uint8], *, channel_order: str = "bgr"
+    estimator: PoseEstimator, image: str | Path | NDArray[np.uint8], *, channel_order: Literal["bgr", "rgb"] = "bgr"
 ) -> str:
     """Return an HTML page that shows how an estimator comes to its poses in an image.
 
@@ -52,26 +51,23 @@ def inspect_image(
     >>> Path("street.html").write_text(html, encoding="utf-8")  # doctest: +SKIP
     """
     name = Path(image).name if isinstance(image, (str, Path)) else "image"
-    pixels = read_image(image) if isinstance(image, (str, Path)) else image
-    fields = estimator.fields(pixels, channel_order=channel_order)  # type: ignore[arg-type]
-    height, width = pixels.shape[:2]
-    input_size = _fitted_size(fields) if estimator.fits_input else estimator.input_size
-    placement = estimator.resize.place(ImageSize(width, height), input_size)
-    assert estimator.decoder is not None
-    bgr = pixels if channel_order == "bgr" else pixels[..., ::-1]
-    return _page(bgr, fields, estimator.decoder, placement, f"{name}, {estimator.path.name}")
+    pixels = as_pixels(image, channel_order)
+    fields, placement = estimator.look(pixels)
+    if estimator.decoder is None:
+        raise ModelError(f"{estimator.path} decodes by itself and gives no fields to look at")
+    return _page(pixels, fields, estimator.decoder, placement, f"{name}, {estimator.path.name}")
 
 
-def inspect_fields(image: NDArray[np.uint8], fields: Fields, decoder: Decoder, *, title: str = "fields") -> str:
+def inspect_fields(image: NDArray[np.uint8], fields: Any, decoder: Decoder, *, title: str = "fields") -> str:
     """Return the page of `inspect_image` for raw fields and any decoder of theirs, without a model.
 
     Parameters
     ----------
     image : uint8 (H, W, 3) array
         What the network saw, BGR: its pixels are input pixels.
-    fields : PoseNetFields or PafFields
+    fields : PoseNetFields, PafFields, CenterFields, TagFields or BoxFields
         The network's outputs.
-    decoder : PoseNetDecoder or PafDecoder
+    decoder : Decoder
         Of that family, or one of its flavours.
     title : str
         Of the page.
@@ -96,21 +92,6 @@ def inspect_fields(image: NDArray[np.uint8], fields: Fields, decoder: Decoder, *
     return _page(image, fields, decoder, Placement(1.0, 1.0, 0, 0, ImageSize(width, height)), title)
 
 
-def _fitted_size(fields: Fields) -> ImageSize:
-    """Return the size of the input that gave fields of this grid."""
-    height, width = fields.grid
-    stride = int(fields.output_stride)
-    if isinstance(fields, PafFields):
-        return ImageSize(width * stride, height * stride)
-    return ImageSize((width - 1) * stride + 1, (height - 1) * stride + 1)
-
-
-def _page(image: NDArray[np.uint8], fields: Fields, decoder: Decoder, placement: Placement, title: str) -> str:
+def _page(image: NDArray[np.uint8], fields: Any, decoder: Decoder, placement: Placement, title: str) -> str:
     """Return the page of fields over an image that was placed in the network's input."""
-    if isinstance(fields, PafFields):
-        layers = paf_layers(fields, decoder)
-    elif isinstance(fields, PoseNetFields):
-        layers = posenet_layers(fields, decoder)
-    else:
-        raise InputError(f"fields must be PoseNetFields or PafFields, got {type(fields).__name__}")
-    return render(layers, Picture(image, placement), decoder, title)
+    return render(family_of(fields).layers(fields, decoder), Picture(image, placement), decoder, title)
