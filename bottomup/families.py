@@ -1,66 +1,121 @@
 """The families of networks, and what any of them makes of a network's outputs."""
 
-from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from bottomup.errors import InputError, ModelError
-from bottomup.geometry import as_size
-from bottomup.paf.fields import PafFields
-from bottomup.paf.layout import paf_fields, paf_names
-from bottomup.posenet.fields import NUM_EDGES, NUM_PARTS, PoseNetFields
-from bottomup.posenet.layout import Shapes, channel_axis, decoded_names, decoded_poses, listed, posenet_fields
-from bottomup.poses import Poses
-from bottomup.tensors import FieldLike, Quantized
+from bottomup.family import Clues, Family, Layout
+from bottomup.geometry import ImageSize, as_size
+from bottomup.paf.family import PAF
+from bottomup.posenet.family import POSENET
+from bottomup.skeletons import Skeleton, as_skeleton
+from bottomup.tensors import FieldLike, Quantized, TensorInfo, as_number
 
-__all__ = ["family_of", "read_outputs"]
+__all__ = ["FAMILIES", "clues_of", "family_of", "get", "read_outputs", "recognise"]
 
-Family: TypeAlias = Literal["poses", "posenet", "paf"]
+#: All of them, in the order in which they look at a network's outputs.
+FAMILIES: tuple[Family, ...] = (POSENET, PAF)
+
+
+def get(name: str) -> Family:
+    """Return the family of that name.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    for family in FAMILIES:
+        if family.name == name:
+            return family
+    raise InputError(f"family must be one of {', '.join(family.name for family in FAMILIES)}, got {name!r}")
+
+
+def family_of(fields: Any) -> Family:
+    """Return the family of canonical fields.
+
+    Raises
+    ------
+    InputError
+        If these are the fields of none.
+    """
+    for family in FAMILIES:
+        if isinstance(fields, family.fields):
+            return family
+    expected = ", ".join(family.fields.__name__ for family in FAMILIES)
+    raise InputError(f"fields must be one of {expected}, got {type(fields).__name__}")
+
+
+def recognise(clues: Clues, families: Sequence[Family] = FAMILIES) -> tuple[Family, Layout]:
+    """Return the family of a network, and what its outputs are.
+
+    Parameters
+    ----------
+    clues : Clues
+        What is known of the network before it runs.
+    families : sequence of Family
+        Which may be considered.
+
+    Raises
+    ------
+    ModelError
+        If it is of none of these families, or a question stays open; the message says the way out.
+    """
+    for family in families:
+        layout = family.recognise(clues)
+        if layout is not None:
+            return family, layout
+    listed = ", ".join(f"{info.name!r} {info.shape}" for info in clues.outputs) or "none"
+    known = ", ".join(family.title for family in families)
+    raise ModelError(
+        f"outputs {listed} are of no network that Bottomup knows ({known}): say what they are with "
+        "outputs={'name': 'heatmaps', ...}, or build the fields yourself"
+    )
 
 
 def read_outputs(
     outputs: Mapping[str, FieldLike],
-    input_size: tuple[int, int],
+    input_size: tuple[int, int] | None = None,
     *,
     logits: bool | None = None,
-    family: Literal["posenet", "paf"] | None = None,
-) -> PoseNetFields | PafFields | Poses:
+    family: str | None = None,
+    skeleton: Skeleton | None = None,
+    output_stride: float | None = None,
+) -> Any:
     """Turn the outputs of any known network into fields, or into poses where it decoded them itself.
 
-    Tensors are told apart by their number of channels, and by their names
-    where that does not decide; their order does not matter.
+    Tensors are told apart by their shapes, and by their names where shapes do not decide; their order does not
+    matter. Each family's README lists what it knows.
 
     Parameters
     ----------
     outputs : dict of str to array or Quantized
-        One image's outputs, by tensor name. PoseNet: heatmaps (17 channels),
-        short offsets (34), mid offsets (64) or forward and backward
-        displacements (32 each), perhaps long offsets (34), segments (1) and part heatmaps (24).
-        Part affinity fields: heatmaps (19, or 18 without background) and PAFs
-        (38) of OpenPose's 18 parts, 18 and 42 of trt_pose, 26 and 52 of
-        BODY25, 16 and 28 of MPI15; or both in one tensor (57, 78, 44).
-        Decoded: poses (1, M, 17, 2), y first, keypoint scores (1, M, 17),
-        pose scores (1, M) and their count, as `PosenetDecoderOp` gives them.
-    input_size : (int, int)
-        Width and height of the network's input, in pixels.
+        One image's outputs, by tensor name.
+    input_size : (int, int), optional
+        Width and height of the network's input, in pixels. Needed unless `output_stride` is given.
     logits : bool, optional
-        Whether heatmaps are logits. Default: unless they stay within [0, 1].
-    family : {"posenet", "paf"}, optional
-        What to read of a network that gives both. Default: PoseNet's.
+        Whether heatmaps are logits. Default: as the family finds from the values.
+    family : str, optional
+        What to read of a network that gives several: "posenet", "paf", "centers", "tags" or "boxes". Default: the
+        first that fits.
+    skeleton : Skeleton, optional
+        Of a network that was trained on parts of its own.
+    output_stride : float, optional
+        Input pixels per cell. Default: what brings `input_size` to the grid.
 
     Returns
     -------
-    PoseNetFields, PafFields or Poses
+    PoseNetFields, PafFields, CenterFields, TagFields, BoxFields or Poses
         In pixels of the network's input.
 
     Raises
     ------
     ModelError
-        If these are not the outputs of a known network, or a name is needed
-        that tells two tensors apart.
+        If these are not the outputs of a known network, or a name is needed that tells two tensors apart.
     InputError
-        If a tensor holds 8-bit levels without their units.
+        If an argument or a tensor is not what it must be.
 
     Examples
     --------
@@ -68,34 +123,46 @@ def read_outputs(
     >>> read_outputs(maps, input_size=(641, 481)).output_stride
     16.0
     """
+    size = None if input_size is None else as_size(input_size)
+    clues = clues_of(outputs, size, output_stride, skeleton=skeleton, logits=logits)
+    _, layout = recognise(clues, FAMILIES if family is None else (get(family),))
+    return layout.read(clues.values or {}, size)
+
+
+def clues_of(
+    outputs: Mapping[str, FieldLike],
+    input_size: ImageSize | None = None,
+    output_stride: float | None = None,
+    *,
+    skeleton: Skeleton | None = None,
+    logits: bool | None = None,
+) -> Clues:
+    """Return what raw tensors tell of the network that gave them; arguments as in `read_outputs`.
+
+    Raises
+    ------
+    InputError
+        If `outputs` is no dict of tensors by name, or an argument is not what it must be.
+    """
     if not isinstance(outputs, Mapping):
         raise InputError(f"outputs must be a dict of tensor names to arrays, got {type(outputs).__name__}")
     if not all(isinstance(name, str) for name in outputs):
         raise InputError(f"outputs must go by the tensors' names, got {list(outputs)}")
-    if family not in (None, "posenet", "paf"):
-        raise InputError(f'family must be "posenet" or "paf", got {family!r}')
-    arrays = {name: values if isinstance(values, Quantized) else np.asarray(values) for name, values in outputs.items()}
-    shapes = {name: values.shape for name, values in arrays.items()}
-    own = family_of(shapes)
-    if own == "poses":
-        return decoded_poses(arrays)
-    size = as_size(input_size)
-    of_paf = paf_names(shapes, size) if "paf" in (own, family) else None
-    if of_paf is not None:
-        return paf_fields(arrays, of_paf, size)
-    return posenet_fields(arrays, shapes, size, logits)
-
-
-def family_of(shapes: Shapes) -> Family:
-    """Return which family of networks has outputs of these shapes."""
-    if decoded_names(shapes) is not None:
-        return "poses"
-    if channel_axis(shapes) is not None:
-        return "posenet"
-    if paf_names(shapes) is not None:
-        return "paf"
-    raise ModelError(
-        f"not a PoseNet-family model: outputs {listed(shapes)}; expected heatmaps of {NUM_PARTS} channels, "
-        f"short offsets of {2 * NUM_PARTS} and mid offsets of {4 * NUM_EDGES} (or {2 * NUM_EDGES} + {2 * NUM_EDGES}); "
-        "or heatmaps and part affinity fields of 19 and 38 channels, 18 and 42, 26 and 52, or 16 and 28"
+    tensors: dict[str, Any] = {
+        name: values if isinstance(values, Quantized) else np.asarray(values) for name, values in outputs.items()
+    }
+    return Clues(
+        tuple(_info(name, tensor) for name, tensor in tensors.items()),
+        input_size,
+        None if output_stride is None else as_number(output_stride, "output_stride"),
+        None if skeleton is None else as_skeleton(skeleton),
+        logits,
+        values=tensors,
     )
+
+
+def _info(name: str, tensor: Any) -> TensorInfo:
+    """Return what a tensor at hand would be as a network's output."""
+    if isinstance(tensor, Quantized):
+        return TensorInfo(name, tensor.shape, tensor.values.dtype, tensor.scale, tensor.zero_point)
+    return TensorInfo(name, tensor.shape, tensor.dtype)

@@ -29,7 +29,7 @@ class Clues(NamedTuple):
     output_stride: float | None = None  #: input pixels per cell, where the user says so; else the input size tells
     skeleton: Skeleton | None = None  #: the user's or the card's; None where the tensors are to tell
     logits: bool | None = None  #: whether heatmaps are logits, where the user, a card or the graph says so
-    cell_shift: Callable[[str, ImageSize], tuple[float, float]] | None = None
+    cell_shift: Callable[[str, ImageSize], tuple[float, float] | None] | None = None
     #: x and y, in input pixels, of the middle of an output's first cell at an input size; None where no graph tells
     options: Mapping[str, Any] = {}  #: what a decoder inside the file was set to, as its `Cut` says
     producers: Mapping[str, str] = {}  #: output -> name of the operator that computes it, as "LOGISTIC"

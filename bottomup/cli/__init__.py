@@ -16,10 +16,10 @@ from bottomup.cli.console import complain, forget_output
 from bottomup.cli.decode import decode_tensors
 from bottomup.cli.eval import evaluate_model
 from bottomup.cli.inspect import inspect_photo
-from bottomup.cli.loading import add_model_options
+from bottomup.cli.loading import add_model_options, size
 from bottomup.cli.masks import add_mask_options
 from bottomup.cli.models import list_models, pull_model, show_model
-from bottomup.cli.options import STRIDES, add_decoder_options
+from bottomup.cli.options import add_decoder_options
 from bottomup.cli.predict import predict_sources
 from bottomup.cli.warmup import warm_up
 from bottomup.errors import BottomupError
@@ -121,9 +121,15 @@ def _parser() -> argparse.ArgumentParser:
     decoding.add_argument("--json", metavar="FILE", help="where the poses go (default: standard output)")
     decoding.add_argument(
         "--stride",
-        type=int,
-        choices=STRIDES,
-        help="input pixels per cell (default: the file's stride, else 16, of part affinity fields 8)",
+        type=float,
+        metavar="N",
+        help="input pixels per cell (default: what --input-size or the file tells, else what most such networks have)",
+    )
+    decoding.add_argument(
+        "--input-size", type=size, metavar="WxH", help="width and height of the network's input, such as 641x481"
+    )
+    decoding.add_argument(
+        "--skeleton", metavar="FILE", help="JSON of the parts of a network that was trained on its own"
     )
     add_decoder_options(decoding, default_help="best")
     decoding.set_defaults(command=decode_tensors)

@@ -90,7 +90,7 @@ def _read_arrays(path: str) -> "dict[str, NDArray[Any]]":
 
 def _with_units(arrays: "Mapping[str, NDArray[Any]]") -> "dict[str, FieldLike]":
     """Return the tensors among the arrays; 8-bit ones with their units, which stand beside them in the file."""
-    from bottomup.tensors import Quantized
+    from bottomup.tensors import Quantized, as_number
 
     tensors: dict[str, FieldLike] = {}
     for name, values in arrays.items():
@@ -104,5 +104,5 @@ def _with_units(arrays: "Mapping[str, NDArray[Any]]") -> "dict[str, FieldLike]":
         zero_point = arrays.get(f"{base}_zero_point", arrays.get(f"{base}_zp"))
         if scale is None or zero_point is None:
             raise InputError(f"{name} holds 8-bit levels: save {base}_scale and {base}_zero_point beside it")
-        tensors[name] = Quantized(values, scale, zero_point)
+        tensors[name] = Quantized(values, as_number(scale, f"{base}_scale"), zero_point)  # type: ignore[arg-type]
     return tensors

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from bottomup.cli.console import without_chatter
 from bottomup.cli.models import fetch
 from bottomup.cli.options import add_decoder_options, choose_decoder
-from bottomup.errors import InputError
 
 if TYPE_CHECKING:
     from bottomup.estimation.estimator import PoseEstimator
@@ -93,5 +92,3 @@ def scales(text: str) -> tuple[float, ...]:
         return tuple(float(piece) for piece in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be numbers with commas, such as 1,1.5, got {text}") from None
-
-

@@ -83,7 +83,7 @@ def find_people_in_frames(
 
 def _segment(estimator: "PoseEstimator", image: "NDArray[np.uint8]", asked: argparse.Namespace) -> "Segmentation":
     """Return the people in an image, and whose its pixels are."""
-    found = estimator.masks(image, min_score=asked.min_score)
+    found: Segmentation = estimator.masks(image, min_score=asked.min_score)
     if asked.parts and found.parts is None:
         raise InputError(f"{estimator.path} tells no parts of the body, as Coral's BodyPix does: leave --parts out")
     return found

@@ -34,7 +34,9 @@ def choose_decoder(family: "Family", own: "Decoder | None", asked: argparse.Name
             raise InputError("the model decodes by itself: leave --decoder, --max-poses and --score-threshold out")
         return None
     decoder = own if asked.decoder in (None, "best", "file") else _named(asked.decoder, family)()
-    known = {field.name for field in dataclasses.fields(decoder)} if dataclasses.is_dataclass(decoder) else set()
+    known: set[str] = (
+        {field.name for field in dataclasses.fields(decoder)} if dataclasses.is_dataclass(decoder) else set()
+    )
     if "max_poses" in given and "max_poses" not in known:
         raise InputError(f"--max-poses: {_title(decoder)} finds everybody at once, leave it out")
     if family.threshold in given and family.threshold not in known:

@@ -39,7 +39,8 @@ def predict_sources(asked: argparse.Namespace) -> int:
         raise InputError("--track and --smooth follow people from frame to frame: name a video")
     check_mask_options(asked)
     outputs = Outputs(asked, sources)
-    estimator = load_estimator(asked)
+    is_tracking = asked.track or asked.smooth  # a tracker looks at weaker poses too
+    estimator = load_estimator(asked, min_score=0.0 if is_tracking else asked.min_score)
     outputs.make_folders()
     for complaint in sources.complaints:
         complain(complaint)

@@ -17,7 +17,7 @@ from bottomup.networks.opening import open_network
 from bottomup.networks.pixels import INPUT_RULES, InputRule, as_input_rule
 from bottomup.poses import MIN_SCORE
 from bottomup.skeletons import Skeleton, as_skeleton
-from bottomup.tensors import TensorInfo, as_number
+from bottomup.tensors import as_number
 
 __all__ = ["load"]
 
@@ -121,10 +121,7 @@ def load(
             runtime=runtime,
             threads=threads,
             delegate=delegate if delegate is not None or card is None else card.delegate,
-            device=device,
-            providers=providers,
             reference_kernels=bool(reference_kernels),
-            trusted=bool(trusted),
             cut=_cut(keeps_whole=decoder == "file"),
         )
 
@@ -202,7 +199,6 @@ def _recognise(
         infos,
         network.input_size,
         skeleton=None if skeleton is None else as_skeleton(skeleton),
-        logits=None if card is None else card.logits,
         cell_shift=lambda name, size: network.cell_shift(own[name], size),
         options=network.options,
         producers={name: network.producers[own[name]] for name in own if own[name] in network.producers},
@@ -235,7 +231,7 @@ def _choose(decoder: Any, family: Family, layout: Layout, path: Path) -> Decoder
         return best
     if decoder == "file":
         return layout.file_decoder() or best
-    return family.decoders[decoder]() if isinstance(decoder, str) else decoder  # type: ignore[no-any-return]
+    return family.decoders[decoder]() if isinstance(decoder, str) else decoder
 
 
 def _input_rule(card: Card | None, layout: Layout) -> InputRule:

@@ -14,7 +14,6 @@ from bottomup.geometry import ImageSize, Placement
 from bottomup.images import as_pixels
 from bottomup.inspection.page import Picture, render
 
-
 __all__ = ["inspect_fields", "inspect_image"]
 
 

@@ -127,6 +127,8 @@ class PafLayout:
             return (0.0, 0.0)
         here = self.clues.cell_shift(self.heatmaps, input_size)
         usual = self.clues.cell_shift(self.heatmaps, _whole(input_size, self.output_stride or 8))
+        if here is None or usual is None:
+            return (0.0, 0.0)
         return (here[0] - usual[0], here[1] - usual[1])
 
     def _channels_last(self, values: FieldLike, name: str) -> FieldLike:
