@@ -253,7 +253,7 @@ class PoseEstimator:
             If an argument is not what it must be.
         """
         if isinstance(images, (str, bytes, Path)):
-            raise InputError(f"batch takes many images, got the one {type(images).__name__} {str(images)[:80]!r}")
+            raise InputError(f"batch takes many images, got the one {str(images)[:80]!r}: pass a list of it")
         if on_error not in ("raise", "skip"):
             raise InputError(f'on_error must be "raise" or "skip", got {on_error!r}')
         order = checked_order(channel_order)

@@ -158,6 +158,9 @@ def _check(decoder: Any, augmentation: Any, resize: Any, input_size: Any, output
         raise InputError(f"resize must be Letterbox() or Stretch(), got {resize!r}")
     if decoder is not None and not isinstance(decoder, str) and (isinstance(decoder, type) or not _decodes(decoder)):
         raise InputError(f'decoder must be one, such as PoseNetDecoder(), a name or "file", got {decoder!r}')
+    names = dict.fromkeys(name for family in families.FAMILIES for name in family.decoders)
+    if isinstance(decoder, str) and decoder not in (*names, "file"):
+        raise InputError(f"decoder must be one of {', '.join(names)} or file, got {decoder!r}")
     if augmentation is not None and not isinstance(augmentation, Augmentation):
         raise InputError(f"augmentation must be an Augmentation, such as Augmentation(flip=True), got {augmentation!r}")
     if isinstance(input_size, str) and input_size != "auto":
@@ -203,25 +206,39 @@ def _recognise(
         options=network.options,
         producers={name: network.producers[own[name]] for name in own if own[name] in network.producers},
     )
-    considered = _considered(decoder)
     try:
-        return families.recognise(clues, considered)
+        family, layout = families.recognise(clues, _considered(decoder))
     except (ModelError, InputError) as error:
         raise ModelError(f"{network.path}: {error}") from error
+    if not _can_read(decoder, family):
+        name = decoder if isinstance(decoder, str) else type(decoder).__name__
+        raise InputError(
+            f"{network.path} is a {family.title} network, which {name} "
+            f"does not decode: choose {', '.join(family.decoders)} or leave decoder out"
+        )
+    return family, layout
 
 
 def _considered(decoder: Any) -> tuple[Family, ...]:
-    """Return the families that a decoder can read: those of its class or its name, else all."""
+    """Return the families to ask: those that the decoder can read first, for a network may have heads of several."""
+    if (
+        isinstance(decoder, str)
+        and decoder != "file"
+        and not any(decoder in each.decoders for each in families.FAMILIES)
+    ):
+        known = list(dict.fromkeys(name for family in families.FAMILIES for name in family.decoders))
+        raise InputError(f"decoder must be one of {', '.join(known)} or file, got {decoder!r}")
+    return tuple(sorted(families.FAMILIES, key=lambda family: not _can_read(decoder, family)))
+
+
+def _can_read(decoder: Any, family: Family) -> bool:
+    """Tell whether a decoder, of a class or a name, is one of the family's; a class that no family knows may be."""
     if decoder is None or decoder == "file":
-        return families.FAMILIES
+        return True
     if isinstance(decoder, str):
-        of_name = tuple(family for family in families.FAMILIES if decoder in family.decoders)
-        if not of_name:
-            known = sorted({name for family in families.FAMILIES for name in family.decoders})
-            raise InputError(f"decoder must be one of {', '.join(known)} or file, got {decoder!r}")
-        return of_name
-    of_class = tuple(family for family in families.FAMILIES if isinstance(decoder, family.decoder_types))
-    return of_class or families.FAMILIES
+        return decoder in family.decoders
+    known = tuple(kind for each in families.FAMILIES for kind in each.decoder_types)
+    return isinstance(decoder, family.decoder_types) or not isinstance(decoder, known)
 
 
 def _choose(decoder: Any, family: Family, layout: Layout, path: Path) -> Decoder | None:

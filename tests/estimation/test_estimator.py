@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -10,8 +11,7 @@ from tiny_posenet import TinyPoseNet
 
 import bottomup as bu
 from bottomup.geometry import image_to_input
-from bottomup.networks.litert import TensorInfo
-from bottomup.networks.pixels import INPUT_RULES
+from bottomup.tensors import TensorInfo
 
 CORAL = bu.PoseNetDecoder.coral(max_poses=7, score_threshold=0.25, nms_radius=12)
 
@@ -23,7 +23,7 @@ def model(tmp_path):
 
 @pytest.fixture
 def estimator(model):
-    return bu.load(model)
+    return bu.load(model, decoder="file")
 
 
 def red_square(x, y, size=(129, 97), channel_order="bgr"):
@@ -39,7 +39,7 @@ def red_square(x, y, size=(129, 97), channel_order="bgr"):
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "float32"])
 def test_a_person_is_found_where_the_network_sees_one(tmp_path, runtime, dtype):
     model = TinyPoseNet(dtype, size=(129, 97), decoder_op=True).write(tmp_path / "tiny.tflite")
-    poses = bu.load(model, runtime=runtime)(red_square(64, 48))
+    poses = bu.load(model, runtime=runtime, decoder="file")(red_square(64, 48))
     assert len(poses) == 1
     np.testing.assert_allclose(poses.xy[0], np.tile([64, 48], (17, 1)), atol=1e-3)
     assert poses.keypoint_scores.min() > 0.9
@@ -55,7 +55,7 @@ def test_poses_are_in_pixels_of_the_image_however_it_came_into_the_input(model, 
     image = np.full((height, width, 3), (255, 90, 0), np.uint8)
     seen = image_to_input(np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1), placement)
     image[np.abs(seen - [64, 48]).max(axis=-1) < 6] = (0, 90, 255)
-    poses = bu.load(model, resize=resize)(image)
+    poses = bu.load(model, resize=resize, decoder="file")(image)
     assert len(poses) == 1
     np.testing.assert_allclose(image_to_input(poses.xy[0], placement), np.tile([64, 48], (17, 1)), atol=0.01)
 
@@ -200,6 +200,16 @@ def test_an_error_comes_at_its_images_turn(estimator, at):
     assert list(batch) == []
 
 
+def test_errors_can_stand_in_the_place_of_their_images(estimator):
+    images = [red_square(64, 48), np.zeros((9, 9), np.uint8), "absent.jpg", red_square(64, 48)]
+    first, grey, absent, last = estimator.batch(images, on_error="skip")
+    assert len(first) == len(last) == 1
+    assert isinstance(grey, bu.InputError)
+    assert "absent.jpg" in str(absent)
+    with pytest.raises(bu.InputError, match='on_error must be "raise" or "skip"'):
+        estimator.batch(images, on_error="ignore")
+
+
 def test_an_error_of_the_source_comes_at_its_turn(estimator):
     def source():
         yield red_square(64, 48)
@@ -229,7 +239,7 @@ def test_an_error_of_the_decoder_comes_at_its_turn(model):
 
 
 def test_one_path_is_not_many_images(estimator):
-    with pytest.raises(bu.InputError, match=r"pass \['a\.jpg'\]"):
+    with pytest.raises(bu.InputError, match=r"got the one 'a\.jpg': pass a list of it"):
         estimator.batch("a.jpg")
 
 
@@ -253,12 +263,39 @@ def test_threads_may_share_an_estimator(estimator):
 # --- loading
 
 
-def test_a_file_with_corals_decoder_is_decoded_with_its_settings(estimator):
+def test_a_file_with_corals_decoder_is_decoded_with_its_settings_where_that_is_asked(estimator):
     assert estimator.decoder == CORAL
 
 
-def test_a_file_without_decoder_gets_our_best(tmp_path):
-    assert bu.load(TinyPoseNet().write(tmp_path / "tiny.tflite")).decoder == bu.PoseNetDecoder()
+def test_every_file_gets_our_best_decoder(tmp_path, model):
+    plain = TinyPoseNet().write(tmp_path / "plain.tflite")
+    for loaded in (bu.load(model), bu.load(plain), bu.load(plain, decoder="file"), bu.load(plain, decoder="best")):
+        assert loaded.decoder == bu.PoseNetDecoder()
+
+
+def test_a_decoder_can_be_chosen_by_name(model):
+    assert bu.load(model, decoder="tfjs").decoder == bu.PoseNetDecoder.tfjs()
+    with pytest.raises(bu.InputError, match="is a PoseNet network, which openpose does not decode: choose best"):
+        bu.load(model, decoder="openpose")
+
+
+def test_a_score_below_which_poses_are_left_out(model):
+    faint, sure = (bu.load(model, decoder="file", min_score=score) for score in (0.95, 0.9))
+    assert len(faint(red_square(64, 48))) == 0
+    assert len(sure(red_square(64, 48))) == 1
+
+
+def test_outputs_without_names_are_given_them(tmp_path):
+    channels = {"a": 17, "b": 34, "c": 32, "d": 32}
+    names = {"a": "heatmaps", "b": "short_offsets", "c": "displacement_bwd", "d": "displacement_fwd"}
+    model = TinyPoseNet(channels=channels).write(tmp_path / "tiny.tflite")
+    with pytest.raises(bu.ModelError, match="leads forward, which backward"):
+        bu.load(model)
+    assert bu.load(model, outputs=names).fields(red_square(64, 48)).grid == (4, 5)
+    with pytest.raises(bu.InputError, match=r"outputs names e, but .* gives a, b, c, d"):
+        bu.load(model, outputs={"e": "heatmaps"})
+    with pytest.raises(bu.InputError, match="outputs must be a dict"):
+        bu.load(model, outputs=["heatmaps"])
 
 
 def test_a_decoder_that_was_chosen_is_used(model):
@@ -295,13 +332,16 @@ def test_the_models_own_size_is_not_rounded(tmp_path):
         ({"input_size": 640}, r"input_size must be \(width, height\)"),
         ({"input_size": (640,)}, r"input_size must be \(width, height\)"),
         ({"input_size": (16, 480)}, "above 16 pixels each"),
-        ({"decoder": bu.PoseNetDecoder}, r"decoder must be one, as PoseNetDecoder\(\)"),
-        ({"decoder": "coral"}, r"decoder must be one, as PoseNetDecoder\(\)"),
-        ({"decoder": bu.PafDecoder()}, "gives no part affinity fields: pass a PoseNetDecoder"),
+        ({"decoder": bu.PoseNetDecoder}, r"decoder must be one, such as PoseNetDecoder\(\)"),
+        ({"decoder": "corral"}, "decoder must be one of best, coral, .* or file"),
+        ({"decoder": bu.PafDecoder()}, "is a PoseNet network, which PafDecoder does not decode"),
         ({"resize": "letterbox"}, r"resize must be Letterbox\(\) or Stretch\(\)"),
         ({"scaling": "greyscale"}, "scaling must be one of"),
         ({"runtime": "onnx"}, "runtime must be one of"),
         ({"threads": 0}, "threads must be"),
+        ({"min_score": 1.1}, r"min_score must be a score in \[0, 1\]"),
+        ({"min_score": "high"}, "min_score must be one number"),
+        ({"skeleton": "coco"}, "skeleton"),
     ],
 )
 def test_arguments_that_cannot_be_are_refused(model, arguments, way_out):
@@ -315,7 +355,7 @@ def test_a_name_that_is_no_file_is_refused_with_the_way_out():
 
 
 def test_a_model_of_another_kind_is_refused(tmp_path):
-    with pytest.raises(bu.ModelError, match=r"not a PoseNet-family model: outputs 'maps' \(1, 4, 5, 60\)"):
+    with pytest.raises(bu.ModelError, match=r"outputs 'maps' \(1, 4, 5, 60\) are of no network that Bottomup knows"):
         bu.load(TinyPoseNet(channels={"maps": 60}).write(tmp_path / "tiny.tflite"))
 
 
@@ -335,40 +375,46 @@ class DecodingNetwork:
 
     input = TensorInfo("input", (1, 97, 129, 3), np.dtype(np.uint8), 1 / 128, 128)
     input_size = bu.ImageSize(129, 97)
+    options: ClassVar = {}
+    producers: ClassVar = {}
+
+    def __init__(self, path):
+        self.path = path
+        outputs = {name: np.shape(values) for name, values in self.run(None).items()}
+        self.outputs = tuple(TensorInfo(name, shape, np.dtype(np.float32), 0, 0) for name, shape in outputs.items())
+
+    def cell_shift(self, output, size):
+        return None
 
     def run(self, image):
         yx = np.full((1, 5, 17, 2), (48.0, 64.0))
+        yx[0, 1] += 20
         return {"a": yx, "b": np.full((1, 5, 17), 0.5), "c": np.array([[0.9, 0.8, 7, 7, 7]]), "d": np.float32(2)}
 
 
 @pytest.fixture
-def decoding_estimator():
-    return bu.PoseEstimator(
-        "decoding.tflite", DecodingNetwork(), None, bu.Letterbox(), INPUT_RULES["signed"], None, bu.COCO17
-    )
+def load_decoding(model, monkeypatch):
+    monkeypatch.setattr("bottomup.estimation.loading.open_network", lambda *_, **__: DecodingNetwork(model))
+    return lambda **options: bu.load(model, **options)
 
 
-def test_poses_that_the_network_decoded_are_brought_to_the_image(decoding_estimator):
-    poses = decoding_estimator(np.zeros((97 * 2, 129 * 2, 3), np.uint8))
+def test_poses_that_the_network_decoded_are_brought_to_the_image(load_decoding):
+    poses = load_decoding()(np.zeros((97 * 2, 129 * 2, 3), np.uint8))
     assert poses.scores.tolist() == pytest.approx([0.9, 0.8])
     assert poses.keypoints[0, 0].tolist() == [128.5, 96.5, 0.5]
     assert poses.image_size == (258, 194)
 
 
-def test_a_network_that_decodes_has_no_fields(decoding_estimator):
+def test_a_network_that_decodes_has_no_fields(load_decoding):
     with pytest.raises(bu.ModelError, match="decodes by itself and gives no fields"):
-        decoding_estimator.fields(np.zeros((9, 9, 3), np.uint8))
+        load_decoding().fields(np.zeros((9, 9, 3), np.uint8))
 
 
-def test_a_network_that_decodes_takes_no_decoder(model, monkeypatch):
-    outputs = {name: np.shape(values) for name, values in DecodingNetwork().run(None).items()}
-    infos = tuple(TensorInfo(name, shape, np.dtype(np.float32), 0, 0) for name, shape in outputs.items())
-    network = DecodingNetwork()
-    network.outputs, network.path, network.options = infos, model, {}
-    monkeypatch.setattr("bottomup.estimation.loading.open_network", lambda *_, **__: network)
-    assert bu.load(model).decoder is None
-    with pytest.raises(bu.InputError, match="decodes by itself: leave decoder and augmentation out"):
-        bu.load(model, decoder=CORAL)
+def test_a_network_that_decodes_takes_no_decoder(load_decoding):
+    assert load_decoding().decoder is None
+    assert load_decoding(decoder="file").decoder is None
+    with pytest.raises(bu.InputError, match="decodes by itself: leave decoder out"):
+        load_decoding(decoder=CORAL)
 
 
 # --- Coral's own files
@@ -407,12 +453,6 @@ def test_corals_models_run_at_other_sizes(runtime, shared):
     assert estimator.fields(shared / "models/coral/test_couple.jpg").grid == (46, 61)
 
 
-@pytest.mark.parametrize("name", ["movenet/movenet_single_pose_lightning_ptq"])
-def test_models_of_other_families_are_refused(shared, name):
-    with pytest.raises(bu.ModelError, match=r"not a PoseNet-family model: outputs 'output_0' \(1, 1, 17, 3\)"):
-        bu.load(shared / f"models/{name}.tflite")
-
-
 def test_a_model_for_the_edge_tpu_is_refused_with_the_way_out(shared):
     with pytest.raises(bu.ModelError, match="compiled for the Edge TPU"):
         bu.load(shared / "models/coral/posenet_mobilenet_v1_075_481_641_quant_decoder_edgetpu.tflite")
@@ -440,7 +480,7 @@ def test_flipping_makes_an_image_and_its_mirror_image_alike(shared):
 
 @pytest.mark.parametrize("scales", [(1.0,), (1.0, 1.5), (0.5, 2.0)])
 def test_a_person_seen_at_several_sizes_is_one_person(model, scales):
-    estimator = bu.load(model, augmentation=bu.Augmentation(flip=True, scales=scales))
+    estimator = bu.load(model, decoder="file", augmentation=bu.Augmentation(flip=True, scales=scales))
     poses = estimator(red_square(64, 48))
     assert len(poses) == 1
     np.testing.assert_allclose(poses.xy[0], np.tile([64, 48], (17, 1)), atol=1.5)
@@ -474,7 +514,7 @@ def test_an_automatic_size_spends_nothing_on_padding(model):
 
 
 def test_people_are_where_they_are_at_an_automatic_size(model):
-    poses = bu.load(model, input_size="auto")(red_square(30, 48, size=(60, 97)))
+    poses = bu.load(model, input_size="auto", decoder="file")(red_square(30, 48, size=(60, 97)))
     assert len(poses) == 1
     np.testing.assert_allclose(poses.xy[0], np.tile([30, 48], (17, 1)), atol=3)
 
