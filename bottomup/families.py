@@ -123,6 +123,8 @@ def read_outputs(
     >>> read_outputs(maps, input_size=(641, 481)).output_stride
     16.0
     """
+    if input_size is None and output_stride is None:
+        raise InputError("input_size must be (width, height) of the network's input, got None: or pass output_stride")
     size = None if input_size is None else as_size(input_size)
     clues = clues_of(outputs, size, output_stride, skeleton=skeleton, logits=logits)
     _, layout = recognise(clues, FAMILIES if family is None else (get(family),))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bottomup import InputError, ModelError, PafFields, PoseNetFields, Poses, Quantized, read_outputs
-from bottomup.families import family_of
+from bottomup.families import FAMILIES, family_of, get
 from bottomup.posenet.layout import output_stride, posenet_names
 
 INPUT_SIZE = (65, 49)  # 4 x 5 cells of 16 pixels
@@ -93,7 +93,7 @@ def test_a_grid_as_wide_as_there_are_channels_is_still_channels_last():
 
 @pytest.mark.parametrize("outputs", [{}, {"Openpose/concat_stage7": np.zeros((1, 46, 54, 58))}, {"x": np.zeros(3)}])
 def test_unknown_outputs_are_named_with_their_shapes(outputs):
-    with pytest.raises(ModelError, match="not a PoseNet-family model: outputs") as refusal:
+    with pytest.raises(ModelError, match="are of no network that Bottomup knows") as refusal:
         read_outputs(outputs, INPUT_SIZE)
     assert all(f"{name!r} {values.shape}" in str(refusal.value) for name, values in outputs.items())
 
@@ -213,9 +213,32 @@ def test_masks_beside_decoded_poses_are_left_alone():
     assert len(read_outputs({**decoded(2), "masks": np.zeros((1, 5, 33, 33))}, INPUT_SIZE)) == 2
 
 
-def test_families_are_known_by_shapes_alone():
-    assert family_of({name: np.shape(values) for name, values in decoded(2).items()}) == "poses"
-    assert family_of({name: values.shape for name, values in TFJS.items()}) == "posenet"
+def test_every_family_knows_its_own_fields_and_its_name():
+    for family in FAMILIES:
+        fields = family.example(False)
+        assert family_of(fields) is family
+        assert get(family.name) is family
+        assert isinstance(next(iter(family.decoders.values()))(), family.decoder_types)
+
+
+def test_what_no_family_knows_is_refused():
+    with pytest.raises(InputError, match="fields must be one of PoseNetFields, PafFields"):
+        family_of(np.zeros(3))
+    with pytest.raises(InputError, match="family must be one of posenet, paf"):
+        get("poses")
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+@pytest.mark.parametrize("quantized", [False, True])
+def test_every_decoder_of_every_family_decodes_its_example(family, quantized):
+    fields = family.example(quantized)
+    for make in family.decoders.values():
+        decoder = make()
+        poses = decoder.decode(fields)
+        assert isinstance(poses, Poses)
+        [again] = decoder.decode_batch([fields])
+        np.testing.assert_array_equal(again.keypoints, poses.keypoints)
+    assert len(family.decoders["best"]().decode(fields)) >= 1
 
 
 def test_given_arrays_are_not_written_to():

@@ -44,8 +44,8 @@ def _read_raw(path: str, stride: float | None, input_size: Any, skeleton: Any) -
     from bottomup.tensors import as_number
 
     arrays = _read_arrays(path)
-    tensors = _with_units(arrays)
     try:
+        tensors = _with_units(arrays)
         for name in ("output_stride", "stride"):
             if stride is None and input_size is None and name in arrays:
                 stride = as_number(arrays[name], name)

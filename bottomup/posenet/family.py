@@ -1,6 +1,7 @@
 """PoseNet, as the rest of the library knows it."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -60,6 +61,7 @@ POSENET = Family(
         "best": PoseNetDecoder,
         "coral": CoralDecoder,
         "tfjs": TfjsDecoder,
+        "tfjs_single": partial(TfjsDecoder, max_poses=1),
         "personlab": PersonLabDecoder,
     },
     decoder_types=(PoseNetDecoder, CoralDecoder, TfjsDecoder, PersonLabDecoder),
@@ -69,4 +71,5 @@ POSENET = Family(
     example=example,
     cut=coral_cut,
     segment=segment,
+    default_stride=16.0,
 )

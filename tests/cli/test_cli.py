@@ -11,9 +11,10 @@ import pytest
 from tiny_posenet import TinyPoseNet
 
 import bottomup as bu
-from bottomup import cli
+from bottomup import cli, families
 from bottomup.cli.options import choose_decoder
 from bottomup.posenet.best import PoseNetDecoder
+from bottomup.posenet.coral import CoralDecoder
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 from bottomup.synthetic import posenet_fields, random_poses
@@ -25,7 +26,7 @@ DECODERS = {"best": PoseNetDecoder(), "coral": PoseNetDecoder.coral(), "tfjs": P
 class FakeEstimator:
     """Finds one person in every image, whose nose is in its first pixel."""
 
-    skeleton, decoder = COCO17, None
+    skeleton, decoder, family = COCO17, None, families.get("posenet")
 
     def batch(self, images):
         for _ in images:
@@ -85,7 +86,7 @@ def test_every_command_helps(run, command):
         ["models", "bogus"],
         ["models", "show"],
         ["decode"],
-        ["decode", "x.npz", "--stride", "7"],
+        ["decode", "x.npz", "--stride", "wide"],
         ["warmup", "now"],
     ],
 )
@@ -223,19 +224,20 @@ def test_poses_go_into_a_file_if_asked(run):
 def test_nobody_found_is_no_failure(run):
     save_raw("raw.npz", count=0)
     status, out, complaints = run("decode", "raw.npz")
-    assert (status, told(out), complaints) == (0, [], "")
+    assert (status, told(out)) == (0, [])
+    assert "16 input pixels per cell are assumed: pass --stride or --input-size" in one_line(complaints)
 
 
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"heatmaps": None}, "not a PoseNet-family model"),
+        ({"heatmaps": None}, "are of no network that Bottomup knows"),
         ({"offsets": np.zeros((3, 3, 34))}, "grid"),
         ({"heatmaps": np.zeros((31, 41, 17), np.uint8)}, "save heatmaps_scale and heatmaps_zero_point beside it"),
         ({"heatmaps": np.full((31, 41, 17), np.nan)}, "nothing but NaN"),
         ({"stride": "wide"}, "stride must be one number"),
         ({"stride": np.nan}, "stride"),
-        ({"stride": 5}, "stride"),
+        ({"stride": -5}, "stride"),
     ],
 )
 def test_tensors_that_do_not_fit_are_refused_by_file_and_name(run, changes, complaint):
@@ -494,7 +496,34 @@ def test_arguments_reach_the_model(run, monkeypatch):
     save_image("a.jpg")
     monkeypatch.setattr("bottomup.estimation.loading.load", load)
     run("predict", "a.jpg", "--model", "m", "--threads", 3, "--runtime", "r", "--delegate", "d")
-    assert asked == {"model": "m", "threads": 3, "runtime": "r", "delegate": "d"}
+    expected = {"model": "m", "threads": 3, "runtime": "r", "delegate": "d", "min_score": 0.2}
+    assert {name: value for name, value in asked.items() if value is not None} == expected
+
+
+def test_accuracy_can_be_bought_on_the_command_line(run, monkeypatch):
+    asked = {}
+
+    def load(model, **options):
+        asked.update(options)
+        return FakeEstimator()
+
+    save_image("a.jpg")
+    monkeypatch.setattr("bottomup.estimation.loading.load", load)
+    Path("paw.json").write_text('{"name": "paw", "parts": ["wrist", "tip"], "edges": [[0, 1]]}')
+    options = ["--input-size", "961x721", "--flip", "--scales", "1,1.5", "--decoder", "coral", "--skeleton", "paw.json"]
+    assert run("predict", "a.jpg", "--model", "m", *options, "--min-score", 0.4)[0] == 0
+    assert asked["input_size"] == (961, 721)
+    assert asked["augmentation"] == bu.Augmentation(flip=True, scales=(1.0, 1.5))
+    assert asked["decoder"] == "coral"
+    assert asked["skeleton"].parts == ("wrist", "tip")
+    assert asked["min_score"] == 0.4
+
+
+@pytest.mark.parametrize("option", [("--input-size", "641"), ("--input-size", "axb"), ("--scales", "1;2")])
+def test_settings_of_another_form_are_one_line(run, option):
+    status, out, complaints = run("predict", "a.jpg", *option)
+    assert (status, out) == (2, "")
+    assert f"argument {option[0]}: must be" in one_line(complaints)
 
 
 POSENET, PAF = PoseNetDecoder.coral(max_poses=7), bu.PafDecoder(shift=-0.2)
@@ -504,43 +533,50 @@ POSENET, PAF = PoseNetDecoder.coral(max_poses=7), bu.PafDecoder(shift=-0.2)
     ("own", "options", "expected"),
     [
         (POSENET, [], POSENET),
+        (POSENET, ["--decoder", "file"], POSENET),
         (
             POSENET,
             ["--max-poses", "3", "--score-threshold", "0.4"],
             PoseNetDecoder.coral(max_poses=3, score_threshold=0.4),
         ),
-        (POSENET, ["--decoder", "best"], PoseNetDecoder()),
+        (POSENET, ["--decoder", "best"], POSENET),
         (POSENET, ["--decoder", "tfjs", "--max-poses", "3"], PoseNetDecoder.tfjs(max_poses=3)),
         (PAF, ["--score-threshold", "0.1"], bu.PafDecoder(shift=-0.2, peak_threshold=0.1)),
         (PAF, ["--decoder", "best"], bu.PafDecoder(shift=-0.2)),
-        (PAF, ["--decoder", "openpose"], bu.PafDecoder.openpose(shift=-0.2)),
+        (PAF, ["--decoder", "openpose"], bu.PafDecoder.openpose()),
     ],
 )
 def test_a_decoder_is_chosen_for_the_models_family(own, options, expected):
     asked = cli._parser().parse_args(["predict", "a.jpg", *options])
-    assert choose_decoder(own, asked) == expected
+    assert choose_decoder(families.get("paf" if own is PAF else "posenet"), own, asked) == expected
 
 
 @pytest.mark.parametrize(
     ("own", "options", "message"),
     [
-        (PAF, ["--decoder", "coral"], "--decoder coral cannot read the outputs of part affinity fields: choose best"),
-        (POSENET, ["--decoder", "openpose"], "--decoder openpose cannot read the outputs of a PoseNet"),
-        (PAF, ["--max-poses", "3"], "--max-poses is for PoseNets"),
-        (None, ["--decoder", "best"], "decodes by itself"),
+        (
+            PAF,
+            ["--decoder", "coral"],
+            "--decoder coral cannot read .* part affinity fields networks: choose best",
+        ),
+        (POSENET, ["--decoder", "openpose"], "--decoder openpose cannot read the outputs of PoseNet networks"),
+        (PAF, ["--max-poses", "3"], "--max-poses: PafDecoder finds everybody at once"),
+        (None, ["--decoder", "coral"], "decodes by itself"),
     ],
 )
 def test_a_decoder_of_another_family_is_refused(own, options, message):
     asked = cli._parser().parse_args(["predict", "a.jpg", *options])
     with pytest.raises(bu.InputError, match=message):
-        choose_decoder(own, asked)
+        choose_decoder(families.get("paf" if own is PAF else "posenet"), own, asked)
 
 
-def test_settings_change_the_models_own_decoder(monkeypatch):
-    estimator = bu.PoseEstimator(Path("m"), None, PoseNetDecoder.coral(), None, None, 16, COCO17)
-    monkeypatch.setattr("bottomup.estimation.loading.load", lambda *_, **__: estimator)
-    asked = cli._parser().parse_args(["predict", "a.jpg", "--model", "m", "--max-poses", "3"])
-    assert choose_decoder(PoseNetDecoder.coral(), asked) == PoseNetDecoder.coral(max_poses=3)
+def test_settings_change_the_decoder_that_the_file_asks_for(command_line, monkeypatch):
+    used = []
+    model = TinyPoseNet(decoder_op=True).write(Path("tiny.tflite").resolve())
+    save_image("a.jpg")
+    monkeypatch.setattr(CoralDecoder, "decode", lambda self, fields: used.append(self) or Poses.empty(COCO17))
+    assert command_line("predict", "a.jpg", "--model", model, "--decoder", "file", "--max-poses", "3")[0] == 0
+    assert (used[0].max_poses, used[0].score_threshold) == (3, 0.25)
 
 
 def test_a_model_that_decodes_by_itself_takes_no_settings(run):
