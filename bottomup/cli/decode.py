@@ -51,27 +51,28 @@ def _read_raw(path: str, stride: float | None, input_size: Any, skeleton: Any) -
                 stride = as_number(arrays[name], name)
         if stride is None and input_size is None and "input_size" in arrays:
             input_size = tuple(arrays["input_size"].reshape(-1).tolist())
-        if stride is None and input_size is None:
-            stride = _usual_stride(path, tensors, skeleton)
-        return read_outputs(tensors, input_size, output_stride=stride, skeleton=skeleton)
+        is_assumed = stride is None and input_size is None
+        if is_assumed:
+            stride = _usual_stride(tensors, skeleton)
+        fields = read_outputs(tensors, input_size, output_stride=stride, skeleton=skeleton)
     except BottomupError as error:
         raise InputError(f"{path}: {error}") from error
+    if is_assumed and stride is not None:
+        complain(
+            f"{path}: the file does not tell its stride, {stride:g} input pixels per cell are assumed: pass --stride "
+            "or --input-size"
+        )
+    return fields
 
 
-def _usual_stride(path: str, tensors: "Mapping[str, FieldLike]", skeleton: Any) -> float | None:
-    """Return the stride that most networks of such tensors have, and say so: nothing in the file tells."""
+def _usual_stride(tensors: "Mapping[str, FieldLike]", skeleton: Any) -> float | None:
+    """Return the stride that most networks of such tensors have, None where no stride is needed."""
     from bottomup.families import FAMILIES, clues_of
 
     clues = clues_of(tensors, skeleton=skeleton)
     for family in FAMILIES:
-        if family.recognise(clues._replace(output_stride=family.default_stride)) is None:
-            continue
-        if family.default_stride is not None:
-            complain(
-                f"{path}: the file does not tell its stride, {family.default_stride:g} input pixels per cell are "
-                "assumed: pass --stride or --input-size"
-            )
-        return family.default_stride
+        if family.recognise(clues._replace(output_stride=family.default_stride)) is not None:
+            return family.default_stride
     return None
 
 

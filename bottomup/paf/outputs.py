@@ -87,7 +87,18 @@ def fitting(
         ]
         # A grid of about the input's aspect is refused when it is read, with what to do.
         candidates = sure or [each for each in candidates if _is_near(input_size, each.grid)]
+    if input_size is None and len({each.channels_first for each in candidates}) > 1 and _is_one(candidates):
+        name = candidates[0].pafs
+        raise ModelError(
+            f"output {name!r} {images[name]} may be channels first or last: pass the input's size, or heatmaps and "
+            "PAFs as two tensors"
+        )
     return candidates[0] if candidates else None
+
+
+def _is_one(candidates: Sequence[Candidate]) -> bool:
+    """Tell whether each candidate reads one tensor that holds both heatmaps and fields."""
+    return all(each.heatmaps == each.pafs for each in candidates)
 
 
 def _candidate(

@@ -134,6 +134,8 @@ def save_raw(path, count=3, **changes):
         "displacements_fwd": fields.displacements_fwd,
         "displacements_bwd": fields.displacements_bwd,
     }
+    if "stride" not in changes:
+        tensors["output_stride"] = 16
     np.savez(path, **{name: values for name, values in (tensors | changes).items() if values is not None})
     return fields
 
@@ -189,13 +191,31 @@ def test_8_bit_tensors_come_with_their_units_beside_them(run, names, ending, zer
     np.testing.assert_allclose(told(out), as_told(DECODERS["coral"].decode(fields)), atol=1e-3)
 
 
-def test_the_stride_is_asked_for_or_in_the_file_or_16(run):
+def test_the_stride_is_asked_for_or_in_the_file_and_told(run):
     save_raw("raw.npz")
     save_raw("with_stride.npz", stride=8)
     by_16, by_8 = run("decode", "raw.npz"), run("decode", "raw.npz", "--stride", 8)
-    assert by_16 == run("decode", "raw.npz", "--stride", 16)
-    assert by_8 == run("decode", "with_stride.npz")
-    assert by_8 != by_16
+    assert by_16 == run("decode", "raw.npz", "--stride", 16) == run("decode", "raw.npz", "--input-size", "641x481")
+    assert by_8 == run("decode", "with_stride.npz") == run("decode", "raw.npz", "--input-size", "321x241")
+    assert json.loads(by_16[1])["output_stride"] == 16
+    assert json.loads(by_8[1])["output_stride"] == 8
+    assert by_8[1] != by_16[1]
+
+
+def test_a_stride_that_nobody_tells_is_assumed_and_said(run):
+    save_raw("raw.npz", stride=None)
+    status, out, complaints = run("decode", "raw.npz")
+    assert (status, json.loads(out)["output_stride"]) == (0, 16)
+    assert "16 input pixels per cell are assumed: pass --stride or --input-size" in one_line(complaints)
+
+
+def test_maps_of_any_stride_can_be_decoded(run):
+    size = (96, 64)
+    fields = bu.synthetic.paf_fields(random_poses(1, size), size, 2)
+    np.savez("raw.npz", heatmaps=fields.heatmaps, pafs=fields.pafs)
+    status, out, _ = run("decode", "raw.npz", "--stride", 2)
+    assert status == 0
+    assert len(told(out)) == len(bu.PafDecoder().decode(fields))
 
 
 @pytest.mark.skipif(not GOLDENS.exists(), reason="needs ../shared/goldens/posenet")
@@ -224,8 +244,7 @@ def test_poses_go_into_a_file_if_asked(run):
 def test_nobody_found_is_no_failure(run):
     save_raw("raw.npz", count=0)
     status, out, complaints = run("decode", "raw.npz")
-    assert (status, told(out)) == (0, [])
-    assert "16 input pixels per cell are assumed: pass --stride or --input-size" in one_line(complaints)
+    assert (status, told(out), complaints) == (0, [], "")
 
 
 @pytest.mark.parametrize(
@@ -252,9 +271,8 @@ def test_one_tensor_that_fits_both_layouts_is_refused(run):
     np.savez("raw.npz", maps=np.zeros((57, 32, 57), np.float32))
     status, out, complaints = run("decode", "raw.npz")
     assert (status, out) == (2, "")
-    assert (
-        "maps of shape (57, 32, 57) may be channels first or last: save heatmaps and PAFs as two arrays" in complaints
-    )
+    assert "'maps' (57, 32, 57) may be channels first or last: pass the input's size" in one_line(complaints)
+    assert run("decode", "raw.npz", "--input-size", "256x456")[0] == 0
 
 
 def test_files_that_are_none_are_refused(run, tmp_path):
