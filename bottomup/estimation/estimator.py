@@ -215,7 +215,7 @@ class PoseEstimator:
         try:
             return self.family.segment(fields, poses, rule, prepared.placements[0], prepared.image_size)
         except ModelError as error:
-            raise ModelError(f"{self.path}: {error}") from error
+            raise ModelError(f"{self.path} {error}") from error
 
     def batch(
         self,

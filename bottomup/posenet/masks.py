@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.errors import InputError
+from bottomup.errors import InputError, ModelError
 from bottomup.geometry import ImageSize, Placement, Stretch, image_to_input, input_to_cell
 from bottomup.posenet.fields import BODY_PARTS, NUM_PARTS, PoseNetFields
 from bottomup.posenet.roots import as_posenet_fields, check, logit
@@ -430,10 +430,19 @@ def segment(
 
     Raises
     ------
-    InputError
+    ModelError
         If the network gives no segments or no long offsets.
+    InputError
+        If `rule` is none.
     """
     rule = PoseNetMasks() if rule is None else rule
+    if not isinstance(rule, MaskRule):
+        raise InputError(f"rule must be one, such as PoseNetMasks.coral(), got {rule!r}")
+    if fields.long_offsets is None or fields.segments is None:
+        raise ModelError(
+            "gives no masks: they need segments and long offsets, as Coral's BodyPix (bottomup models lists it) and the "
+            "model that ships have"
+        )
     keypoints = poses.keypoints.copy()
     keypoints[..., :2] = image_to_input(poses.xy, placement)
     in_input = Poses(keypoints, poses.scores, poses.skeleton)

@@ -207,7 +207,7 @@ def test_a_model_of_no_card_is_signed(tmp_path):
 def test_every_kind_gives_a_rule_for_its_images(name):
     from bottomup.estimation.loading import _input_rule
 
-    rule = _input_rule(catalogue.get(name))
+    rule = _input_rule(catalogue.get(name), None)
     black, white = (np.array(rule.shift) + level * np.array(rule.scale) for level in (0, 255))
     taken = catalogue.get(name).input
     np.testing.assert_allclose(black, -np.array(taken.mean) / taken.divisor)

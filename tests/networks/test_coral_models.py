@@ -29,7 +29,7 @@ def test_every_cpu_file_finds_the_couple(path):
 def test_corals_reference_poses_come_back(path):
     from PIL import Image
 
-    estimator = bu.load(MODELS / path.name.replace("_reference.csv", ".tflite"))
+    estimator = bu.load(MODELS / path.name.replace("_reference.csv", ".tflite"), decoder="file")
     stretched = Image.open(PHOTO).convert("RGB").resize(estimator.input_size, Image.Resampling.NEAREST)
     poses = estimator(np.asarray(stretched), channel_order="rgb")
     with path.open() as file:

@@ -5,7 +5,7 @@ import pytest
 from paf_scenes import assert_same, crowd
 
 import bottomup as bu
-from bottomup.estimation.loading import TF_POSE_SHIFT
+from bottomup.paf.layout import TF_POSE_SHIFT
 from bottomup.paf.layout import paf_names
 
 SIZE = (432, 368)
@@ -57,7 +57,7 @@ def test_outputs_of_a_trt_pose_have_a_stride_of_four():
 
 
 def test_a_grid_that_fits_no_stride_is_refused():
-    with pytest.raises(bu.InputError, match="fit no stride of 4, 8 or 16"):
+    with pytest.raises(bu.InputError, match="fit no stride of 1, 2, 4, 8, 16 or 32"):
         bu.read_outputs({"maps": np.zeros((1, 46, 54, 57))}, (400, 368))
 
 

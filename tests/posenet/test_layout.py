@@ -138,7 +138,7 @@ def test_tensors_that_tell_no_stride_need_one():
 
 
 def test_the_family_lists_its_decoders_best_first():
-    assert list(POSENET.decoders) == ["best", "coral", "tfjs", "personlab"]
+    assert list(POSENET.decoders) == ["best", "coral", "tfjs", "tfjs_single", "personlab"]
     for quantized in (False, True):
         fields = POSENET.example(quantized)
         for make in POSENET.decoders.values():

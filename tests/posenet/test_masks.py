@@ -90,8 +90,9 @@ def assert_equals_operator(fields, golden):
 def test_coral_is_right_on_a_grid_that_is_not_square():
     estimator = bu.load(SHARED / "models" / "bodypix" / "bodypix_mobilenet_v1_075_640_480_16_quant_decoder.tflite")
     fields = estimator.fields(SHARED / "models" / "coral" / "test_couple.jpg")
-    poses = estimator.decoder.decode(fields)
-    masks = estimator.decoder.masks(fields, poses)
+    decoder = estimator.layout.file_decoder()
+    poses = decoder.decode(fields)
+    masks = decoder.masks(fields, poses)
     assert masks.shape == (2, 31, 41)
     assert (masks.sum(axis=0) == 1).all()
     long_offsets = as_vectors(fields.long_offsets, fields.output_stride)
