@@ -41,7 +41,7 @@ def to_json(poses: Poses) -> str:
     --------
     >>> arm = Skeleton("arm", ("elbow", "wrist"), ((0, 1),))
     >>> to_json(Poses([[(1.5, 2.0, 0.9), (math.nan, math.nan, 0)]], [0.45], arm))[:60]
-    '{"skeleton": {"name": "arm", "parts": ["elbow", "wrist"], "ed'
+    '{"skeleton": {"name": "arm", "parts": ["elbow", "wrist"], "e'
     """
     size = as_poses(poses).image_size
     about = {} if size is None else {"width": size.width, "height": size.height}

@@ -440,8 +440,8 @@ def segment(
         raise InputError(f"rule must be one, such as PoseNetMasks.coral(), got {rule!r}")
     if fields.long_offsets is None or fields.segments is None:
         raise ModelError(
-            "gives no masks: they need segments and long offsets, as Coral's BodyPix (bottomup models lists it) and the "
-            "model that ships have"
+            "gives no masks: they need segments and long offsets, as Coral's BodyPix (bottomup models lists it) and "
+            "the model that ships have"
         )
     keypoints = poses.keypoints.copy()
     keypoints[..., :2] = image_to_input(poses.xy, placement)

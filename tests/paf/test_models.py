@@ -5,8 +5,7 @@ import pytest
 from paf_scenes import assert_same, crowd
 
 import bottomup as bu
-from bottomup.paf.layout import TF_POSE_SHIFT
-from bottomup.paf.layout import paf_names
+from bottomup.paf.layout import TF_POSE_SHIFT, paf_names
 
 SIZE = (432, 368)
 
