@@ -4,7 +4,6 @@ import ctypes
 import importlib
 import os
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,14 @@ from numpy.typing import NDArray
 
 from bottomup.errors import InputError, MissingRuntimeError, ModelError
 from bottomup.geometry import ImageSize
-from bottomup.networks.network import OPEN_INPUT_SIZES, checked_threads, one_line
+from bottomup.networks.network import (
+    OPEN_INPUT_SIZES,
+    checked_threads,
+    given_type,
+    image_axes,
+    one_line,
+    resized_to_first,
+)
 from bottomup.networks.tflite.graph import TfliteGraph
 from bottomup.tensors import Field, Quantized, TensorInfo
 from bottomup.workspaces import Turnstile
@@ -85,7 +91,7 @@ class LiteRtNetwork:
         self._lock = Turnstile()
         self._start(graph.content)
         if graph.input_size is None:
-            self._resize_to_first(OPEN_INPUT_SIZES)
+            resized_to_first(self, OPEN_INPUT_SIZES)
         else:
             self._allocate("cannot be run")
             self._look_up()
@@ -129,7 +135,7 @@ class LiteRtNetwork:
             if image.shape != self._shape:
                 self._resize(image.shape)
             try:
-                self._interpreter.set_tensor(self._input_index, image)
+                self._interpreter.set_tensor(self._input_index, image.astype(self._input_type, copy=False))
                 self._interpreter.invoke()
                 arrays = [self._interpreter.get_tensor(index) for index in self._output_indices]
             except Exception as error:
@@ -164,19 +170,10 @@ class LiteRtNetwork:
         """Return the index of the input, which must be one image."""
         details = self._interpreter.get_input_details()
         shapes = [tuple(int(size) for size in detail["shape"]) for detail in details]
-        if len(details) != 1 or len(shapes[0]) != 4 or shapes[0][0] != 1 or shapes[0][3] != 3 or 0 in shapes[0]:
+        if image_axes(shapes, self.path).channels_first:
             raise ModelError(f"{self.path} must take one image, (1, height, width, 3), but takes {shapes}")
+        self._input_type = np.dtype(details[0]["dtype"])
         return int(details[0]["index"])
-
-    def _resize_to_first(self, sizes: Sequence[ImageSize]) -> None:
-        """Have the interpreter take inputs of the first of these sizes that the network allows."""
-        *others, last = sizes
-        for size in others:
-            try:
-                return self.resize_input(size)
-            except ModelError:
-                self._start(self.graph.content)
-        self.resize_input(last)
 
     def _resize(self, shape: tuple[int, ...]) -> None:
         """Have the interpreter take inputs of that shape."""
@@ -199,7 +196,8 @@ class LiteRtNetwork:
 
     def _look_up(self) -> None:
         """Look what the inputs and outputs are."""
-        self.input = _tensor_info("input", self._interpreter.get_input_details()[0])
+        image = _tensor_info("input", self._interpreter.get_input_details()[0])
+        self.input = image._replace(dtype=given_type(image.dtype, self.path))
         self._shape = self.input.shape
         details = self._interpreter.get_output_details()
         names = self.graph.output_names

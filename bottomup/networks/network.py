@@ -1,17 +1,26 @@
 """What a network is to the rest of the library: an image in, named tensors out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.errors import InputError
+from bottomup.errors import InputError, ModelError
 from bottomup.geometry import ImageSize
 from bottomup.tensors import Field, TensorInfo
 
-__all__ = ["OPEN_INPUT_SIZES", "Network", "checked_threads", "one_line"]
+__all__ = [
+    "OPEN_INPUT_SIZES",
+    "ImageAxes",
+    "Network",
+    "checked_threads",
+    "given_type",
+    "image_axes",
+    "one_line",
+    "resized_to_first",
+]
 
 #: Sizes to start with where a model leaves its input's size open, in the order in which they are tried: whole strides
 #: of 8, 16 and 32 pixels plus 1, as PoseNets take them; whole strides, as networks that halve and double do.
@@ -72,3 +81,58 @@ def checked_threads(threads: Any) -> int:
 def one_line(error: BaseException) -> str:
     """Return an error's message, of which runtimes' have several lines, as one."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+class ImageAxes(NamedTuple):
+    """How an image lies in a file's input tensor."""
+
+    channels_first: bool
+
+    def shape(self, height: int, width: int) -> list[int]:
+        """Return the shape of the input of such images."""
+        return [1, 3, height, width] if self.channels_first else [1, height, width, 3]
+
+    def size_of(self, shape: tuple[int, ...]) -> ImageSize | None:
+        """Return an input's width and height; None where they are left open."""
+        height, width = shape[2:] if self.channels_first else shape[1:3]
+        return None if min(height, width) < 1 or (height, width) == (1, 1) else ImageSize(width, height)
+
+
+def image_axes(shapes: Sequence[tuple[int, ...]], path: Path) -> ImageAxes:
+    """Return how an image lies in the only input that a file must have; sizes left open are -1.
+
+    Raises
+    ------
+    ModelError
+        If there are more inputs, or this is no image.
+    """
+    shape = shapes[0] if len(shapes) == 1 else ()
+    if len(shape) == 4 and shape[0] in (1, -1) and 0 not in shape:
+        if shape[3] == 3:
+            return ImageAxes(channels_first=False)
+        if shape[1] == 3:
+            return ImageAxes(channels_first=True)
+    wanted = "(1, height, width, 3) or (1, 3, height, width)"
+    raise ModelError(f"{path} must take one image, {wanted}, but takes {list(shapes)}")
+
+
+def given_type(dtype: np.dtype[Any], path: Path) -> np.dtype[Any]:
+    """Return the type in which callers give an image: real numbers as float32, whole ones as pixels."""
+    if dtype.kind == "f":
+        return np.dtype(np.float32)
+    if dtype in (np.uint8, np.int8):
+        return np.dtype(dtype)
+    if dtype in (np.int32, np.int64, np.uint16, np.uint32, np.int16):
+        return np.dtype(np.uint8)
+    raise ModelError(f"{path} takes images of {dtype}: only real numbers and whole ones are known")
+
+
+def resized_to_first(network: Network, sizes: Sequence[ImageSize]) -> None:
+    """Have a network that leaves its size open take images of the first of these sizes that it allows."""
+    *others, last = dict.fromkeys(sizes)
+    for size in others:
+        try:
+            return network.resize_input(size)
+        except ModelError:
+            continue
+    network.resize_input(last)

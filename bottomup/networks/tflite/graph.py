@@ -25,6 +25,9 @@ from bottomup.networks.tflite.steps import steps
 from bottomup.networks.tflite.validate import DTYPES, problems
 from bottomup.tensors import TensorInfo
 
+#: Operators that change how numbers are held, not what they are.
+PASSING = ("CAST", "DEQUANTIZE", "QUANTIZE", "RESHAPE", "TRANSPOSE")
+
 __all__ = ["TfliteGraph", "read_graph"]
 
 
@@ -79,12 +82,15 @@ class TfliteGraph:
     @property
     def producers(self) -> dict[str, str]:
         """Name of the operator that computes each output."""
-        makers = {number: operator.name for operator in self.operators for number in operator.outputs}
-        return {
-            name: makers[number]
-            for number, name in zip(self.outputs, self.output_names, strict=True)
-            if number in makers
-        }
+        makers = {number: operator for operator in self.operators for number in operator.outputs}
+        found = {}
+        for number, name in zip(self.outputs, self.output_names, strict=True):
+            operator = makers.get(number)
+            while operator is not None and operator.name in PASSING:
+                operator = makers.get(operator.inputs[0])
+            if operator is not None:
+                found[name] = operator.name
+        return found
 
     @property
     def fixes_resizes(self) -> bool:
@@ -96,6 +102,16 @@ class TfliteGraph:
         if self.input_size is not None:
             self._resizes.scale(self.input_size, size)
         return self.content
+
+    def bound_to(self, size: ImageSize) -> bytes:
+        """Return the model with an input of one size, for runtimes that read no signatures."""
+        image = self._model.subgraphs[0].tensors[self.inputs[0]]
+        shape, signature = image.shape, image.shapeSignature
+        image.shape, image.shapeSignature = [1, size.height, size.width, 3], None
+        try:
+            return self.for_size(size)
+        finally:
+            image.shape, image.shapeSignature = shape, signature
 
     def cell_shift(self, output: str, size: ImageSize) -> tuple[float, float] | None:
         """Return x and y, in input pixels, of the middle of an output's first cell at an input size."""
@@ -130,7 +146,9 @@ class TfliteGraph:
         self.output_names = _unique(list(names or own))
 
 
-def read_graph(path: str | Path, cut: Callable[[GraphView], Cut | None] | None = coral_cut) -> TfliteGraph:
+def read_graph(
+    path: str | Path, cut: Callable[[GraphView], Cut | None] | None = coral_cut, *, trusted: bool = False
+) -> TfliteGraph:
     """Read a .tflite file, check it, and cut it where `cut` says.
 
     Signatures and metadata are left behind, once their names are read.
@@ -146,7 +164,7 @@ def read_graph(path: str | Path, cut: Callable[[GraphView], Cut | None] | None =
         raise ModelError(f"{path} is not a TFLite model: bottomup.load finds the runtime for it")
     path = Path(path)
     model = unpack(path.read_bytes(), path)
-    problem = next(problems(model), None)
+    problem = None if trusted else next(problems(model), None)
     if problem is not None:
         raise ModelError(f"{path} is damaged or of a kind that Bottomup does not run: {problem}")
     graph = TfliteGraph(path, model)

@@ -48,8 +48,11 @@ def pack(model: Any) -> bytes:
 
     model.signatureDefs = model.metadata = model.metadataBuffer = None
     model.externalBufferGroups = model.externalBuffers = None
-    for tensor in model.subgraphs[0].tensors:
-        tensor.name = text(tensor.name).encode()  # runtimes fail over names that are no UTF-8
+    seen: set[str] = set()
+    for number, tensor in enumerate(model.subgraphs[0].tensors):
+        name = text(tensor.name)  # runtimes fail over names that are no UTF-8, OpenVINO over equal ones
+        tensor.name = (name if name not in seen else f"{name}#{number}").encode()
+        seen |= {name, f"{name}#{number}"}
     builder = AlignedBuilder(1 << 20)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())

@@ -1,0 +1,149 @@
+"""OpenVINO's .xml and .bin files: checked before OpenVINO parses them."""
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from bottomup.errors import ModelError
+
+__all__ = ["read_ir"]
+
+MAX_XML_BYTES = 1 << 26
+MAX_ELEMENTS = 1 << 28  # of one tensor
+MAX_SUM = 1 << 31  # of all
+_NAMES = """
+Abs Add AvgPool BatchNormInference BatchToSpace Broadcast Ceiling Clamp Concat Const Convert ConvertLike Convolution
+ConvolutionBackpropData CumSum DepthToSpace Divide Elu Equal Erf Exp FakeQuantize Floor FloorMod Gather GatherElements
+GatherND Gelu Greater GreaterEqual GroupConvolution GroupConvolutionBackpropData GRN HSigmoid HSwish HardSigmoid
+Interpolate LRN LeakyRelu Less LessEqual Log LogSoftmax LogicalAnd LogicalNot LogicalOr LogicalXor MVN MatMul MaxPool
+Maximum Minimum Mish Mod Multiply Negative NonMaxSuppression NonZero NotEqual OneHot PReLU Pad Parameter Power Range
+ReduceLogicalAnd ReduceLogicalOr ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum Relu ReLU Reshape Result
+ReverseSequence Roll Round ScatterElementsUpdate ScatterNDUpdate ScatterUpdate Select Selu ShapeOf Sigmoid Sign Slice
+SoftMax SoftPlus SoftSign Softmax SpaceToBatch SpaceToDepth Split Sqrt SquaredDifference Squeeze StridedSlice Subtract
+Swish Tanh Tile TopK Transpose Unsqueeze VariadicSplit
+"""
+#: Operators of image networks. What is not here has a body of its own, keeps state, or comes from an extension.
+OPERATORS = frozenset(_NAMES.split())
+#: Bits of an element, by its name.
+BITS = {"f16": 16, "bf16": 16, "f32": 32, "f64": 64, "boolean": 8, "u1": 1, "u4": 4, "i4": 4} | {
+    f"{sign}{bits}": bits for sign in "iu" for bits in (8, 16, 32, 64)
+}
+#: Attributes that count cells, none of which may be 0.
+COUNTS = ("strides", "dilations", "kernel")
+
+
+def read_ir(path: Path) -> tuple[bytes, bytes]:
+    """Return an .xml file and the .bin file beside it, once checked; all but layers and edges is left out.
+
+    Raises
+    ------
+    ModelError
+        If one of them is missing, damaged, or of a kind that is not run here.
+    """
+    weights_path = path.with_suffix(".bin")
+    try:
+        if path.stat().st_size > MAX_XML_BYTES:
+            raise ModelError(f"{path} has more than {MAX_XML_BYTES} bytes: no image network's description has")
+        text = path.read_bytes()
+        weights = weights_path.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelError(
+            f"{error.filename} is missing: an OpenVINO model is two files, {path.name} and {weights_path.name}"
+        ) from None
+    except OSError as error:
+        raise ModelError(f"model file {str(path)!r} cannot be opened: {error}") from error
+    root = _parse(text, path)
+    problem = next(_problems(root, len(weights)), None)
+    if problem is not None:
+        raise ModelError(f"{path} is damaged or of a kind that Bottomup does not run: {problem}")
+    for child in [child for child in root if child.tag not in ("layers", "edges")]:
+        root.remove(child)
+    return ElementTree.tostring(root), weights
+
+
+def _parse(text: bytes, path: Path) -> ElementTree.Element:
+    """Return the root of an .xml file that declares no entities."""
+    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+        raise ModelError(f"{path} declares a document type, which no OpenVINO model does: download it again")
+    try:
+        return ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise ModelError(f"{path} is damaged, it cannot be read as XML ({error}): download it again") from error
+
+
+def _problems(root: ElementTree.Element, size: int) -> Iterator[str]:
+    """Say what is wrong with a model; nothing, if it may be parsed."""
+    if root.tag != "net" or root.get("version") not in ("10", "11"):
+        yield f"its first element is <{root.tag} version={root.get('version')!r}>, not <net> of version 10 or 11"
+    lists = {tag: root.findall(tag) for tag in ("layers", "edges")}
+    if any(len(found) != 1 for found in lists.values()):
+        yield "it must hold layers and edges, once each"
+    ports: dict[str, tuple[set[str], set[str]]] = {}
+    total = 0
+    for layer in lists["layers"][0]:
+        number, kind = layer.get("id", ""), layer.get("type", "")
+        what = f"layer {number} ({kind} {layer.get('name')!r})"
+        if not number.isdecimal() or number in ports:
+            yield f"{what} has no number of its own"
+        if kind not in OPERATORS or not layer.get("version", "opset1").startswith("opset"):
+            yield f"{what} is no operator that image networks use"
+        data = layer.find("data")
+        yield from (f"{what} {reason}" for reason in _layer_problems(layer, {} if data is None else data.attrib, size))
+        ports[number] = _ports(layer, "input"), _ports(layer, "output")
+        for port in layer.iterfind("output/port"):
+            dims = [dim.text or "" for dim in port.iterfind("dim")]
+            if not all(dim.removeprefix("-").isdecimal() and int(dim) >= -1 for dim in dims) or len(dims) > 8:
+                yield f"{what} gives a tensor of {dims}"
+            elements = math.prod(abs(int(dim)) for dim in dims)
+            total += elements
+            if elements > MAX_ELEMENTS or total > MAX_SUM:
+                yield f"{what} gives a tensor of {dims}: too many elements"
+    fed = set()
+    for edge in lists["edges"][0]:
+        start, end = ((edge.get(f"{side}-layer", ""), edge.get(f"{side}-port", "")) for side in ("from", "to"))
+        if start[1] not in ports.get(start[0], ((), ()))[1] or end[1] not in ports.get(end[0], ((), ()))[0]:
+            yield f"an edge leads from {start} to {end}, which there is not"
+        if end in fed:
+            yield f"two edges lead to {end}"
+        fed.add(end)
+    wanted = {(number, port) for number, (inputs, _) in ports.items() for port in inputs}
+    if fed != wanted:
+        yield f"nothing leads to {sorted(wanted - fed)[:3]}"
+
+
+def _ports(layer: ElementTree.Element, side: str) -> set[str]:
+    return {port.get("id", "") for port in layer.iterfind(f"{side}/port")}
+
+
+def _layer_problems(layer: ElementTree.Element, data: Mapping[str, Any], size: int) -> Iterator[str]:
+    named = [name for name in data if "path" in name.lower() or "file" in name.lower()]
+    if named or any(str(value).startswith(("/", "\\", "file:", "http")) for value in data.values()):
+        yield "names a file, which no layer may"
+    for name in COUNTS:
+        counts = _numbers(data.get(name, "1"))
+        if counts is None or not all(1 <= count <= 1 << 15 for count in counts):
+            yield f"has {name} {data[name]!r}"
+    if layer.get("type") == "Const":
+        yield from _constant_problems(data, size)
+
+
+def _constant_problems(data: Mapping[str, Any], size: int) -> Iterator[str]:
+    shape = _numbers(data.get("shape", ""))
+    place = _numbers(f"{data.get('offset')},{data.get('size')}")
+    bits = BITS.get(data.get("element_type", ""))
+    if shape is None or place is None or bits is None or min([*shape, *place], default=0) < 0:
+        yield f"is a constant of shape {data.get('shape')!r} and type {data.get('element_type')!r}"
+        return
+    offset, length = place
+    if length != -(-math.prod(shape) * bits // 8) or offset + length > size:
+        yield f"is a constant of {length} bytes from {offset} on, of {size}, with shape {shape}"
+
+
+def _numbers(text: str) -> list[int] | None:
+    """Return the whole numbers of a list, None where it holds others."""
+    try:
+        return [int(part) for part in text.split(",")] if text.strip() else []
+    except ValueError:
+        return None

@@ -1,0 +1,200 @@
+"""Running .onnx files in ONNX Runtime."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bottomup.errors import InputError, MissingRuntimeError, ModelError
+from bottomup.geometry import ImageSize
+from bottomup.networks.network import (
+    OPEN_INPUT_SIZES,
+    checked_threads,
+    given_type,
+    image_axes,
+    one_line,
+    resized_to_first,
+)
+from bottomup.networks.onnx_file import OnnxFile
+from bottomup.tensors import Field, Quantized, TensorInfo
+
+__all__ = ["OnnxNetwork", "import_onnxruntime"]
+
+#: NumPy's types of ONNX Runtime's, as far as images and maps have them.
+TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64} | {
+    f"tensor({name})": getattr(np, name) for name in ("uint8", "int8", "uint16", "int16", "int32", "int64")
+}
+
+
+class OnnxNetwork:
+    """An .onnx file in ONNX Runtime; a `bottomup.networks.network.Network`.
+
+    Parameters
+    ----------
+    file : OnnxFile
+        What was read.
+    threads : int
+        Threads of the network.
+    providers : sequence of str, optional
+        What runs it, the first that can, as "CUDAExecutionProvider". Default: the CPU.
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be run.
+    MissingRuntimeError
+        If ONNX Runtime, or a provider, is not installed.
+    """
+
+    runtime = "onnxruntime"
+    graph = None
+    options: Mapping[str, Any] = {}
+
+    def __init__(self, file: OnnxFile, *, threads: int = 1, providers: Sequence[str] | None = None) -> None:
+        self._file, self._lock = file, threading.Lock()
+        self._onnxruntime = import_onnxruntime()
+        self._providers = _checked_providers(providers, self._onnxruntime)
+        self._threads = checked_threads(threads)
+        self._start(file.content)
+        shapes = [tuple(size if isinstance(size, int) else -1 for size in port.shape) for port in self._inputs]
+        self._axes = image_axes(shapes, self.path)
+        own = self._axes.size_of(shapes[0])
+        self._is_open = own is None
+        if self._inputs[0].type not in TYPES:
+            raise ModelError(f"{self.path} takes images of type {self._inputs[0].type}: only numbers are known")
+        if own is None:
+            resized_to_first(self, OPEN_INPUT_SIZES)
+        else:
+            self.resize_input(own)
+
+    @property
+    def path(self) -> Path:
+        """The model file."""
+        return self._file.path
+
+    @property
+    def producers(self) -> Mapping[str, str]:
+        """Name of the operator that computes each output."""
+        return self._file.producers
+
+    @property
+    def input_size(self) -> ImageSize:
+        """Width and height of the image that the network takes."""
+        return ImageSize(self.input.shape[2], self.input.shape[1])
+
+    def resize_input(self, size: ImageSize) -> None:
+        """Have the network take images of another size.
+
+        Raises
+        ------
+        ModelError
+            If the network is bound to its size.
+        """
+        with self._lock:
+            dtype = given_type(np.dtype(TYPES[self._inputs[0].type]), self.path)
+            blank = np.zeros((1, size.height, size.width, 3), dtype)
+            try:
+                arrays = self._infer(blank)
+            except ModelError as error:
+                if self._is_open:
+                    raise self._bound(size, error) from error
+                try:
+                    self._start(self._file.open_size())
+                    arrays = self._infer(blank)
+                except ModelError as error:
+                    self._start(self._file.content)
+                    raise self._bound(size, error) from error
+                self._is_open = True
+            self.input = TensorInfo("input", blank.shape, dtype)
+            self.outputs = tuple(
+                TensorInfo(name, array.shape, array.dtype, *self._units(name, array))
+                for name, array in zip(self._names, arrays, strict=True)
+            )
+
+    def cell_shift(self, output: str, size: ImageSize) -> tuple[float, float] | None:
+        """Return x and y, in input pixels, of the middle of an output's first cell at an input size."""
+        return self._file.cell_shift(output, size)
+
+    def run(self, image: NDArray[Any]) -> dict[str, Field]:
+        """Return the outputs, {name: float array or Quantized}, of one (1, height, width, 3) input tensor.
+
+        A tensor of another height or width than `input_size` is run at its
+        own, if the network is not bound to its size.
+
+        Raises
+        ------
+        ModelError
+            If ONNX Runtime fails.
+        """
+        if image.shape != self.input.shape and not self._is_open:
+            self.resize_input(ImageSize(image.shape[2], image.shape[1]))
+        arrays = self._infer(image)
+        return {
+            info.name: Quantized(array, info.scale, info.zero_point) if info.scale else array
+            for info, array in zip(self.outputs, arrays, strict=True)
+        }
+
+    def _start(self, content: bytes) -> None:
+        """Make the session."""
+        options = self._onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = self._threads, 1
+        options.log_severity_level = 4
+        try:
+            self._session = self._onnxruntime.InferenceSession(content, options, providers=self._providers)
+        except Exception as error:
+            raise ModelError(f"onnxruntime cannot load {self.path}: {one_line(error)}") from error
+        self._inputs = self._session.get_inputs()
+        self._names = [port.name for port in self._session.get_outputs()]
+
+    def _infer(self, image: NDArray[Any]) -> list[NDArray[Any]]:
+        """Run one image."""
+        tensor = image.transpose(0, 3, 1, 2) if self._axes.channels_first else image
+        tensor = np.ascontiguousarray(tensor, TYPES[self._inputs[0].type])
+        try:
+            arrays = self._session.run(self._names, {self._inputs[0].name: tensor})
+        except Exception as error:
+            raise ModelError(f"onnxruntime failed to run {self.path}: {one_line(error)}") from error
+        return [array.astype(np.float32) if array.dtype == np.float16 else array for array in map(np.asarray, arrays)]
+
+    def _units(self, name: str, array: NDArray[Any]) -> tuple[float, int]:
+        """Return an output's scale and zero point; 0 and 0 of real numbers."""
+        return self._file.units.get(name, (0.0, 0)) if array.dtype in (np.uint8, np.int8) else (0.0, 0)
+
+    def _bound(self, size: ImageSize, error: ModelError) -> ModelError:
+        trouble = f"cannot be run at input_size=({size.width}, {size.height}), leave input_size out"
+        return ModelError(f"{self.path} {trouble}: {one_line(error)}")
+
+
+def import_onnxruntime() -> Any:
+    """Return ONNX Runtime.
+
+    Raises
+    ------
+    MissingRuntimeError
+        If it is not installed.
+    """
+    try:
+        import onnxruntime
+
+        onnxruntime.set_default_logger_severity(4)
+        return onnxruntime
+    except Exception as error:  # a broken installation fails in many ways
+        raise MissingRuntimeError(
+            f"runtime onnxruntime could not be imported ({one_line(error)}): pip install 'bottomup[onnx]'"
+        ) from error
+
+
+def _checked_providers(providers: Any, module: Any) -> list[str]:
+    """Return the providers to use, all of which must be there."""
+    if providers is None:
+        return ["CPUExecutionProvider"]
+    if isinstance(providers, (str, bytes)) or not all(isinstance(name, str) for name in providers):
+        raise InputError(f'providers must be names, as ["CUDAExecutionProvider"], got {providers!r}')
+    there = module.get_available_providers()
+    missing = [name for name in providers if name not in there]
+    if missing:
+        raise MissingRuntimeError(f"providers {missing} are not installed, ONNX Runtime has {there}")
+    return list(providers)

@@ -1,0 +1,292 @@
+"""Running model files in OpenVINO: .xml and .bin, .onnx and .tflite."""
+
+import os
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bottomup.errors import InputError, MissingRuntimeError, ModelError
+from bottomup.geometry import ImageSize
+from bottomup.networks.cells import Step, first_cells
+from bottomup.networks.ir import read_ir
+from bottomup.networks.network import (
+    OPEN_INPUT_SIZES,
+    checked_threads,
+    given_type,
+    image_axes,
+    one_line,
+    resized_to_first,
+)
+from bottomup.networks.onnx_file import OnnxFile
+from bottomup.networks.openvino_steps import producer, steps
+from bottomup.networks.tflite.graph import TfliteGraph
+from bottomup.tensors import Field, Quantized, TensorInfo
+
+__all__ = ["OpenVinoNetwork", "import_openvino"]
+
+#: Other sizes than its own that a network keeps requests for.
+MOST_SIZES = 16
+
+
+class OpenVinoNetwork:
+    """A model file in OpenVINO; a `bottomup.networks.network.Network`.
+
+    Parameters
+    ----------
+    source : Path, OnnxFile or TfliteGraph
+        An .xml file, or what was read from an .onnx or .tflite file.
+    threads : int
+        Threads of the network on a CPU.
+    device : str, optional
+        As OpenVINO names it: "CPU", "GPU", "AUTO". Default: "CPU".
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read or run.
+    MissingRuntimeError
+        If OpenVINO is not installed.
+    InputError
+        If there is no such device.
+    """
+
+    runtime = "openvino"
+
+    def __init__(self, source: Path | OnnxFile | TfliteGraph, *, threads: int = 1, device: str | None = None) -> None:
+        self._lock = threading.Lock()
+        self._openvino, self._core = import_openvino()
+        self._device = _checked_device(device or "CPU", self._core)
+        self._settings = _settings(self._device, checked_threads(threads))
+        self.graph = source if isinstance(source, TfliteGraph) else None
+        self._onnx = source if isinstance(source, OnnxFile) else None
+        self.path = source if isinstance(source, Path) else source.path
+        self.options: Mapping[str, Any] = {} if self.graph is None else self.graph.options
+        self._requests: dict[ImageSize, Any] = {}
+        self._any_size: Any = None
+        if self.graph is not None:
+            self._names = self.graph.output_names
+            infos = [self.graph.tensors[number] for number in self.graph.inputs]
+        else:
+            self._model = self._read()
+            self._names = tuple(map(_port_name, self._model.outputs))
+            infos = [TensorInfo("", _shape(port), port.get_element_type().to_dtype()) for port in self._model.inputs]
+        shapes = [info.shape for info in infos]
+        self._axes = image_axes(shapes, self.path)
+        self._given = infos[0]._replace(name="input", dtype=given_type(infos[0].dtype, self.path))
+        own = self._axes.size_of(shapes[0])
+        resized_to_first(self, OPEN_INPUT_SIZES if own is None else [own])
+
+    @property
+    def producers(self) -> Mapping[str, str]:
+        """Name of the operator that computes each output."""
+        if self.graph is not None:
+            return self.graph.producers
+        if self._onnx is not None:
+            return self._onnx.producers
+        return {name: producer(output) for name, output in zip(self._names, self._model.outputs, strict=True)}
+
+    @property
+    def input_size(self) -> ImageSize:
+        """Width and height of the image that the network takes."""
+        return ImageSize(self.input.shape[2], self.input.shape[1])
+
+    def resize_input(self, size: ImageSize) -> None:
+        """Have the network take images of another size.
+
+        Raises
+        ------
+        ModelError
+            If the network is bound to its size.
+        """
+        with self._lock:
+            request, arrays = self._tried(size)
+            self._requests, self._any_size = {size: request}, None
+            self.input = self._given._replace(shape=(1, size.height, size.width, 3))
+            self.outputs = tuple(self._output_infos(arrays))
+
+    def cell_shift(self, output: str, size: ImageSize) -> tuple[float, float] | None:
+        """Return x and y, in input pixels, of the middle of an output's first cell at an input size."""
+        if self.graph is not None:
+            return self.graph.cell_shift(output, size)
+        if self._onnx is not None:
+            return self._onnx.cell_shift(output, size)
+        if output not in self._names or not self._axes.channels_first:
+            return None
+        made: list[Step] = list(steps(self._model))
+        found = first_cells(made, self._model.inputs[0].get_node().get_friendly_name(), size)
+        source = self._model.outputs[self._names.index(output)].get_node().input_value(0)
+        return found.get(source.get_node().get_friendly_name())
+
+    def run(self, image: NDArray[Any]) -> dict[str, Field]:
+        """Return the outputs, {name: float array or Quantized}, of one (1, height, width, 3) input tensor.
+
+        A tensor of another height or width than `input_size` is run at its
+        own, if the network is not bound to its size.
+
+        Raises
+        ------
+        ModelError
+            If OpenVINO fails.
+        """
+        with self._lock:
+            size = ImageSize(image.shape[2], image.shape[1])
+            request = self._requests.get(size) or self._prepared(size)
+            arrays = self._infer(request, image)
+        return {
+            info.name: Quantized(array, info.scale, info.zero_point) if info.scale else array
+            for info, array in zip(self.outputs, arrays, strict=True)
+        }
+
+    def _prepared(self, size: ImageSize) -> Any:
+        """Return a request for a size beside the network's own: one for all sizes, where the graph has such."""
+        if len(self._requests) > MOST_SIZES:
+            self._requests = {self.input_size: self._requests[self.input_size]}
+        if self._any_size is None:
+            self._any_size = self._flexible()
+        if self._any_size is False:
+            self._requests[size], _ = self._tried(size)
+        else:
+            self._sized(size)  # at run time OpenVINO does not check shapes that were left open
+            self._requests[size] = self._any_size
+        return self._requests[size]
+
+    def _flexible(self) -> Any:
+        """Return a request for inputs of any size, False where there can be none."""
+        if self.graph is not None and self.graph.fixes_resizes:
+            return False
+        try:
+            model = self._sized(self.input_size)
+            model.reshape(self._openvino.PartialShape(self._axes.shape(-1, -1)))
+            request = self._compiled(model)
+            arrays = self._infer(request, np.zeros(self.input.shape, self.input.dtype))
+        except Exception:
+            return False
+        return request if [array.shape for array in arrays] == [info.shape for info in self.outputs] else False
+
+    def _tried(self, size: ImageSize) -> tuple[Any, list[NDArray[Any]]]:
+        """Return a request for inputs of a size, and what it gives for a blank one."""
+        try:
+            request = self._compiled(self._sized(size))
+        except ModelError:
+            raise
+        except Exception as error:
+            raise ModelError(f"openvino cannot load {self.path}: {one_line(error)}") from error
+        return request, self._infer(request, np.zeros((1, size.height, size.width, 3), self._given.dtype))
+
+    def _sized(self, size: ImageSize) -> Any:
+        """Return OpenVINO's own model with an input of a size, shapes of all tensors checked."""
+        try:
+            if self.graph is not None:
+                return self._read_tflite(self.graph.bound_to(size))
+            model = self._model.clone()
+            model.reshape(self._openvino.PartialShape(self._axes.shape(size.height, size.width)))
+            return model
+        except Exception as error:
+            trouble = f"cannot be run at input_size=({size.width}, {size.height}), leave input_size out"
+            raise ModelError(f"{self.path} {trouble}: {one_line(error)}") from error
+
+    def _read(self) -> Any:
+        """Return OpenVINO's own model of an .xml or .onnx file."""
+        files = read_ir(self.path) if self._onnx is None else (self._onnx.content,)
+        try:
+            return self._core.read_model(*files)
+        except Exception as error:
+            raise ModelError(f"openvino cannot load {self.path}: {one_line(error)}") from error
+
+    def _read_tflite(self, content: bytes) -> Any:
+        """Read a model that OpenVINO takes from files alone."""
+        with tempfile.TemporaryDirectory(prefix="bottomup-", ignore_cleanup_errors=True) as folder:
+            path = os.path.join(folder, "model.tflite")
+            Path(path).write_bytes(content)
+            return self._core.read_model(path)
+
+    def _compiled(self, model: Any) -> Any:
+        """Return a request for a model."""
+        preprocess = self._openvino.preprocess.PrePostProcessor(model)
+        image = preprocess.input()
+        image.tensor().set_element_type(self._openvino.Type(self._given.dtype))
+        if self._axes.channels_first:
+            image.tensor().set_layout(self._openvino.Layout("NHWC"))
+            image.model().set_layout(self._openvino.Layout("NCHW"))
+        for number, port in enumerate(model.outputs):
+            if port.get_element_type() in (self._openvino.Type.f16, self._openvino.Type.bf16):
+                preprocess.output(number).tensor().set_element_type(self._openvino.Type.f32)
+        return self._core.compile_model(preprocess.build(), self._device, self._settings).create_infer_request()
+
+    def _infer(self, request: Any, image: NDArray[Any]) -> list[NDArray[Any]]:
+        """Run one image."""
+        try:
+            request.set_input_tensor(self._openvino.Tensor(np.ascontiguousarray(image), shared_memory=True))
+            request.infer()
+            outputs = range(len(self._names))
+            return [np.array(request.get_output_tensor(number).data) for number in outputs]
+        except Exception as error:
+            raise ModelError(f"openvino failed to run {self.path}: {one_line(error)}") from error
+
+    def _output_infos(self, arrays: list[NDArray[Any]]) -> Iterator[TensorInfo]:
+        """Yield what the outputs are, units included where the file tells."""
+        for number, (name, array) in enumerate(zip(self._names, arrays, strict=True)):
+            units = (0.0, 0)
+            if array.dtype in (np.uint8, np.int8):
+                if self.graph is not None:
+                    tensor = self.graph.tensors[self.graph.outputs[number]]
+                    units = tensor.scale, tensor.zero_point
+                elif self._onnx is not None:
+                    units = self._onnx.units.get(name, units)
+            yield TensorInfo(name, array.shape, array.dtype, *units)
+
+
+def import_openvino() -> tuple[Any, Any]:
+    """Return OpenVINO and its core.
+
+    Raises
+    ------
+    MissingRuntimeError
+        If it is not installed.
+    """
+    try:
+        import openvino
+        import openvino.preprocess
+
+        return openvino, openvino.Core()
+    except Exception as error:  # a broken installation fails in many ways
+        raise MissingRuntimeError(
+            f"runtime openvino could not be imported ({one_line(error)}): pip install 'bottomup[openvino]'"
+        ) from error
+
+
+def _checked_device(device: Any, core: Any) -> str:
+    """Return a device that there is."""
+    if not isinstance(device, str):
+        raise InputError(f'device must be a name, as "CPU" or "GPU", got {device!r}')
+    there = core.available_devices
+    if device.split(":")[0].split(".")[0] not in ("AUTO", "MULTI", "HETERO", *(name.split(".")[0] for name in there)):
+        raise InputError(f"device {device!r} is not on this machine, where OpenVINO finds {', '.join(there)}")
+    return device
+
+
+def _settings(device: str, threads: int) -> dict[str, Any]:
+    """Return what the device is told: one image at a time, in 32-bit floats, so that machines agree."""
+    if device != "CPU":
+        return {"PERFORMANCE_HINT": "LATENCY"}
+    return {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+
+
+def _shape(port: Any) -> tuple[int, ...]:
+    """Return a port's shape, -1 where it is left open."""
+    shape = port.get_partial_shape()
+    if shape.rank.is_dynamic:
+        return ()
+    return tuple(-1 if size.is_dynamic else size.get_length() for size in shape)
+
+
+def _port_name(port: Any) -> str:
+    """Return the shortest of an output's names, the operator's own where it has none."""
+    names = port.get_names() or [port.get_node().get_friendly_name()]
+    name: str = min(names, key=lambda name: (len(name), name))
+    return name
