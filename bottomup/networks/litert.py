@@ -15,7 +15,6 @@ from bottomup.networks.network import (
     OPEN_INPUT_SIZES,
     checked_threads,
     given_type,
-    image_axes,
     one_line,
     resized_to_first,
 )
@@ -88,7 +87,7 @@ class LiteRtNetwork:
                 "experimental_op_resolver_type": _kernels(module, reference_kernels),
             },
         )
-        self._lock = Turnstile()
+        self._lock, self._axes = Turnstile(), graph.axes
         self._start(graph.content)
         if graph.input_size is None:
             resized_to_first(self, OPEN_INPUT_SIZES)
@@ -135,7 +134,7 @@ class LiteRtNetwork:
             if image.shape != self._shape:
                 self._resize(image.shape)
             try:
-                self._interpreter.set_tensor(self._input_index, image.astype(self._input_type, copy=False))
+                self._interpreter.set_tensor(self._input_index, self._laid_out(image))
                 self._interpreter.invoke()
                 arrays = [self._interpreter.get_tensor(index) for index in self._output_indices]
             except Exception as error:
@@ -144,6 +143,11 @@ class LiteRtNetwork:
             info.name: Quantized(array, info.scale, info.zero_point) if info.scale else array
             for info, array in zip(self.outputs, arrays, strict=True)
         }
+
+    def _laid_out(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Return an image as the file takes it."""
+        tensor = image.transpose(0, 3, 1, 2) if self._axes.channels_first else image
+        return tensor.astype(self._input_type, copy=False)
 
     def _start(self, content: bytes) -> None:
         """Make the interpreter."""
@@ -156,7 +160,7 @@ class LiteRtNetwork:
             raise MissingRuntimeError(f"{self.runtime} {hint}") from error
         except Exception as error:
             raise ModelError(f"{self.runtime} cannot load {self.path}: {one_line(error)}") from error
-        self._input_index = self._only_input()
+        self._input_index = self._look_at_input()
 
     def _restart_if_inherited(self) -> None:
         """In a forked process, make another interpreter: the inherited one may be half-way, and lacks its threads."""
@@ -166,14 +170,11 @@ class LiteRtNetwork:
             self._resize(self._shape)
             self._lock.is_inherited = False
 
-    def _only_input(self) -> int:
-        """Return the index of the input, which must be one image."""
-        details = self._interpreter.get_input_details()
-        shapes = [tuple(int(size) for size in detail["shape"]) for detail in details]
-        if image_axes(shapes, self.path).channels_first:
-            raise ModelError(f"{self.path} must take one image, (1, height, width, 3), but takes {shapes}")
-        self._input_type = np.dtype(details[0]["dtype"])
-        return int(details[0]["index"])
+    def _look_at_input(self) -> int:
+        """Return the index of the input, and keep its type."""
+        detail = self._interpreter.get_input_details()[0]
+        self._input_type = np.dtype(detail["dtype"])
+        return int(detail["index"])
 
     def _resize(self, shape: tuple[int, ...]) -> None:
         """Have the interpreter take inputs of that shape."""
@@ -181,7 +182,7 @@ class LiteRtNetwork:
         if self.graph.fixes_resizes:
             self._start(self.graph.for_size(ImageSize(width, height)))
         try:
-            self._interpreter.resize_tensor_input(self._input_index, list(shape))
+            self._interpreter.resize_tensor_input(self._input_index, self._axes.shape(height, width))
         except Exception as error:
             raise ModelError(f"{self.path} takes no input of {width} x {height}: {one_line(error)}") from error
         self._allocate(f"cannot be run at input_size=({width}, {height}), leave input_size out")
@@ -197,8 +198,9 @@ class LiteRtNetwork:
     def _look_up(self) -> None:
         """Look what the inputs and outputs are."""
         image = _tensor_info("input", self._interpreter.get_input_details()[0])
-        self.input = image._replace(dtype=given_type(image.dtype, self.path))
-        self._shape = self.input.shape
+        height, width = image.shape[2:] if self._axes.channels_first else image.shape[1:3]
+        self._shape = (1, height, width, 3)
+        self.input = image._replace(shape=self._shape, dtype=given_type(image.dtype, self.path))
         details = self._interpreter.get_output_details()
         names = self.graph.output_names
         self.outputs = tuple(_tensor_info(name, detail) for name, detail in zip(names, details, strict=True))

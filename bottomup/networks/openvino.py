@@ -70,13 +70,13 @@ class OpenVinoNetwork:
         self._any_size: Any = None
         if self.graph is not None:
             self._names = self.graph.output_names
-            infos = [self.graph.tensors[number] for number in self.graph.inputs]
+            infos = [self.graph.tensors[self.graph.inputs[0]]]
         else:
             self._model = self._read()
             self._names = tuple(map(_port_name, self._model.outputs))
             infos = [TensorInfo("", _shape(port), port.get_element_type().to_dtype()) for port in self._model.inputs]
         shapes = [info.shape for info in infos]
-        self._axes = image_axes(shapes, self.path)
+        self._axes = image_axes(shapes, self.path) if self.graph is None else self.graph.axes
         self._given = infos[0]._replace(name="input", dtype=given_type(infos[0].dtype, self.path))
         own = self._axes.size_of(shapes[0])
         resized_to_first(self, OPEN_INPUT_SIZES if own is None else [own])
@@ -221,7 +221,8 @@ class OpenVinoNetwork:
     def _infer(self, request: Any, image: NDArray[Any]) -> list[NDArray[Any]]:
         """Run one image."""
         try:
-            request.set_input_tensor(self._openvino.Tensor(np.ascontiguousarray(image), shared_memory=True))
+            tensor = np.require(image, requirements=("C", "W"))
+            request.set_input_tensor(self._openvino.Tensor(tensor, shared_memory=True))
             request.infer()
             outputs = range(len(self._names))
             return [np.array(request.get_output_tensor(number).data) for number in outputs]

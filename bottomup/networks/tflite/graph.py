@@ -18,6 +18,7 @@ from bottomup.family import Cut, GraphView, Operator
 from bottomup.geometry import ImageSize
 from bottomup.networks.cells import first_cells
 from bottomup.networks.kinds import kind_of
+from bottomup.networks.network import ImageAxes, image_axes
 from bottomup.networks.tflite.coral import coral_cut
 from bottomup.networks.tflite.resizing import FixedResizes
 from bottomup.networks.tflite.schema import CUSTOM, builtin_code, numbers, operator_names, pack, text, unpack
@@ -64,13 +65,14 @@ class TfliteGraph:
         return pack(self._model)
 
     @cached_property
+    def axes(self) -> ImageAxes:
+        """How an image lies in the only input; `ModelError` where that takes none."""
+        return image_axes([self.tensors[number].shape for number in self.inputs], self.path)
+
+    @cached_property
     def input_size(self) -> ImageSize | None:
         """Width and height of the input; None where they are left open, as -1 or as one pixel."""
-        tensor = self._model.subgraphs[0].tensors[self.inputs[0]]
-        shape, signature = numbers(tensor.shape), numbers(tensor.shapeSignature)
-        if len(shape) != 4 or -1 in signature[1:3] or shape[1:3] == [1, 1]:
-            return None
-        return ImageSize(shape[2], shape[1])
+        return self.axes.size_of(self.tensors[self.inputs[0]].shape)
 
     @property
     def custom_operators(self) -> tuple[str, ...]:
@@ -107,7 +109,7 @@ class TfliteGraph:
         """Return the model with an input of one size, for runtimes that read no signatures."""
         image = self._model.subgraphs[0].tensors[self.inputs[0]]
         shape, signature = image.shape, image.shapeSignature
-        image.shape, image.shapeSignature = [1, size.height, size.width, 3], None
+        image.shape, image.shapeSignature = self.axes.shape(size.height, size.width), None
         try:
             return self.for_size(size)
         finally:
@@ -115,7 +117,7 @@ class TfliteGraph:
 
     def cell_shift(self, output: str, size: ImageSize) -> tuple[float, float] | None:
         """Return x and y, in input pixels, of the middle of an output's first cell at an input size."""
-        if output not in self.output_names or len(self.inputs) != 1:
+        if output not in self.output_names or self.axes.channels_first:
             return None
         number = self.outputs[self.output_names.index(output)]
         found = first_cells(steps(self._model, self.operators), self.inputs[0], size)
