@@ -1,6 +1,5 @@
 """Running .onnx files in ONNX Runtime."""
 
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from bottomup.networks.network import (
 )
 from bottomup.networks.onnx_file import OnnxFile
 from bottomup.tensors import Field, Quantized, TensorInfo
+from bottomup.workspaces import Turnstile
 
 __all__ = ["OnnxNetwork", "import_onnxruntime"]
 
@@ -54,7 +54,7 @@ class OnnxNetwork:
     options: Mapping[str, Any] = {}
 
     def __init__(self, file: OnnxFile, *, threads: int = 1, providers: Sequence[str] | None = None) -> None:
-        self._file, self._lock = file, threading.Lock()
+        self._file, self._lock = file, Turnstile()
         self._onnxruntime = import_onnxruntime()
         self._providers = _checked_providers(providers, self._onnxruntime)
         self._threads = checked_threads(threads)
@@ -129,6 +129,11 @@ class OnnxNetwork:
         ModelError
             If ONNX Runtime fails.
         """
+        if self._lock.is_inherited:
+            with self._lock:
+                self._inherited = self._session  # its end would wait for its threads
+                self._start(self._content)
+                self._lock.is_inherited = False
         if image.shape != self.input.shape and not self._is_open:
             self.resize_input(ImageSize(image.shape[2], image.shape[1]))
         arrays = self._infer(image)
@@ -143,6 +148,7 @@ class OnnxNetwork:
         options.intra_op_num_threads, options.inter_op_num_threads = self._threads, 1
         options.log_severity_level = 4
         try:
+            self._content = content
             self._session = self._onnxruntime.InferenceSession(content, options, providers=self._providers)
         except Exception as error:
             raise ModelError(f"onnxruntime cannot load {self.path}: {one_line(error)}") from error

@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from bottomup.networks.onnx_file import OnnxFile
 from bottomup.networks.openvino_steps import producer, steps
 from bottomup.networks.tflite.graph import TfliteGraph
 from bottomup.tensors import Field, Quantized, TensorInfo
+from bottomup.workspaces import Turnstile
 
 __all__ = ["OpenVinoNetwork", "import_openvino"]
 
@@ -58,7 +58,7 @@ class OpenVinoNetwork:
     runtime = "openvino"
 
     def __init__(self, source: Path | OnnxFile | TfliteGraph, *, threads: int = 1, device: str | None = None) -> None:
-        self._lock = threading.Lock()
+        self._lock = Turnstile()
         self._openvino, self._core = import_openvino()
         self._device = _checked_device(device or "CPU", self._core)
         self._settings = _settings(self._device, checked_threads(threads))
@@ -134,6 +134,7 @@ class OpenVinoNetwork:
             If OpenVINO fails.
         """
         with self._lock:
+            self._restart_if_inherited()
             size = ImageSize(image.shape[2], image.shape[1])
             request = self._requests.get(size) or self._prepared(size)
             arrays = self._infer(request, image)
@@ -141,6 +142,14 @@ class OpenVinoNetwork:
             info.name: Quantized(array, info.scale, info.zero_point) if info.scale else array
             for info, array in zip(self.outputs, arrays, strict=True)
         }
+
+    def _restart_if_inherited(self) -> None:
+        """In a forked process, make other requests: inherited ones may be half-way."""
+        if self._lock.is_inherited:
+            self._inherited = self._requests, self._any_size  # their end would wait for their threads
+            self._any_size = None
+            self._requests = {self.input_size: self._tried(self.input_size)[0]}
+            self._lock.is_inherited = False
 
     def _prepared(self, size: ImageSize) -> Any:
         """Return a request for a size beside the network's own: one for all sizes, where the graph has such."""

@@ -17,8 +17,11 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_process_forked_while_another_thread_estimates_can_estimate(threads):
-    estimator = bu.load(threads=threads)
+@pytest.mark.parametrize("runtime", ["litert", "openvino"])
+def test_a_process_forked_while_another_thread_estimates_can_estimate(runtime, threads):
+    if runtime == "openvino":
+        pytest.importorskip("openvino")
+    estimator = bu.load(threads=threads, runtime=runtime)
     image = np.random.default_rng(1).integers(0, 256, (120, 160, 3), np.uint8)
     expected = estimator(image)
     is_over = threading.Event()
