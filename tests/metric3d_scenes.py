@@ -4,7 +4,8 @@ import numpy as np
 
 import bottomup as bu
 from bottomup.metric3d import Camera, Heads, Schedule, crops, synthetic
-from bottomup.metric3d.camera import to_pixels, turned
+from bottomup.metric3d.arrays import turned
+from bottomup.metric3d.cameras.camera import to_pixels
 
 IMAGE_SIZE = (1280, 960)
 LENS = (-0.12, 0.05, 0.001, -0.0005, 0.01)

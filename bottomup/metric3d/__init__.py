@@ -1,18 +1,21 @@
 """Absolute 3D poses: a crop network's heatmaps and volumes, or any lifter's poses, to millimetres in the world."""
 
-from bottomup.metric3d import boxes, camera, crops, evaluation, heatmaps, plausibility, reference, synthetic
-from bottomup.metric3d.absolute import Reconstruction, RootFit, reconstruct_absolute
-from bottomup.metric3d.bones import absolute_by_bones, bone_lengths_of, median_bone_lengths
+from bottomup.metric3d import boxes, evaluation, plausibility, reference
 from bottomup.metric3d.boxes import boxes_from_poses
-from bottomup.metric3d.camera import Camera
+from bottomup.metric3d.cameras import camera, crops, lens
+from bottomup.metric3d.cameras.camera import Camera
+from bottomup.metric3d.cameras.schedules import Schedule
+from bottomup.metric3d.distance.absolute import Reconstruction, RootFit, reconstruct_absolute
+from bottomup.metric3d.distance.bones import absolute_by_bones, bone_lengths_of, median_bone_lengths
 from bottomup.metric3d.estimator import PoseEstimator3D
 from bottomup.metric3d.evaluation import align, auc, mpjpe, ncps, pa_mpjpe, pck
-from bottomup.metric3d.heatmaps import Heads
+from bottomup.metric3d.heads import heatmaps, synthetic
+from bottomup.metric3d.heads.heatmaps import Heads
 from bottomup.metric3d.network import TfliteCropModel
 from bottomup.metric3d.plausibility import suppress_implausible_poses
 from bottomup.metric3d.plot import plot_poses3d
 from bottomup.metric3d.results import Poses3D, Poses3DBatch
-from bottomup.metric3d.schedules import Schedule
+from bottomup.metric3d.settings import Settings
 
 __all__ = [
     "Camera",
@@ -23,6 +26,7 @@ __all__ = [
     "Reconstruction",
     "RootFit",
     "Schedule",
+    "Settings",
     "TfliteCropModel",
     "absolute_by_bones",
     "align",
@@ -34,6 +38,7 @@ __all__ = [
     "crops",
     "evaluation",
     "heatmaps",
+    "lens",
     "median_bone_lengths",
     "mpjpe",
     "ncps",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bottomup.errors import InputError
-from bottomup.metric3d.camera import as_points
+from bottomup.metric3d.arrays import as_points
 
 
 def distances(found: ArrayLike, truth: ArrayLike, *, root: int | None = None) -> NDArray[np.float64]:

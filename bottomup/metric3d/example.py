@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from bottomup.errors import InputError
 from bottomup.estimation.loading import load
 from bottomup.images import read_image
-from bottomup.metric3d.absolute import reconstruct_absolute
-from bottomup.metric3d.camera import Camera
+from bottomup.metric3d.cameras.camera import Camera
+from bottomup.metric3d.distance.absolute import reconstruct_absolute
 from bottomup.metric3d.plot import plot_poses3d
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17

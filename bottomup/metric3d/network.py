@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bottomup.errors import ModelError
 from bottomup.geometry import ImageSize
-from bottomup.metric3d.heatmaps import Outputs
+from bottomup.metric3d.heads.heatmaps import Outputs
 from bottomup.networks.opening import open_network
 from bottomup.networks.pixels import InputRule, as_input_rule
 from bottomup.tensors import Quantized

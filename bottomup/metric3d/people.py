@@ -6,10 +6,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bottomup.metric3d.absolute import RootFit, fit_rays, unproject
-from bottomup.metric3d.bones import absolute_by_bones
-from bottomup.metric3d.camera import Camera, turned
-from bottomup.metric3d.heatmaps import Decoded, Heads
+from bottomup.errors import InputError
+from bottomup.metric3d.arrays import turned
+from bottomup.metric3d.cameras.camera import Camera
+from bottomup.metric3d.distance.absolute import RootFit, fit_rays, unproject
+from bottomup.metric3d.distance.bones import absolute_by_bones
+from bottomup.metric3d.heads.heatmaps import Decoded, Heads
 from bottomup.skeletons import Skeleton
 
 
@@ -62,7 +64,8 @@ def poses_of_crops(
     """
     in_view = heads.in_view(decoded.keypoints)
     if heads.volume_xy == "image":
-        assert bone_lengths is not None
+        if bone_lengths is None:
+            raise InputError("2.5D volumes need bone_lengths, one an edge, in mm: distances come from them")
         poses, problems = _by_bones(decoded, intrinsics, flips, in_view, skeleton, bone_lengths)
     else:
         fitted = fit_rays(unproject(decoded.keypoints, intrinsics), decoded.relative, in_view, fit)

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bottomup.errors import InputError
-from bottomup.metric3d.bones import as_edges, bone_lengths_of
-from bottomup.metric3d.camera import as_float64, as_points
+from bottomup.metric3d.arrays import as_float64, as_points
+from bottomup.metric3d.distance.bones import as_edges, bone_lengths_of
 
 _TOLERANCES = (0.1, 3.0, 300.0)  # a bone is absurd below a tenth, above three times, and by more than 300 mm
 _SPREAD = 200.0  # mm within which augmentations agree on a part

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bottomup.errors import InputError, MissingRuntimeError
-from bottomup.metric3d.bones import as_edges
-from bottomup.metric3d.camera import as_points
+from bottomup.metric3d.arrays import as_points
+from bottomup.metric3d.distance.bones import as_edges
 from bottomup.skeletons import Skeleton
 
 _COLOURS = ("#ff8c1a", "#00a5cf", "#d6278d", "#e03131", "#5fb324", "#3561d4", "#d4b800", "#7b4fd6")

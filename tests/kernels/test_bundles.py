@@ -33,7 +33,6 @@ import bottomup
 PACKAGE = Path(bottomup.__file__).parent
 MOST_PARAMETERS = 12
 FILES_OF_OLD = {
-    "metric3d/root_kernels.py",
     "posenet/kernels/masks.py",
 }
 MADE_BY_KERNELS = {"corners", "line", "sampling", "units"}

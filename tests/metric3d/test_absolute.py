@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import bottomup as bu
 from bottomup.errors import InputError
 from bottomup.metric3d import Camera, RootFit, absolute_by_bones, bone_lengths_of, reconstruct_absolute, reference
-from bottomup.metric3d.absolute import fit_rays
+from bottomup.metric3d.distance.absolute import fit_rays
 
 INTRINSICS = np.array([[1100.0, 3, 600], [0, 1050, 400], [0, 0, 1]])
 EDGES = [(0, 1), (1, 2), (2, 3), (0, 4), (4, 5)]

@@ -9,7 +9,7 @@ from metric3d_scenes import IMAGE_SIZE, INTRINSICS, LENS, camera
 
 from bottomup.errors import InputError
 from bottomup.metric3d import Camera, Schedule, crops
-from bottomup.metric3d.camera import distort, undistort
+from bottomup.metric3d.cameras.lens import distort, undistort
 
 BOX = np.array([300.0, 200, 200, 500])
 
@@ -89,10 +89,32 @@ def test_numbers_that_make_no_camera_are_a_problem_and_no_error(rest, said):
     assert said in Camera(**{"intrinsics": INTRINSICS, **rest}).problem
 
 
-@pytest.mark.parametrize("rest", [{"intrinsics": np.eye(4)}, {"distortion": [0.1] * 14}, {"distortion": [[0.1] * 5]}])
-def test_shapes_that_make_no_camera_are_an_error(rest):
-    with pytest.raises(InputError):
+@pytest.mark.parametrize(
+    ("rest", "said"),
+    [
+        ({"intrinsics": np.eye(4)}, "intrinsics must have shape"),
+        ({"intrinsics": np.stack([INTRINSICS] * 2)}, "intrinsics must have shape"),
+        ({"distortion": [0.1] * 14}, r"tilted sensor, tau = \[0.1, 0.1\]"),
+        ({"distortion": [0.1] * 13}, "distortion must be 4 to 12 coefficients"),
+        ({"distortion": [0.1] * 3}, "distortion must be 4 to 12 coefficients"),
+        ({"distortion": [[0.1] * 5] * 2}, "distortion must be 4 to 12 coefficients"),
+    ],
+)
+def test_shapes_that_make_no_camera_are_an_error(rest, said):
+    with pytest.raises(InputError, match=said):
         Camera(**{"intrinsics": INTRINSICS, **rest})
+
+
+@pytest.mark.parametrize("wrap", [np.array, lambda k: np.array([k]), lambda k: np.array([k]).T], ids=["K", "1K", "K1"])
+@pytest.mark.parametrize("more", [[], [0.02, 0.03, 0.01, 0.001, 0.002, 0.003, 0.004, 0.0, 0.0]], ids=["5", "14"])
+def test_coefficients_come_in_the_shapes_that_opencv_gives(wrap, more):
+    coefficients = [*LENS, *more]
+    eye = Camera(INTRINSICS[None], wrap(coefficients), np.eye(4)[None])
+    expected = [*coefficients, *[0.0] * 12][:12]
+    assert (eye.distortion.tolist(), eye.intrinsics.shape, eye.extrinsics.shape) == (expected, (3, 3), (4, 4))
+    points = np.array([[100.0, -50, 900], [-300, 200, 1500]])
+    seen, _ = cv2.projectPoints(points, np.zeros(3), np.zeros(3), INTRINSICS, np.array(coefficients))
+    np.testing.assert_allclose(eye.project(points), seen[:, 0], atol=1e-9)
 
 
 def test_the_box_fills_the_crop_and_its_middle_is_the_crops():

@@ -17,7 +17,7 @@ from metric3d_scenes import (
 
 import bottomup as bu
 from bottomup.errors import InputError, ModelError
-from bottomup.metric3d import Camera, Heads, PoseEstimator3D, RootFit, Schedule, bone_lengths_of, mpjpe
+from bottomup.metric3d import Camera, Heads, PoseEstimator3D, RootFit, Schedule, Settings, bone_lengths_of, mpjpe
 from models.tflite_writer import TfliteWriter
 
 #: A crop network of few cells, quick without a compiler too.
@@ -362,6 +362,36 @@ def test_arguments_of_no_sense_are_refused(arguments, said):
     estimator = PoseEstimator3D(bright, TINY, SKELETON)
     with pytest.raises(InputError, match=said):
         estimator.estimate_poses(**{"image": noisy(0), "boxes": BOXES, **arguments})
+
+
+def test_a_camera_may_come_as_opencv_calibrated_it():
+    poses, boxes = people(2)
+    once = perfect(poses, boxes, 1).estimate_poses(blank(), boxes, INTRINSICS, LENS, num_aug=1)
+    for matrix, lens in (
+        (INTRINSICS[None], [LENS]),
+        (INTRINSICS, np.array([LENS]).T),
+        (INTRINSICS, [*LENS, *[0.0] * 9]),
+    ):
+        again = perfect(poses, boxes, 1).estimate_poses(blank(), boxes, matrix, lens, num_aug=1)
+        np.testing.assert_array_equal(once.poses3d, again.poses3d)
+    batch = perfect(poses, boxes, 1).estimate_poses_batched(
+        [blank()], [boxes], [INTRINSICS], np.array([[LENS]]), num_aug=1
+    )
+    np.testing.assert_array_equal(batch.poses3d[0], once.poses3d)
+
+
+def test_the_four_methods_are_one_estimate_underneath():
+    poses, boxes = people(2)
+    named = perfect(poses, boxes, 2).estimate_poses(blank(), boxes, INTRINSICS, LENS, num_aug=2, average_aug=False)
+    asked = Settings(num_aug=2, average_aug=False)
+    plain = perfect(poses, boxes, 2).estimate([blank()], [boxes], [camera()], asked)
+    np.testing.assert_array_equal(plain.poses3d[0], named.poses3d)
+    np.testing.assert_array_equal(plain.poses2d[0], named.poses2d)
+    guessed = PoseEstimator3D(bright, TINY, SKELETON).estimate([noisy(0)], [BOXES])
+    same = PoseEstimator3D(bright, TINY, SKELETON).estimate_poses(noisy(0), BOXES)
+    np.testing.assert_array_equal(guessed.poses3d[0], same.poses3d)
+    with pytest.raises(InputError, match="cameras must have one"):
+        PoseEstimator3D(bright, TINY, SKELETON).estimate([noisy(0)], [BOXES], [])
 
 
 def test_networks_that_do_not_fit_are_refused():

@@ -42,6 +42,52 @@ def test_a_bone_of_absurd_length_is_implausible():
     assert plausibility.has_plausible_bones(every, EDGES, LENGTHS).tolist() == [True, False, False, True, True]
 
 
+@pytest.mark.parametrize(
+    ("length", "known", "expected"),
+    [
+        (1201, 400, False),  # more than three times as long, and more than 300 mm off
+        (1199, 400, True),
+        (39, 400, False),  # less than a tenth
+        (41, 400, True),
+        (450, 149, False),
+        (440, 146, True),  # more than three times, but less than 300 mm off
+        (31, 332, False),
+        (29, 328, True),
+    ],
+)
+def test_bones_are_absurd_beyond_their_limits_and_not_before(length, known, expected):
+    bone = np.array([[[0, 0, 4000], [0, length, 4000.0]]])
+    assert plausibility.has_plausible_bones(bone, [(0, 1)], [known]).tolist() == [expected]
+
+
+@pytest.mark.parametrize(("off", "agree"), [(199.0, True), (201.0, False)])
+def test_augmentations_agree_on_parts_within_200_mm(off, agree):
+    two = np.array([[[0.0, side, 4000]] * 5 for side in (off, -off)])
+    assert plausibility.is_consistent(two[None]).tolist() == [agree]
+
+
+@pytest.mark.parametrize(("steady", "agree"), [(3, True), (2, False)])
+def test_augmentations_must_agree_on_more_than_a_quarter_of_the_parts(steady, agree):
+    two = np.array([[[0.0, 0, 4000]] * steady + [[0.0, side, 4000]] * (8 - steady) for side in (900, -900)])
+    assert plausibility.is_consistent(two[None]).tolist() == [agree]
+
+
+@pytest.mark.parametrize(("share", "fills"), [(0.51, True), (0.49, False)])
+def test_a_pose_fills_its_box_from_half_of_it_on(share, fills):
+    pose = [[[0, 0], [100 * share, 50.0]]]
+    assert plausibility.fills_box(pose, [[0, 0, 100, 50]]).tolist() == [fills]
+
+
+@pytest.mark.parametrize(("off", "kept"), [(179.0, False), (181.0, True)])
+def test_poses_are_doubles_up_to_a_similarity_of_two_fifths(off, kept):
+    """1 - 180 / 300 = 0.4, of the quarter of the parts that lie furthest apart."""
+    large = np.array([[1e7, 0, 0], [-1e7, 0, 0], [0, 1e7, 0], [0, 0, 1e7]])
+    moved = large.copy()
+    moved[3] += [off, 0, 0]
+    found = plausibility.suppress_similar(np.stack([large, moved]), [1, 0.5])
+    assert found.tolist() == [True, kept]
+
+
 def test_augmentations_that_disagree_are_inconsistent():
     near = BODY + np.random.default_rng(0).normal(0, 30, (5, 5, 3))
     apart = BODY + np.random.default_rng(0).normal(0, 600, (5, 5, 3))
@@ -101,6 +147,20 @@ def test_boxes_are_around_keypoints_that_score():
     lonely = two_d()
     lonely.keypoints[1, 1:] = np.nan, np.nan, 0
     assert np.isnan(boxes_from_poses(lonely, (1000, 1000))[1, :4]).all()
+
+
+def test_boxes_grow_by_a_quarter_around_keypoints_of_a_tenth():
+    keypoints = np.full((1, 17, 3), np.nan)
+    keypoints[0, :, 2] = 0
+    keypoints[0, :3] = [[100, 100, 0.11], [180, 140, 0.1], [500, 500, 0.099]]
+    [box] = boxes_from_poses(bu.Poses(keypoints, [0.7], bu.COCO17), (1000, 1000))
+    np.testing.assert_allclose(box, [90, 95, 100, 50, 0.7], atol=1e-5)
+
+
+@pytest.mark.parametrize(("width", "kept"), [(71, [True, False]), (69, [True, True])])
+def test_boxes_are_one_from_seven_tenths_of_their_union_on(width, kept):
+    boxes = np.array([[0, 0, 100, 10, 0.9], [0, 0, width, 10, 0.5]])
+    assert suppress_overlapping(boxes).tolist() == kept
 
 
 def test_overlapping_boxes_go_and_thresholds_hold():

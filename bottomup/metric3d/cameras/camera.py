@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bottomup.errors import InputError
+from bottomup.metric3d.arrays import as_float64, as_points, turned
+from bottomup.metric3d.cameras.lens import NUM_COEFFICIENTS, as_coefficients, distort, undistort
 from bottomup.tensors import as_number
 
-#: The lens coefficients that a camera keeps, in OpenCV's order: k1 k2 p1 p2 k3 k4 k5 k6 s1 s2 s3 s4.
-NUM_COEFFICIENTS = 12
-_NEWTON_STEPS = 50
+__all__ = ["Camera", "from_pixels", "intrinsics_problem", "to_pixels"]
+
 _LARGEST = 1e9  # pixels, millimetres or lens coefficients: beyond, float64 loses the rest
-_TOLERANCE = 1e-12  # of undistorted normalised coordinates: 1e-9 px at a focal length of 1000 px
 
 
 def _identity() -> NDArray[np.float64]:
@@ -44,10 +44,11 @@ class Camera:
     Attributes
     ----------
     intrinsics : (3, 3) float64
-        Focal lengths, skew and principal point, in pixels; last row 0, 0, 1.
+        K: focal lengths, skew and principal point, in pixels; last row 0, 0, 1.
     distortion : (12,) float64
         Lens coefficients in OpenCV's order (k1, k2, p1, p2, k3, k4, k5, k6,
-        s1, s2, s3, s4); from 4 to 12 may be given, the rest are 0. Default: no distortion.
+        s1, s2, s3, s4); from 4 to 12 may be given, the rest are 0. OpenCV's 14 are taken where the last two, the
+        tilt of the sensor, are 0; so are its shapes, (1, K) and (K, 1). Default: no distortion.
     extrinsics : (4, 4) float64
         World to camera, translation in millimetres. Default: the world is the camera's frame.
     world_up : (3,) float64
@@ -73,18 +74,12 @@ class Camera:
     def __post_init__(self) -> None:
         for name, shape in (("intrinsics", (3, 3)), ("extrinsics", (4, 4)), ("world_up", (3,))):
             array = as_float64(getattr(self, name), name)
+            if array.shape == (1, *shape):
+                array = array[0]
             if array.shape != shape:
                 raise InputError(f"{name} must have shape {shape}, got {array.shape}")
             object.__setattr__(self, name, array)
-        given = as_float64(self.distortion, "distortion")
-        if given.ndim != 1 or (given.size and not 4 <= given.size <= NUM_COEFFICIENTS):
-            raise InputError(
-                f"distortion must be 4 to {NUM_COEFFICIENTS} coefficients in OpenCV's order (k1, k2, p1, p2, k3, ...), "
-                f"got shape {given.shape}: fisheye and tilted lenses are not known, undistort their images first"
-            )
-        padded = _no_distortion()
-        padded[: given.size] = given
-        object.__setattr__(self, "distortion", padded)
+        object.__setattr__(self, "distortion", as_coefficients(self.distortion))
 
     @classmethod
     def from_fov(cls, image_size: tuple[int, int], fov_degrees: float = 55, **rest: Any) -> "Camera":
@@ -161,29 +156,6 @@ class Camera:
         return undistort(seen, self.distortion) if self.has_lens else seen
 
 
-def as_float64(values: ArrayLike, name: str) -> NDArray[np.float64]:
-    """Return an array-like as a float64 array, or say that it is none."""
-    try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{name} must be an array of numbers: {error}") from error
-
-
-def as_points(values: ArrayLike, size: int, name: str) -> NDArray[np.float64]:
-    """Return an array-like as a float64 array whose last axis has that size."""
-    points = as_float64(values, name)
-    if points.ndim == 0 or points.shape[-1] != size:
-        raise InputError(f"{name} must have shape (..., {size}), got {points.shape}")
-    return points
-
-
-def turned(points: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return row vectors (..., 3) times a matrix (..., 3, 3), term by term: no result depends on how many there are."""
-    x, y, z = points[..., 0:1], points[..., 1:2], points[..., 2:3]
-    total: NDArray[np.float64] = x * matrix[..., 0, :] + y * matrix[..., 1, :] + z * matrix[..., 2, :]
-    return total
-
-
 def to_pixels(normalised: NDArray[np.float64], intrinsics: NDArray[np.float64]) -> NDArray[np.float64]:
     """Turn (..., 2) normalised coordinates into pixels of a camera without a lens."""
     x, y = normalised[..., 0], normalised[..., 1]
@@ -203,75 +175,6 @@ def from_pixels(pixels: NDArray[np.float64], intrinsics: NDArray[np.float64]) ->
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         scale = 1 / (a * d - b * c)
         return np.stack([(d * x - b * y) * scale, (a * y - c * x) * scale], axis=-1)
-
-
-def distort(points: ArrayLike, coefficients: ArrayLike) -> NDArray[np.float64]:
-    """Return where a lens brings (..., 2) normalised coordinates; equal to `cv2.projectPoints`.
-
-    `coefficients` are the 12 of `Camera.distortion`.
-    """
-    points = as_points(points, 2, "points")
-    return np.stack(distort_planes(points[..., 0], points[..., 1], as_float64(coefficients, "coefficients")), axis=-1)
-
-
-def distort_planes(
-    x: NDArray[np.float64], y: NDArray[np.float64], coefficients: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return `distort` of coordinates that lie in two arrays: some ten times faster on those of a whole picture."""
-    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 = coefficients.tolist()
-    r2 = x * x + y * y
-    factor = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
-    if k4 or k5 or k6:
-        factor = factor / (1 + r2 * (k4 + r2 * (k5 + r2 * k6)))
-    factor = factor + (2 * p2 * x + 2 * p1 * y)
-    return x * factor + r2 * (s1 + p2 + r2 * s2), y * factor + r2 * (s3 + p1 + r2 * s4)
-
-
-def undistort(points: ArrayLike, coefficients: ArrayLike) -> NDArray[np.float64]:
-    """Undo `distort`, by Newton's method, to 1e-12; NaN where the lens brings no ray to that place.
-
-    Starts at the distorted place, from where it converges on lenses that
-    bend rays one way; five rounds of the fixed point that others use leave
-    0.1 px on a strong lens.
-    """
-    wanted = as_points(points, 2, "points")
-    coefficients = as_float64(coefficients, "coefficients")
-    found = wanted.copy()
-    with np.errstate(all="ignore"):
-        for _ in range(_NEWTON_STEPS):
-            a, b, c, d = _distortion_slopes(found, coefficients)
-            missing = distort(found, coefficients) - wanted
-            scale = 1 / (a * d - b * c)
-            step_x = (d * missing[..., 0] - b * missing[..., 1]) * scale
-            step_y = (a * missing[..., 1] - c * missing[..., 0]) * scale
-            found = found - np.stack([step_x, step_y], axis=-1)
-            steps = np.maximum(abs(step_x), abs(step_y))
-            if not (steps > _TOLERANCE).any():  # those that diverged to NaN stay there
-                break
-        a, b, c, d = _distortion_slopes(found, coefficients)
-        missing = abs(distort(found, coefficients) - wanted).max(axis=-1)
-        same_side = (found * wanted).sum(axis=-1) >= 0
-        good = (missing < 1e3 * _TOLERANCE) & (a * d - b * c > 0) & same_side  # else a wider ray was folded back here
-    return np.where(good[..., None], found, np.nan)
-
-
-def _distortion_slopes(points: NDArray[np.float64], coefficients: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Return dx'/dx, dx'/dy, dy'/dx and dy'/dy of `distort`."""
-    k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 = coefficients
-    x, y = points[..., 0], points[..., 1]
-    r2 = x * x + y * y
-    above, below = 1 + r2 * (k1 + r2 * (k2 + r2 * k3)), 1 + r2 * (k4 + r2 * (k5 + r2 * k6))
-    slope_above, slope_below = k1 + r2 * (2 * k2 + r2 * 3 * k3), k4 + r2 * (2 * k5 + r2 * 3 * k6)
-    factor = above / below + 2 * (x * p2 + y * p1)
-    by_r2 = (slope_above * below - above * slope_below) / (below * below)
-    factor_x, factor_y = 2 * (x * by_r2 + p2), 2 * (y * by_r2 + p1)
-    shift_x, shift_y = 2 * (s1 + p2 + 2 * r2 * s2), 2 * (s3 + p1 + 2 * r2 * s4)
-    return [
-        factor + x * factor_x + x * shift_x,
-        x * factor_y + y * shift_x,
-        y * factor_x + x * shift_y,
-        factor + y * factor_y + y * shift_y,
-    ]
 
 
 def intrinsics_problem(intrinsics: NDArray[np.float64]) -> str | None:

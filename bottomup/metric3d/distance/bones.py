@@ -4,8 +4,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bottomup.errors import InputError
-from bottomup.metric3d.absolute import Reconstruction
-from bottomup.metric3d.camera import Camera, as_float64, as_points
+from bottomup.metric3d.arrays import as_float64, as_points
+from bottomup.metric3d.cameras.camera import Camera
+from bottomup.metric3d.distance.absolute import Reconstruction
 
 _STEPS = 100
 _LONGEST_FIRST_GUESS = 1500.0  # mm of the largest extent of a pose, as MeTRAbs guesses

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bottomup.errors import InputError
-from bottomup.metric3d.heatmap_kernels import soft_argmax
-from bottomup.metric3d.layouts import Shape, Volumes, axis_groups, find_volumes
+from bottomup.metric3d.heads.kernels.soft_argmax import soft_argmax
+from bottomup.metric3d.heads.layouts import Shape, Volumes, axis_groups, find_volumes
 from bottomup.tensors import Quantized, as_number
 
 #: What a network gives: one tensor, several, or several by name.

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.errors import InputError
-from bottomup.metric3d.camera import as_float64
+from bottomup.metric3d.arrays import as_float64
 
 
 @dataclass(frozen=True, eq=False)

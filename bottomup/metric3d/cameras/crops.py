@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.images import import_cv2
-from bottomup.metric3d.camera import Camera, distort_planes, from_pixels, to_pixels, turned
-from bottomup.metric3d.schedules import Schedule
+from bottomup.metric3d.arrays import turned
+from bottomup.metric3d.cameras.camera import Camera, from_pixels, to_pixels
+from bottomup.metric3d.cameras.lens import distort_planes
+from bottomup.metric3d.cameras.schedules import Schedule
 
 _DISPLAY_GAMMA = 2.2
 _DEEPEST_LEVEL = 2  # of the image pyramid

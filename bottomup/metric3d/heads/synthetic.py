@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bottomup.errors import InputError
-from bottomup.metric3d.camera import as_points
-from bottomup.metric3d.heatmaps import Heads
+from bottomup.metric3d.arrays import as_points
+from bottomup.metric3d.heads.heatmaps import Heads
 
 _NOWHERE = -100.0  # a logit that weighs nothing
 

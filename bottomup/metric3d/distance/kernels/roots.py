@@ -16,14 +16,12 @@ _LEAST_SPREAD = 1e-6  # of rays: a thousandth of a pixel at a focal length of 10
 
 
 @kernel
-def reconstruct(
-    rays, relative, in_view, ridge, weight_outside, batch_scaling, weak, fallback, mix, weights, roots, poses, outcomes,
-    lost,
-):  # fmt: skip
+def reconstruct(rays, relative, in_view, fit_rules, weights, roots, poses, outcomes, lost):
     """Write `roots` (M, 3), `poses` (M, N, 3), `outcomes` (M,) as numbered above, and `lost` (M,) parts without a pose.
 
     `in_view` loses the parts whose ray or pose is not finite. Workspace: `weights` (N,).
     """
+    (ridge, weight_outside, batch_scaling, weak_perspective, fallback, mix) = fit_rules
     scales = (1.0, 1.0)
     if ridge > 0 and batch_scaling:
         scales = root_mean_squares(rays, relative, 0, rays.shape[0])
@@ -37,7 +35,7 @@ def reconstruct(
             weight = 1 + weight_outside if in_view[person, part] else weight_outside
             weights[part] = weight * weight if usable else 0
         root = roots[person]
-        if weak:
+        if weak_perspective:
             outcome = fit_weakly(rays, relative, in_view, person, root)
         else:
             if ridge > 0 and not batch_scaling:

@@ -1,22 +1,34 @@
 """From relative poses to absolute ones: how far away must a pose be to be seen where it is seen."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bottomup.errors import InputError
-from bottomup.metric3d import root_kernels
-from bottomup.metric3d.camera import Camera, as_points, intrinsics_problem
+from bottomup.metric3d.arrays import as_points
+from bottomup.metric3d.cameras.camera import Camera, intrinsics_problem
+from bottomup.metric3d.distance.kernels import roots as kernels
 from bottomup.tensors import as_number
 
 _WHY = {
-    root_kernels.TOO_FEW: "fewer than two parts are in view",
-    root_kernels.ONE_RAY: "all parts in view lie on one ray",
-    root_kernels.BEHIND: "the parts in view would lie behind the camera",
-    root_kernels.NOT_FINITE: "the distance is not finite",
+    kernels.TOO_FEW: "fewer than two parts are in view",
+    kernels.ONE_RAY: "all parts in view lie on one ray",
+    kernels.BEHIND: "the parts in view would lie behind the camera",
+    kernels.NOT_FINITE: "the distance is not finite",
 }
+
+
+class FitRules(NamedTuple):
+    """A `RootFit` as the kernel takes it."""
+
+    ridge: float
+    weight_outside: float
+    batch_scaling: bool
+    weak_perspective: bool
+    fallback: bool
+    mix: float
 
 
 @dataclass(frozen=True)
@@ -165,18 +177,20 @@ def fit_rays(
     count, num_parts = rays.shape[:2]
     roots, poses = np.empty((count, 3)), np.empty((count, num_parts, 3))
     outcomes, lost = np.empty(count, np.int64), np.empty(count, np.int64)
-    root_kernels.reconstruct(
-        np.ascontiguousarray(rays), np.ascontiguousarray(relative), np.array(in_view, np.bool_), fit.ridge,
-        fit.weight_outside, fit.batch_scaling, fit.weak_perspective, fit.fallback, fit.mix, np.empty(num_parts), roots,
-        poses, outcomes, lost,
+    rules = FitRules(
+        fit.ridge, fit.weight_outside, bool(fit.batch_scaling), bool(fit.weak_perspective), bool(fit.fallback), fit.mix
+    )
+    kernels.reconstruct(
+        np.ascontiguousarray(rays), np.ascontiguousarray(relative), np.array(in_view, np.bool_), tuple(rules),
+        np.empty(num_parts), roots, poses, outcomes, lost,
     )  # fmt: skip
     problems: list[str | None] = [None] * count
-    for person in np.flatnonzero((outcomes != root_kernels.FITTED) | (lost > 0)):
+    for person in np.flatnonzero((outcomes != kernels.FITTED) | (lost > 0)):
         outcome = int(outcomes[person])
-        if outcome == root_kernels.FITTED:
+        if outcome == kernels.FITTED:
             problems[person] = f"{lost[person]} of {num_parts} parts have no relative position"
-        elif outcome >= root_kernels.FALLBACK:
-            problems[person] = f"{_WHY[outcome - root_kernels.FALLBACK]}: placed by weak perspective"
+        elif outcome >= kernels.FALLBACK:
+            problems[person] = f"{_WHY[outcome - kernels.FALLBACK]}: placed by weak perspective"
         else:
             problems[person] = _WHY[outcome]
     return Reconstruction(poses, roots, tuple(problems))
@@ -185,7 +199,7 @@ def fit_rays(
 def unproject(pixels: NDArray[np.float64], intrinsics: NDArray[np.float64]) -> NDArray[np.float64]:
     """Turn (M, N, 2) pixels into normalised coordinates of each person's camera (M, 3, 3), which has no lens."""
     rays = np.empty(pixels.shape)
-    root_kernels.unproject(np.ascontiguousarray(pixels), np.ascontiguousarray(intrinsics), rays)
+    kernels.unproject(np.ascontiguousarray(pixels), np.ascontiguousarray(intrinsics), rays)
     return rays
 
 

@@ -1,0 +1,31 @@
+"""Points and matrices: array-likes to float64, or a line that says why not."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bottomup.errors import InputError
+
+__all__ = ["as_float64", "as_points", "turned"]
+
+
+def as_float64(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Return an array-like as a float64 array, or say that it is none."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{name} must be an array of numbers: {error}") from error
+
+
+def as_points(values: ArrayLike, size: int, name: str) -> NDArray[np.float64]:
+    """Return an array-like as a float64 array whose last axis has that size."""
+    points = as_float64(values, name)
+    if points.ndim == 0 or points.shape[-1] != size:
+        raise InputError(f"{name} must have shape (..., {size}), got {points.shape}")
+    return points
+
+
+def turned(points: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return row vectors (..., 3) times a matrix (..., 3, 3), term by term: no result depends on how many there are."""
+    x, y, z = points[..., 0:1], points[..., 1:2], points[..., 2:3]
+    total: NDArray[np.float64] = x * matrix[..., 0, :] + y * matrix[..., 1, :] + z * matrix[..., 2, :]
+    return total

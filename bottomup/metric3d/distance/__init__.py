@@ -1,0 +1,1 @@
+"""How far away a pose is: by what is seen of it, or by its bones."""

@@ -1,0 +1,1 @@
+"""What a crop network gives: heatmaps and volumes, their layouts, their soft-argmax."""
