@@ -121,6 +121,8 @@ def load(
             runtime=runtime,
             threads=threads,
             delegate=delegate if delegate is not None or card is None else card.delegate,
+            device=device,
+            providers=providers,
             reference_kernels=bool(reference_kernels),
             cut=_cut(keeps_whole=decoder == "file"),
         )
