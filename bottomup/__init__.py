@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from bottomup import boxes as boxes
     from bottomup import catalogue as catalogue
     from bottomup import distributed as distributed
+    from bottomup import draw as draw
     from bottomup import evaluate as evaluate
     from bottomup import export as export
     from bottomup import inspection as inspection
@@ -85,6 +86,7 @@ _HOME = {
     "TRTPOSE18": "skeletons",
     "boxes": "boxes",
     "catalogue": "catalogue",
+    "draw": "draw",
     "draw_masks": "draw",
     "draw_parts": "draw",
     "draw_poses": "draw",

@@ -93,14 +93,14 @@ def test_keypoints_below_the_threshold_are_left_out_with_their_edges():
     poses = with_scores(0.1, 1, 0.3)
     assert not is_drawn(draw_poses(black(), poses), LEFT_HAND)
     assert not is_drawn(draw_poses(black(), poses), (55, 30))
-    assert is_drawn(draw_poses(black(), poses, keypoint_threshold=0.1), LEFT_HAND)
-    assert not is_drawn(draw_poses(black(), poses, keypoint_threshold=0.5), RIGHT_HAND)
+    assert is_drawn(draw_poses(black(), poses, min_keypoint_score=0.1), LEFT_HAND)
+    assert not is_drawn(draw_poses(black(), poses, min_keypoint_score=0.5), RIGHT_HAND)
 
 
 def test_poses_below_the_threshold_are_left_out():
     poses = arms((*LEFT_HAND, 1), (*NECK, 1), (*RIGHT_HAND, 1), scores=[0.3])
     assert draw_poses(black(), poses).any()
-    assert not draw_poses(black(), poses, score_threshold=0.4).any()
+    assert not draw_poses(black(), poses, min_score=0.4).any()
 
 
 def test_better_poses_are_drawn_over_worse_ones():
@@ -194,10 +194,187 @@ def test_ids_stand_above_the_head_and_inside_the_picture():
     keypoints = np.full((1, 17, 3), (np.nan, np.nan, 0), np.float32)
     keypoints[0, 0] = 100, 150, 1
     without = draw_poses(black, Poses(keypoints, [1], COCO17))
-    written = draw_poses(black, Poses(keypoints, [1], COCO17, ids=[12]))
+    written = draw_poses(black, Poses(keypoints, [1], COCO17, ids=[12]), colour="side")
     rows, columns = np.nonzero((without != written).any(axis=2))
     assert 110 < rows.min() < rows.max() < 150
     assert abs((columns.min() + columns.max()) / 2 - 100) < 4
     keypoints[0, 0] = 199, 0, 1
-    changed = np.argwhere((draw_poses(black, Poses(keypoints, [1], COCO17, ids=[12])) == 245).all(axis=2))
+    changed = np.argwhere(
+        (draw_poses(black, Poses(keypoints, [1], COCO17, ids=[12]), colour="side") == 245).all(axis=2)
+    )
     assert len(changed) > 20  # white letters, none of them cut off
+
+
+# Colours, weak and filled parts, sizes
+
+
+def crowd(count, size=(1200, 300)):
+    one = random_poses(1, (200, 300), seed=1)
+    keypoints = np.concatenate([one.keypoints + (100 + 130 * number, 0, 0) for number in range(count)])
+    return Poses(keypoints, np.linspace(0.9, 0.5, count), COCO17)
+
+
+def colours_near(drawn, poses, person):
+    """The strongest colours at a person's hips, knees and ankles."""
+    places = np.round(poses.xy[person, 11:]).astype(int)
+    return {tuple(drawn[y, x].tolist()) for x, y in places}
+
+
+def test_from_five_people_on_each_has_a_colour():
+    few, many = crowd(4), crowd(5)
+    drawn_few, drawn_many = draw_poses(black(1200, 300), few), draw_poses(black(1200, 300), many)
+    assert len(colours_near(drawn_few, few, 0)) == 2  # left and right
+    each = [colours_near(drawn_many, many, person) for person in range(5)]
+    assert [len(colours) for colours in each] == [1] * 5
+    assert len(set.union(*each)) == 5
+
+
+def test_an_id_has_the_same_colour_in_every_frame():
+    poses = crowd(3)
+    one = draw_poses(black(1200, 300), Poses(poses.keypoints, poses.scores, COCO17, ids=[7, 8, 9]))
+    other = draw_poses(black(1200, 300), Poses(poses.keypoints[::-1], poses.scores, COCO17, ids=[9, 8, 7]))
+    assert colours_near(one, poses, 0) == colours_near(other, poses, 0)
+    assert colours_near(one, poses, 0) != colours_near(one, poses, 1)
+
+
+def test_a_thousand_people_have_a_thousand_colours_none_too_dark():
+    from bottomup.draw.colours import lighter, of_person
+
+    assert len({of_person(number) for number in range(200)}) == 200
+    assert min(max(of_person(number)) for number in range(1000)) > 140
+    assert lighter((245, 245, 245)) == (245, 245, 245)
+    assert 0.587 * lighter((120, 0, 0))[1] > 80
+
+
+@pytest.mark.parametrize("colour", ["side", "person"])
+def test_colours_can_be_chosen(colour):
+    poses = crowd(6)
+    assert len(colours_near(draw_poses(black(1200, 300), poses, colour=colour), poses, 0)) == (
+        2 if colour == "side" else 1
+    )
+
+
+def test_colouring_by_id_needs_ids_and_unknown_ways_are_refused():
+    with pytest.raises(InputError, match="colour='id' needs poses with ids"):
+        draw_poses(black(), with_scores(1, 1, 1), colour="id")
+    with pytest.raises(InputError, match="colour must be one of side, person, id, got 'rainbow'"):
+        draw_poses(black(), with_scores(1, 1, 1), colour="rainbow")
+
+
+def test_worse_duplicates_are_not_drawn_unless_everything_is():
+    person = random_poses(1, (100, 100), seed=1).keypoints
+    poses = Poses(np.concatenate([person, person + (2, 0, 0)]), [0.9, 0.8], COCO17)
+    alone = draw_poses(black(), poses[0])
+    np.testing.assert_array_equal(draw_poses(black(), poses), alone)
+    assert (draw_poses(black(), poses, min_score=0) != alone).any()
+
+
+def test_weak_parts_are_faint():
+    strong, weak = (draw_poses(black(), with_scores(*[score] * 3)).max() for score in (0.9, 0.25))
+    assert 60 < weak < 0.6 * strong
+
+
+def test_filled_parts_are_dashed():
+    def lit(filled):
+        poses = Poses([[(100, 10, 1), (100, 190, 1), (10, 100, 1)]], [1], ARMS, filled=[filled])
+        along = draw_poses(black(200, 200), poses, point_radius=0, line_width=4)[30:170, 100].max(axis=1) > 60
+        return along.mean(), int(np.diff(along.astype(int)).clip(0).sum())
+
+    share, gaps = lit([False, False, False])
+    assert (share, gaps) == (1, 0)
+    share, gaps = lit([True, False, False])
+    assert 0.3 < share < 0.8
+    assert gaps > 4
+
+
+def test_there_is_no_line_from_ear_to_shoulder_nor_from_eye_to_eye():
+    keypoints = np.full((1, 17, 3), (np.nan, np.nan, 0))
+    for part, place in (
+        ("left_ear", (20, 20)),
+        ("left_shoulder", (20, 80)),
+        ("left_eye", (40, 20)),
+        ("right_eye", (90, 20)),
+    ):
+        keypoints[0, COCO17.index(part)] = *place, 1
+    drawn = draw_poses(black(), Poses(keypoints, [1], COCO17))
+    assert is_drawn(drawn, (30, 20))  # eye to ear
+    assert not is_drawn(drawn, (20, 50))
+    assert not is_drawn(drawn, (65, 20))
+
+
+def test_outlines_stay_thinner_than_bones():
+    for size in (60, 160, 400, 1600):
+        poses = arms((size / 2, size * 0.1, 1), (size / 2, size * 0.9, 1), (np.nan, np.nan, 0))
+        row = draw_poses(np.full((size, size, 3), 255, np.uint8), poses)[size // 2].astype(int)
+        of_colour = (row.max(axis=1) - row.min(axis=1) > 100).sum()
+        of_outline = (row.max(axis=1) < 100).sum() / 2
+        assert of_colour >= 1
+        assert of_outline < of_colour
+
+
+def test_sizes_can_be_chosen():
+    poses = arms((100, 20, 1), (100, 180, 1), (np.nan, np.nan, 0))
+
+    def widths(**sizes):
+        drawn = draw_poses(black(200, 200), poses, **sizes).max(axis=2) > 100
+        return int(drawn[100].sum()), int(drawn[20].sum())
+
+    assert widths(line_width=9, point_radius=0)[0] in (9, 10, 11)
+    assert widths(line_width=0, point_radius=6) == (0, 13)
+    assert widths(line_width=1)[0] < widths(line_width=3)[0] < widths(line_width=7)[0]
+    for name in ("line_width", "point_radius"):
+        with pytest.raises(InputError, match=f"{name} must be from 0 to 1000 pixels"):
+            widths(**{name: -1})
+
+
+def test_boxes_and_scores_are_drawn_on_request():
+    poses = Poses([[(60, 60, 1), (140, 60, 1), (100, 140, 1)]], [0.87], ARMS)
+    plain, boxed, told = (
+        draw_poses(black(200, 200), poses, **settings) for settings in ({}, {"boxes": True}, {"scores": True})
+    )
+    assert not is_drawn(plain, (60, 120))
+    assert is_drawn(boxed, (60, 120))
+    assert (told != plain).any(axis=2)[20:60].sum() > 50
+    far = Poses([[(-1e6, 60, 1), (1e30, 60, 1), (100, 140, 1)]], [0.87], ARMS)
+    assert draw_poses(black(200, 200), far, boxes=True, scores=True).any()
+
+
+def test_skeletons_can_stand_on_black():
+    drawn = draw_poses(np.full((100, 100, 3), 200, np.uint8), with_scores(1, 1, 1), black=True)
+    assert drawn[90, 90].tolist() == [0, 0, 0]
+    assert is_drawn(drawn, NECK)
+
+
+def test_a_pillow_image_gives_a_pillow_image_with_the_same_colours():
+    pil = pytest.importorskip("PIL.Image")
+    array = np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8)
+    drawn = draw_poses(pil.fromarray(array), with_scores(1, 1, 1))
+    assert isinstance(drawn, pil.Image)
+    np.testing.assert_array_equal(np.asarray(drawn), draw_poses(array, with_scores(1, 1, 1), channel_order="rgb"))
+    masks = np.zeros((1, 100, 100), bool)
+    masks[0, 20:50] = True
+    tinted = bu.draw_masks(pil.fromarray(array), masks)
+    np.testing.assert_array_equal(np.asarray(tinted), bu.draw_masks(array, masks, channel_order="rgb"))
+
+
+# Trails
+
+
+def walker(x, number=1):
+    return Poses([[(x, 40, 1), (x + 10, 50, 1), (x, 60, 1)]], [1], ARMS, ids=[number])
+
+
+def test_trails_show_where_each_id_came_from_and_fade_after_a_while():
+    trails = bu.draw.Trails(seconds=1.0)
+    for number in range(11):
+        trails.add(walker(20 + 10 * number), number / 10)
+    drawn = trails.draw(black(200, 100))
+    assert drawn[45:56, 40:120].any()
+    assert not drawn[:30].any()
+    for number in range(20, 23):
+        trails.add(walker(180), number / 10)
+    assert not trails.draw(black(200, 100)).any()
+    with pytest.raises(InputError, match="trails need poses with ids"):
+        trails.add(with_scores(1, 1, 1), 1.0)
+    with pytest.raises(InputError, match="seconds must be"):
+        bu.draw.Trails(seconds=0)

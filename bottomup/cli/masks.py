@@ -95,7 +95,12 @@ def tint(image: "NDArray[np.uint8]", found: "Segmentation | None", asked: argpar
 
     if found is None:
         return image
-    return draw_parts(image, found.parts) if asked.parts and found.parts is not None else draw_masks(image, found.masks)
+    tinted: NDArray[np.uint8]
+    if asked.parts and found.parts is not None:
+        tinted = draw_parts(image, found.parts)
+    else:
+        tinted = draw_masks(image, found.masks)
+    return tinted
 
 
 def write_masks(

@@ -92,7 +92,8 @@ def draw(image: "NDArray[np.uint8]", poses: "Poses") -> "NDArray[np.uint8]":
     """Return what the pictures and videos show of an image."""
     from bottomup.draw import draw_poses
 
-    return draw_poses(image, poses, score_threshold=0)
+    drawn: NDArray[np.uint8] = draw_poses(image, poses, min_score=0)
+    return drawn
 
 
 @contextlib.contextmanager

@@ -145,4 +145,5 @@ def _shrunk(image: NDArray[np.uint8], poses: NDArray[np.float64], *, is_truth: b
     keypoints[..., :2] *= scale
     keypoints[..., 2] = (keypoints[..., 2] > 0) if is_truth else 1
     keypoints[~poses.any(axis=2)] = np.nan, np.nan, 0
-    return draw_poses(small, Poses(keypoints, np.ones(len(poses), np.float32), COCO17))
+    drawn: NDArray[np.uint8] = draw_poses(small, Poses(keypoints, np.ones(len(poses), np.float32), COCO17), min_score=0)
+    return drawn

@@ -1,0 +1,7 @@
+"""Skeletons, masks and parts of the body drawn onto images."""
+
+from bottomup.draw.masks import draw_masks, draw_parts
+from bottomup.draw.skeletons import draw_poses
+from bottomup.draw.trails import Trails
+
+__all__ = ["Trails", "draw_masks", "draw_parts", "draw_poses"]

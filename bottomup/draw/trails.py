@@ -1,0 +1,79 @@
+"""Where people came from, drawn behind them."""
+
+import itertools
+from collections import deque
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bottomup.draw import colours
+from bottomup.draw.canvas import copy_of, like, order_of
+from bottomup.draw.strokes import Stroke, paint
+from bottomup.errors import InputError
+from bottomup.poses import Poses, as_poses
+from bottomup.tensors import as_number
+
+
+class Trails:
+    """The paths that people took lately, of poses with ids.
+
+    Parameters
+    ----------
+    seconds : float
+        How far back paths go.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from bottomup.synthetic import random_poses
+    >>> trails, poses = Trails(), replace(random_poses(1), ids=[1])
+    >>> for number in range(5):
+    ...     trails.add(replace(poses, keypoints=poses.keypoints + (9 * number, 0, 0)), time=number / 25)
+    >>> bool(trails.draw(np.zeros((481, 641, 3), np.uint8)).any())
+    True
+    """
+
+    def __init__(self, seconds: float = 2.0) -> None:
+        self.seconds = as_number(seconds, "seconds")
+        if not 0 < self.seconds < np.inf:
+            raise InputError(f"seconds must be a finite number above 0, got {seconds}")
+        self._paths: dict[int, deque[tuple[float, float, float]]] = {}
+
+    def add(self, poses: Poses, time: float) -> None:
+        """Take in where everybody is in a frame: the middle of the body's box.
+
+        Raises
+        ------
+        InputError
+            If the poses have no ids.
+        """
+        ids = as_poses(poses).ids
+        if ids is None:
+            raise InputError("trails need poses with ids, as a Tracker gives them")
+        boxes = poses.boxes
+        for number, (left, top, width, height) in zip(ids.tolist(), boxes.tolist(), strict=True):
+            if np.isfinite(left + top + width + height):
+                path = self._paths.setdefault(number, deque(maxlen=1000))
+                path.append((time, left + width / 2, top + height / 2))
+        for number, path in list(self._paths.items()):
+            while path and time - path[0][0] > self.seconds:
+                path.popleft()
+            if not path:
+                del self._paths[number]
+
+    def draw(self, image: Any, *, channel_order: Literal["bgr", "rgb"] = "bgr") -> Any:
+        """Return a copy of the image with the paths on it, in the colours of `draw_poses(colour="id")`."""
+        canvas: NDArray[np.uint8] = copy_of(image)
+        order = order_of(image, channel_order)
+        width = max(1, round(0.003 * np.sqrt(canvas.shape[0] * canvas.shape[1])))
+        for number, path in self._paths.items():
+            (colour,) = colours.in_order(np.array([colours.of_person(number - 1)]), order).tolist()
+            places = [(x, y) for _, x, y in path]
+            lines = [
+                Stroke(start, end, tuple(colour), max(1, round(width * (1 + rank) / len(places))))
+                for rank, (start, end) in enumerate(itertools.pairwise(places))
+                if start != end
+            ]
+            paint(canvas, lines, 1, 0.5)
+        return like(image, canvas)
