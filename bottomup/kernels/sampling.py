@@ -73,7 +73,7 @@ def write_keypoint(keypoints, pose, part, row, column, score, output_stride, shi
     if math.isfinite(x) and math.isfinite(y):
         keypoints[pose, part, 0] = x
         keypoints[pose, part, 1] = y
-        keypoints[pose, part, 2] = score if score > 0 else 0  # NaN is no score
+        keypoints[pose, part, 2] = min(score, 1) if score > 0 else 0  # NaN is no score
     else:
         keypoints[pose, part, 0] = np.nan
         keypoints[pose, part, 1] = np.nan

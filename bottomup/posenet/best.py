@@ -6,13 +6,22 @@ from functools import cache, cached_property
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bottomup.parameters import check, number, score, whole
+from bottomup.posenet import roots
 from bottomup.posenet.coral import CoralDecoder
 from bottomup.posenet.fields import PoseNetFields
 from bottomup.posenet.masks import MaskRule, PoseNetMasks, Segmenting
 from bottomup.posenet.personlab import PersonLabDecoder
-from bottomup.posenet.roots import MOST_CELLS, as_posenet_fields, check, decode_roots, logit, squared_kappas
+from bottomup.posenet.roots import (
+    LONGEST,
+    MOST_POSES,
+    MOST_STEPS,
+    WIDEST_WINDOW,
+    as_posenet_fields,
+    decode_roots,
+    logit,
+)
 from bottomup.posenet.tfjs import TfjsDecoder
 from bottomup.posenet.together import Call, decode_batch
 from bottomup.poses import Poses
@@ -28,11 +37,11 @@ class Rules(NamedTuple):
     vote_radius: np.float32
     lowest_vote: np.float32
     min_mean_score: np.float32
-    squared_kappas: NDArray[np.float32]
     position_error: np.float32
+    patience: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PoseNetDecoder(Segmenting):
     """Find more true people, and place their parts better, than any other decoder of the same tensors.
 
@@ -78,16 +87,20 @@ class PoseNetDecoder(Segmenting):
     0
     """
 
-    max_poses: int = 20
-    score_threshold: float = 0.1
-    nms_radius: float = 20.0
-    refinement_steps: int = 3
-    vote_passes: int = 1
-    vote_radius: float = 1.1
-    min_vote_score: float = 0.02
-    min_pose_score: float = 0.05
-    position_error: float = 10.0
-    local_maximum_radius: int = 1
+    max_poses: int = whole(20, high=MOST_POSES)
+    score_threshold: float = score(0.1)
+    nms_radius: float = number(20.0, low=0, high=LONGEST)
+    refinement_steps: int = whole(3, low=0, high=MOST_STEPS)
+    vote_passes: int = whole(1, low=0, high=MOST_STEPS)
+    vote_radius: float = number(1.1, low=0, high=LONGEST, above=True)
+    min_vote_score: float = score(0.02)
+    min_pose_score: float = score(0.05)
+    position_error: float = number(10.0, low=0, high=LONGEST, above=True)
+    local_maximum_radius: int = whole(1, high=WIDEST_WINDOW)
+
+    coral = CoralDecoder  #: what libcoral answers: `PoseNetDecoder.coral(max_poses=10)`
+    tfjs = TfjsDecoder  #: what tfjs answers
+    personlab = PersonLabDecoder  #: what the PersonLab paper says
     _mask_rule: ClassVar[MaskRule] = PoseNetMasks()
 
     def __post_init__(self) -> None:
@@ -104,7 +117,7 @@ class PoseNetDecoder(Segmenting):
         Returns
         -------
         Poses
-            At most `max_poses` of COCO-17 parts; none where nobody is found. A pose's score is the probability that
+            At most `max_poses` of the fields' parts; none where nobody is found. A pose's score is the probability that
             it is right (OKS to a person above 0.5), calibrated on photos; poses of hardly any are among them, for a
             caller to cut. A keypoint's score is its heatmap's there, the network's own belief in the part.
 
@@ -125,71 +138,21 @@ class PoseNetDecoder(Segmenting):
     @cached_property
     def _rules(self) -> tuple[Any, ...]:
         rules = Rules(
-            local_maximum_radius=min(self.local_maximum_radius, MOST_CELLS),
+            local_maximum_radius=self.local_maximum_radius,
             nms_radius=np.float32(self.nms_radius),
             refinement_steps=self.refinement_steps,
             vote_passes=self.vote_passes,
             vote_radius=np.float32(self.vote_radius),
             lowest_vote=np.float32(logit(self.min_vote_score)),
             min_mean_score=np.float32(self.min_pose_score),
-            squared_kappas=squared_kappas(),
             position_error=np.float32(self.position_error),
+            patience=roots.PATIENCE,
         )
         return tuple(rules)
 
     def decode_batch(self, fields: Iterable[PoseNetFields], *, threads: int = 1) -> list[Poses]:
         """Return `decode` of every item, in order, on that many threads."""
         return decode_batch(self.decode, self._call, fields, threads)
-
-    @staticmethod
-    def coral(
-        *,
-        max_poses: int = 10,
-        score_threshold: float = 0.2,
-        nms_radius: float = 10.0,
-        refinement_steps: int = 5,
-        local_maximum_radius: int = 1,
-    ) -> CoralDecoder:
-        """Return libcoral's decoder; see `CoralDecoder` for its parameters."""
-        return CoralDecoder(max_poses, score_threshold, nms_radius, refinement_steps, local_maximum_radius)
-
-    @staticmethod
-    def tfjs(
-        *,
-        max_poses: int = 5,
-        score_threshold: float = 0.5,
-        nms_radius: float = 20.0,
-        refinement_steps: int = 2,
-        local_maximum_radius: int = 1,
-    ) -> TfjsDecoder:
-        """Return tfjs's decoder; see `TfjsDecoder` for its parameters."""
-        return TfjsDecoder(max_poses, score_threshold, nms_radius, refinement_steps, local_maximum_radius)
-
-    @staticmethod
-    def personlab(
-        *,
-        max_poses: int = 20,
-        score_threshold: float = 0.01,
-        nms_radius: float = 10.0,
-        refinement_steps: int = 2,
-        hough_radius: float = 32.0,
-        hough_step: float = 4.0,
-        min_vote_score: float = 0.01,
-        nms_similarity: float = 0.5,
-        local_maximum_radius: int = 1,
-    ) -> PersonLabDecoder:
-        """Return the PersonLab paper's decoder; see `PersonLabDecoder` for its parameters."""
-        return PersonLabDecoder(
-            max_poses,
-            score_threshold,
-            nms_radius,
-            refinement_steps,
-            hough_radius,
-            hough_step,
-            min_vote_score,
-            nms_similarity,
-            local_maximum_radius,
-        )
 
 
 @cache

@@ -7,9 +7,11 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from bottomup.parameters import check, number, score, whole
+from bottomup.posenet import roots
 from bottomup.posenet.fields import PoseNetFields
 from bottomup.posenet.masks import CoralMasks, MaskRule, Segmenting
-from bottomup.posenet.roots import MOST_CELLS, as_posenet_fields, check, decode_roots
+from bottomup.posenet.roots import LONGEST, MOST_POSES, MOST_STEPS, WIDEST_WINDOW, as_posenet_fields, decode_roots
 from bottomup.posenet.together import Call, decode_batch
 from bottomup.poses import Poses
 
@@ -21,9 +23,10 @@ class Rules(NamedTuple):
     nms_radius: np.float32  #: input pixels
     refinement_steps: int
     score_threshold: np.float32
+    patience: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CoralDecoder(Segmenting):
     """Decode exactly as Coral's PosenetDecoderOp does (libcoral, with its backward edges as fixed there in 2021).
 
@@ -48,11 +51,11 @@ class CoralDecoder(Segmenting):
     google-coral/libcoral, `coral/pose_estimation/posenet_decoder.cc`, commit 6589d0b.
     """
 
-    max_poses: int = 10
-    score_threshold: float = 0.2
-    nms_radius: float = 10.0
-    refinement_steps: int = 5
-    local_maximum_radius: int = 1
+    max_poses: int = whole(10, high=MOST_POSES)
+    score_threshold: float = score(0.2)
+    nms_radius: float = number(10.0, low=0, high=LONGEST)
+    refinement_steps: int = whole(5, low=0, high=MOST_STEPS)
+    local_maximum_radius: int = whole(1, high=WIDEST_WINDOW)
     _mask_rule: ClassVar[MaskRule] = CoralMasks()
 
     def __post_init__(self) -> None:
@@ -69,7 +72,7 @@ class CoralDecoder(Segmenting):
         Returns
         -------
         Poses
-            At most `max_poses` of COCO-17 parts; none where nobody is found.
+            At most `max_poses` of the fields' parts; none where nobody is found.
 
         Raises
         ------
@@ -89,10 +92,11 @@ class CoralDecoder(Segmenting):
     @cached_property
     def _rules(self) -> tuple[Any, ...]:
         rules = Rules(
-            local_maximum_radius=min(self.local_maximum_radius, MOST_CELLS),
+            local_maximum_radius=self.local_maximum_radius,
             nms_radius=np.float32(self.nms_radius),
             refinement_steps=self.refinement_steps,
             score_threshold=np.float32(self.score_threshold),
+            patience=roots.PATIENCE,
         )
         return tuple(rules)
 

@@ -2,22 +2,19 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bottomup.errors import InputError
+from bottomup.posenet.bundles import Tensors, cells_of, flat_tensors
+from bottomup.posenet.trees import EDGES as EDGES
+from bottomup.posenet.trees import NUM_EDGES as NUM_EDGES
+from bottomup.posenet.trees import NUM_PARTS as NUM_PARTS
+from bottomup.posenet.trees import kernel_tree, tree_of
 from bottomup.skeletons import COCO17, Skeleton, as_skeleton
-from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_flat, as_number, take_channels
+from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_number, take_channels
 
-NUM_PARTS = 17
-#: The tree along which displacements lead, parent first, in channel order (tfjs `keypoints.ts`, libcoral).
-EDGES = (
-    (0, 1), (1, 3), (0, 2), (2, 4), (0, 5), (5, 7), (7, 9), (5, 11),
-    (11, 13), (13, 15), (0, 6), (6, 8), (8, 10), (6, 12), (12, 14), (14, 16),
-)  # fmt: skip
-NUM_EDGES = len(EDGES)
 #: The 24 body parts of BodyPix's part heatmaps, in channel order (tfjs `part_channels.ts`).
 BODY_PARTS = (
     "left_face", "right_face", "left_upper_arm_front", "left_upper_arm_back", "right_upper_arm_front",
@@ -29,48 +26,6 @@ BODY_PARTS = (
 
 _LARGEST_STRIDE = 1024
 _OPTIONAL = {"long_offsets", "segments", "part_heatmaps", "_mid_offsets"}
-
-
-class Tensors(NamedTuple):
-    """For kernels of pixels: flat tensors of one type, real = (level - zero) * scale; floats have scale 1."""
-
-    heatmaps: NDArray[Any]  #: (H * W * 17,) uint8 or float32
-    heatmap_scale: np.float32
-    heatmap_zero: np.float32
-    offsets: NDArray[Any]  #: (H * W * 34,) y of every part, then x
-    offset_scale: np.float32
-    offset_zero: np.float32
-    displacements: NDArray[Any]  #: (H * W * 64,) forward y, forward x, backward y, backward x of every edge
-    fwd_scale: np.float32
-    fwd_zero: np.float32
-    bwd_scale: np.float32
-    bwd_zero: np.float32
-    is_quantized: bool
-    is_logits: bool  #: the heatmaps hold logits
-    height: int
-    width: int
-    output_stride: float
-    shift_x: float
-    shift_y: float
-
-
-class Cells(NamedTuple):
-    """For kernels of cells: real numbers by the tables where there are levels, by the unit where there are not."""
-
-    heatmaps: NDArray[Any]  #: (H * W * 17,) uint8 or float32
-    logits: NDArray[np.float32] | None  #: the real numbers of the 256 levels; None without levels, as all tables
-    scores: NDArray[np.float32] | None  #: their scores
-    offsets: NDArray[Any]  #: (H * W * 34,)
-    offset_table: NDArray[np.float32] | None
-    displacements: NDArray[Any]  #: (H * W * 64,)
-    fwd_table: NDArray[np.float32] | None
-    bwd_table: NDArray[np.float32] | None
-    unit: np.float32  #: cells in a float's 1
-    height: int
-    width: int
-    output_stride: np.float32
-    shift_x: np.float32
-    shift_y: np.float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,64 +194,23 @@ class PoseNetFields:
     @cached_property
     def tensors(self) -> Tensors:
         """The flat tensors that kernels read, one element type for all."""
-        parts: tuple[Field, ...] = (self.heatmaps, self.offsets, self.displacements_fwd, self.displacements_bwd)
-        all_quantized = all(isinstance(part, Quantized) for part in parts)
-        if not all_quantized:
-            parts = tuple(part.dequantize() if isinstance(part, Quantized) else part for part in parts)
-        heatmaps, offsets, fwd, bwd = (_levels_and_units(part) for part in parts)
-        if self._mid_offsets is not None and isinstance(self._mid_offsets, Quantized) == all_quantized:
-            displacements = _levels_and_units(self._mid_offsets)[0]
-        else:
-            displacements = np.concatenate([fwd[0], bwd[0]], axis=2)
-        return Tensors(
-            heatmaps=as_flat(heatmaps[0]),
-            heatmap_scale=heatmaps[1],
-            heatmap_zero=heatmaps[2],
-            offsets=as_flat(offsets[0]),
-            offset_scale=offsets[1],
-            offset_zero=offsets[2],
-            displacements=as_flat(displacements),
-            fwd_scale=fwd[1],
-            fwd_zero=fwd[2],
-            bwd_scale=bwd[1],
-            bwd_zero=bwd[2],
-            is_quantized=all_quantized,
-            is_logits=self.logits,
-            height=self.grid[0],
-            width=self.grid[1],
-            output_stride=self.output_stride,
-            shift_x=self.shift[0],
-            shift_y=self.shift[1],
-        )
+        parts = (self.heatmaps, self.offsets, self.displacements_fwd, self.displacements_bwd)
+        return flat_tensors(parts, self._mid_offsets, self.logits, self.output_stride, self.shift)
 
     @cached_property
     def in_cells(self) -> tuple[Any, ...]:
         """The plain tuple of `Cells`."""
-        t, per_stride = self.tensors, np.float32(1) / np.float32(self.output_stride)
-        table = _level_table if t.is_quantized else _no_table
-        return tuple(
-            Cells(
-                heatmaps=t.heatmaps,
-                logits=table(t.heatmap_scale, t.heatmap_zero),
-                scores=_score_table(t.heatmap_scale, t.heatmap_zero) if t.is_quantized else None,
-                offsets=t.offsets,
-                offset_table=table(t.offset_scale * per_stride, t.offset_zero),
-                displacements=t.displacements,
-                fwd_table=table(t.fwd_scale * per_stride, t.fwd_zero),
-                bwd_table=table(t.bwd_scale * per_stride, t.bwd_zero),
-                unit=per_stride,
-                height=t.height,
-                width=t.width,
-                output_stride=np.float32(self.output_stride),
-                shift_x=np.float32(self.shift[0]),
-                shift_y=np.float32(self.shift[1]),
-            )
-        )
+        return tuple(cells_of(self.tensors))
+
+    @property
+    def tree(self) -> tuple[Any, ...]:
+        """The plain tuple of the `Tree` along which kernels walk."""
+        return kernel_tree(self.skeleton)
 
     @cached_property
-    def kind(self) -> tuple[float, ...]:
-        """What fields have in common that one call of a kernel can decode: stride, element type and grid."""
-        return (self.output_stride, *self.shift, self.logits, self.tensors.is_quantized, *self.grid)
+    def kind(self) -> tuple[Any, ...]:
+        """What fields share that one call of a kernel can decode: stride, shift, element type, grid and parts."""
+        return (self.output_stride, *self.shift, self.logits, self.tensors.is_quantized, *self.grid, self.skeleton)
 
     @cached_property
     def as_floats(self) -> "PoseNetFields":
@@ -341,57 +255,10 @@ def _checked(
     return dict(zip(tensors, as_fields(**tensors), strict=True))
 
 
-def _levels_and_units(field: Field) -> tuple[NDArray[Any], np.float32, np.float32]:
-    """Return a tensor's elements, their scale and their zero."""
-    if isinstance(field, Quantized):
-        return field.values, np.float32(field.scale), np.float32(field.zero_point)
-    return field, np.float32(1), np.float32(0)
-
-
-@lru_cache(maxsize=256)
-def _level_table(scale: np.float32, zero: np.float32) -> NDArray[np.float32]:
-    """Return the real numbers of the 256 levels."""
-    return np.asarray((np.arange(256, dtype=np.float32) - zero) * scale, np.float32)
-
-
-@lru_cache(maxsize=256)
-def _score_table(scale: np.float32, zero: np.float32) -> NDArray[np.float32]:
-    """Return the scores of the 256 levels of quantised logits."""
-    with np.errstate(over="ignore"):
-        return np.float32(1) / (np.float32(1) + np.exp(-_level_table(scale, zero)))
-
-
-def _no_table(scale: np.float32, zero: np.float32) -> None:
-    """Return what kernels take for the table of a float tensor."""
-
-
-@lru_cache(maxsize=64)
-def tree_of(skeleton: Skeleton) -> tuple[tuple[int, int], ...]:
-    """Return the edges of displacements, in channel order: the skeleton's, or PoseNet's own for COCO's 17 parts.
-
-    Raises
-    ------
-    InputError
-        If the skeleton's edges do not join all parts as a tree.
-    """
-    count, edges = len(skeleton.parts), skeleton.edges
-    reached = {0}
-    for _ in range(count):
-        reached |= {part for edge in edges if reached & set(edge) for part in edge}
-    if count >= 2 and len(edges) == count - 1 and len(reached) == count:
-        return edges
-    if skeleton.parts == COCO17.parts:
-        return EDGES
-    raise InputError(
-        f"skeleton {skeleton.name!r} must have {max(count - 1, 1)} edges that join its {count} parts as a tree, got "
-        f"{len(edges)} that do not: name the edges of the displacements, in channel order, parent first"
-    )
-
-
 @lru_cache(maxsize=64)
 def _channels_of(skeleton: Skeleton) -> dict[str, int]:
     """Return the number of channels of each tensor."""
-    num_parts, num_edges = len(skeleton.parts), len(tree_of(as_skeleton(skeleton)))
+    num_parts, num_edges = len(as_skeleton(skeleton).parts), len(tree_of(skeleton))
     return {
         "heatmaps": num_parts,
         "offsets": 2 * num_parts,

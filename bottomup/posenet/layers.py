@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from bottomup.layers import Layers, VectorField, sample_decodes
 from bottomup.posenet.best import PoseNetDecoder
-from bottomup.posenet.fields import EDGES, NUM_EDGES, NUM_PARTS, PoseNetFields
+from bottomup.posenet.fields import PoseNetFields
 from bottomup.posenet.personlab import PersonLabDecoder
 from bottomup.posenet.reference.best import vote
-from bottomup.posenet.reference.personlab import cast_votes
+from bottomup.posenet.reference.personlab import cast_votes, find_fineness
 from bottomup.posenet.reference.tree import find_roots, follow, in_cells, logit, sample, walk_tree
 from bottomup.posenet.tfjs import TfjsDecoder
-from bottomup.skeletons import COCO17
+from bottomup.posenet.trees import tree_of
 from bottomup.tensors import Field, Quantized
 
 _SLIDERS = {
@@ -28,14 +28,14 @@ def posenet_layers(fields: PoseNetFields, decoder: Any) -> Layers:
     fields = fields.as_logits
     stride = float(fields.output_stride)
     with np.errstate(all="ignore"):  # whatever the tensors hold
-        maps = {part: _sigmoid(_real(fields.heatmaps)[..., index]) for index, part in enumerate(COCO17.parts)}
+        maps = {part: _sigmoid(_real(fields.heatmaps)[..., index]) for index, part in enumerate(fields.skeleton.parts)}
         if fields.segments is not None:
             maps["person"] = _sigmoid(_real(fields.segments)[..., 0])
         settings, decodes = sample_decodes(decoder, fields, _SLIDERS)
         candidates, traces = _walks(fields, decoder, min(settings.get("score_threshold", (0.01,))))
     return Layers(
         family="posenet",
-        skeleton=COCO17,
+        skeleton=fields.skeleton,
         maps=maps,
         map_origin=fields.shift,
         map_pitch=(stride, stride),
@@ -59,11 +59,11 @@ def _vectors(fields: PoseNetFields) -> list[VectorField]:
         both = np.stack([values[..., channel + count], values[..., channel]], axis=2)
         return VectorField(name, both, fields.shift, (stride, stride), 1.0, gate)
 
-    parts = COCO17.parts
-    shown = [field(f"short offsets: {part}", offsets, index, NUM_PARTS, index) for index, part in enumerate(parts)]
-    for edge, (parent, child) in enumerate(EDGES):
-        shown.append(field(f"{parts[parent]} to {parts[child]}", forward, edge, NUM_EDGES, parent))
-        shown.append(field(f"{parts[child]} to {parts[parent]}", backward, edge, NUM_EDGES, child))
+    parts, edges = fields.skeleton.parts, tree_of(fields.skeleton)
+    shown = [field(f"short offsets: {part}", offsets, index, len(parts), index) for index, part in enumerate(parts)]
+    for edge, (parent, child) in enumerate(edges):
+        shown.append(field(f"{parts[parent]} to {parts[child]}", forward, edge, len(edges), parent))
+        shown.append(field(f"{parts[child]} to {parts[parent]}", backward, edge, len(edges), child))
     return shown
 
 
@@ -79,7 +79,7 @@ def _walks(fields: PoseNetFields, decoder: Any, lowest: float) -> tuple[list[Any
     votes, fineness = heatmaps, np.float32(1)
     threshold: Any = np.float32(logit(lowest))
     if isinstance(decoder, PersonLabDecoder):
-        fineness = np.float32(max(fields.output_stride / decoder.hough_step, 1))
+        fineness = find_fineness(fields, decoder)
         votes, threshold = cast_votes(heatmaps, offsets, fineness, fields.output_stride, decoder), np.float32(lowest)
     roots = find_roots(votes, threshold, getattr(decoder, "local_maximum_radius", 1))
     roots = sorted(roots, key=lambda root: -votes[root])[:_MOST_CANDIDATES]
@@ -89,7 +89,7 @@ def _walks(fields: PoseNetFields, decoder: Any, lowest: float) -> tuple[list[Any
         score = votes[row, column, part] if votes is not heatmaps else _sigmoid(heatmaps[row, column, part])
         if votes is heatmaps:
             position = _moved(position, offsets[row, column, part], offsets, decoder)
-        steps = _walk(part, position, offsets, displacements, decoder)
+        steps = _walk(part, position, offsets, displacements, tree_of(fields.skeleton), decoder)
         if isinstance(decoder, PoseNetDecoder):
             position, steps = _with_votes(part, position, steps, heatmaps, offsets, decoder)
         candidates.append([part, *_pixels(position, fields), round(float(np.clip(score, 0, 1)), 3)])
@@ -99,10 +99,12 @@ def _walks(fields: PoseNetFields, decoder: Any, lowest: float) -> tuple[list[Any
     return candidates, traces
 
 
-def _walk(root: int, position: Any, offsets: Any, displacements: Any, decoder: Any) -> list[tuple[int, list[Any]]]:
+def _walk(
+    root: int, position: Any, offsets: Any, displacements: Any, edges: tuple[tuple[int, int], ...], decoder: Any
+) -> list[tuple[int, list[Any]]]:
     """Return, of each step from a root, the part it leads to and the places on the way, in cells."""
     found, steps = {root: position}, []
-    for source, target, edge, is_bwd in walk_tree(root):
+    for source, target, edge, is_bwd in walk_tree(root, edges):
         places = [found[source]]
         vectors = displacements[:, :, int(is_bwd), edge]
         places.append(_moved(found[source], _read(vectors, found[source], decoder), vectors, decoder))

@@ -12,7 +12,7 @@ from bottomup.family import Clues, Pixels
 from bottomup.geometry import ImageSize
 from bottomup.posenet.best import PoseNetDecoder
 from bottomup.posenet.coral import CoralDecoder
-from bottomup.posenet.fields import PoseNetFields, tree_of
+from bottomup.posenet.fields import PoseNetFields
 from bottomup.posenet.names import PoseNetNames as PoseNetNames
 from bottomup.posenet.names import Shapes as Shapes
 from bottomup.posenet.names import channel_axis as channel_axis
@@ -22,6 +22,7 @@ from bottomup.posenet.names import posenet_names as posenet_names
 from bottomup.posenet.operator import decoded_names as decoded_names
 from bottomup.posenet.operator import decoded_poses as decoded_poses
 from bottomup.posenet.operator import read_masks as read_masks
+from bottomup.posenet.trees import tree_of
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17, Skeleton
 from bottomup.tensors import FieldLike, Quantized, TensorInfo

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from bottomup.errors import InputError, ModelError
 from bottomup.geometry import ImageSize, Placement, Stretch, image_to_input, input_to_cell
+from bottomup.parameters import check, number, score, whole
 from bottomup.posenet.fields import BODY_PARTS, NUM_PARTS, PoseNetFields
-from bottomup.posenet.roots import as_posenet_fields, check, logit
+from bottomup.posenet.roots import LONGEST, MOST_STEPS, as_posenet_fields, logit
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 from bottomup.tensors import Field, Quantized
@@ -244,8 +245,8 @@ class CoralMasks(MaskRule):
     google-coral/libcoral, `coral/pose_estimation/posenet_decoder.cc`, commit 6589d0b.
     """
 
-    segment_threshold: float = 0.5
-    long_steps: int = 2
+    segment_threshold: float = score(0.5)
+    long_steps: int = whole(2, low=0, high=MOST_STEPS)
     _is_squared: ClassVar[bool] = True
     _is_mean: ClassVar[bool] = False
     _covers_all: ClassVar[bool] = True
@@ -280,10 +281,10 @@ class TfjsMasks(MaskRule):
     tensorflow/tfjs-models, `body-pix/src/multi_person/decode_multiple_masks_webgl.ts`, commit 18a7342.
     """
 
-    segment_threshold: float = 0.7
-    keypoint_threshold: float = 0.3
-    pose_threshold: float = 0.2
-    long_steps: int = 8
+    segment_threshold: float = score(0.7)
+    keypoint_threshold: float = score(0.3)
+    pose_threshold: float = score(0.2)
+    long_steps: int = whole(8, low=0, high=MOST_STEPS)
     _is_squared: ClassVar[bool] = True
     _is_rounded: ClassVar[bool] = True
 
@@ -337,10 +338,10 @@ class PoseNetMasks(MaskRule):
     True
     """
 
-    segment_threshold: float = 0.5
-    max_distance: float = 0.25
-    long_steps: int = 4
-    refinement_steps: int = 2
+    segment_threshold: float = score(0.5)
+    max_distance: float = number(0.25, low=0, high=LONGEST, above=True)
+    long_steps: int = whole(4, low=0, high=MOST_STEPS)
+    refinement_steps: int = whole(2, low=0, high=MOST_STEPS)
     _is_squared: ClassVar[bool] = False
     _by_score: ClassVar[bool] = True
 

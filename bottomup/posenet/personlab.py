@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.batch import map_on_threads
-from bottomup.posenet.fields import NUM_PARTS, PoseNetFields
+from bottomup.parameters import check, number, score, whole
+from bottomup.posenet import roots
+from bottomup.posenet.fields import PoseNetFields
 from bottomup.posenet.masks import MaskRule, PoseNetMasks, Segmenting
-from bottomup.posenet.roots import MOST_CELLS, as_posenet_fields, check, find_peaks, logit, squared_kappas, walks
+from bottomup.posenet.roots import LONGEST, MOST_POSES, MOST_STEPS, WIDEST_WINDOW, as_posenet_fields, find_peaks, logit
 from bottomup.poses import Poses
-from bottomup.skeletons import COCO17
+
+MOST_PLACES = 1 << 20  #: where votes are gathered
 
 
 class Raster(NamedTuple):
@@ -28,7 +31,7 @@ class Search(NamedTuple):
 
     peaks: NDArray[np.int64]  #: (P,) flat indices into the votes; becomes a heap
     heap_scores: NDArray[np.float32]  #: (P,)
-    found: NDArray[np.float32]  #: (M, 17, 3) row, column, expected similarity
+    found: NDArray[np.float32]  #: (M, N, 3) row, column, expected similarity
     found_scores: NDArray[np.float32]  #: (M,)
     order: NDArray[np.int64]  #: (M,)
     kept: NDArray[np.int64]  #: (M,)
@@ -40,11 +43,11 @@ class Rules(NamedTuple):
     squared_radius: np.float32
     refinement_steps: int
     disk_radius: np.float32
-    squared_kappas: NDArray[np.float32]
     nms_similarity: np.float32
+    patience: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PersonLabDecoder(Segmenting):
     """Decode as the PersonLab paper says, to the letter where a grid of cells allows it.
 
@@ -67,7 +70,8 @@ class PersonLabDecoder(Segmenting):
     hough_radius : float
         Input pixels, R: the disks that short offsets were trained on; 32 in section 3.1.
     hough_step : float
-        Input pixels between places where votes are gathered. (The paper: 1, for smoother maps.)
+        Input pixels between places where votes are gathered; more where these would be above a million. (The paper: 1,
+        for smoother maps.)
     min_vote_score : float
         Lowest score of a cell that votes; it keeps the cost near the number of lit cells.
     nms_similarity : float
@@ -80,15 +84,15 @@ class PersonLabDecoder(Segmenting):
     Papandreou et al., "PersonLab", ECCV 2018, sections 3.1 and 3.2. arXiv:1803.08225
     """
 
-    max_poses: int = 20
-    score_threshold: float = 0.01
-    nms_radius: float = 10.0
-    refinement_steps: int = 2
-    hough_radius: float = 32.0
-    hough_step: float = 4.0
-    min_vote_score: float = 0.01
-    nms_similarity: float = 0.5
-    local_maximum_radius: int = 1
+    max_poses: int = whole(20, high=MOST_POSES)
+    score_threshold: float = score(0.01)
+    nms_radius: float = number(10.0, low=0, high=LONGEST)
+    refinement_steps: int = whole(2, low=0, high=MOST_STEPS)
+    hough_radius: float = number(32.0, low=1, high=256)
+    hough_step: float = number(4.0, low=1, high=LONGEST)
+    min_vote_score: float = score(0.01)
+    nms_similarity: float = score(0.5)
+    local_maximum_radius: int = whole(1, high=WIDEST_WINDOW)
     _mask_rule: ClassVar[MaskRule] = PoseNetMasks.personlab()
 
     def __post_init__(self) -> None:
@@ -105,7 +109,7 @@ class PersonLabDecoder(Segmenting):
         Returns
         -------
         Poses
-            At most `max_poses` of COCO-17 parts. Keypoint and pose scores are expected similarities.
+            At most `max_poses` of the fields' parts. Keypoint and pose scores are expected similarities.
 
         Raises
         ------
@@ -115,24 +119,22 @@ class PersonLabDecoder(Segmenting):
         from bottomup.posenet.kernels.personlab import cast_votes, decode_personlab
 
         fields = as_posenet_fields(fields).as_logits
-        height, width = fields.grid
-        if height == 0 or width == 0:
-            return Poses.empty(COCO17)
+        skeleton, num_parts = fields.skeleton, len(fields.skeleton.parts)
+        if min(fields.grid) == 0:
+            return Poses.empty(skeleton)
         stride = fields.output_stride
-        fineness = np.float32(max(stride / self.hough_step, 1.0))
-        fine_height, fine_width = (int((size - 1) * float(fineness)) + 1 for size in (height, width))
-        raster = tuple(Raster(fineness, fine_height, fine_width))
-        hough = np.zeros(fine_height * fine_width * NUM_PARTS, np.float32)
+        _, fine_height, fine_width = raster = self._raster(fields)
+        hough = np.zeros(fine_height * fine_width * num_parts, np.float32)
         vote_weight = np.float32(stride**2 / (np.pi * self.hough_radius**2))
-        cast_votes(fields.in_cells, raster, np.float32(logit(self.min_vote_score)), vote_weight, hough)
-        radius = min(self.local_maximum_radius, MOST_CELLS)
-        peaks = find_peaks(hough, fine_height, fine_width, np.float32(self.score_threshold), radius)
-        count = len(peaks)
-        most = min(self.max_poses, count)
+        tree = fields.tree
+        cast_votes(fields.in_cells, tree, tuple(raster), np.float32(logit(self.min_vote_score)), vote_weight, hough)
+        lowest = np.float32(self.score_threshold)
+        peaks = find_peaks(hough, (fine_height, fine_width), num_parts, lowest, self.local_maximum_radius)
+        most = min(self.max_poses, len(peaks))
         search = Search(
             peaks=peaks,
-            heap_scores=np.empty(count, np.float32),
-            found=np.empty((most, NUM_PARTS, 3), np.float32),
+            heap_scores=np.empty(len(peaks), np.float32),
+            found=np.empty((most, num_parts, 3), np.float32),
             found_scores=np.empty(most, np.float32),
             order=np.empty(most, np.int64),
             kept=np.empty(most, np.int64),
@@ -142,14 +144,22 @@ class PersonLabDecoder(Segmenting):
             squared_radius=near * near,
             refinement_steps=self.refinement_steps,
             disk_radius=np.float32(self.hough_radius) / np.float32(stride),
-            squared_kappas=squared_kappas(),
             nms_similarity=np.float32(self.nms_similarity),
+            patience=roots.PATIENCE,
         )
-        keypoints, scores = np.empty((most, NUM_PARTS, 3), np.float32), np.empty(most, np.float32)
+        keypoints, scores = np.empty((most, num_parts, 3), np.float32), np.empty(most, np.float32)
         found = decode_personlab(
-            fields.in_cells, walks(), raster, hough, tuple(search), tuple(rules), keypoints, scores
+            fields.in_cells, tree, tuple(raster), hough, tuple(search), tuple(rules), keypoints, scores
         )
-        return Poses(keypoints[:found], scores[:found], COCO17)
+        return Poses(keypoints[:found], scores[:found], skeleton)
+
+    def _raster(self, fields: PoseNetFields) -> Raster:
+        """Return where votes are gathered: a place every step, fewer where these would be too many."""
+        height, width = fields.grid
+        finest = max((MOST_PLACES / (height * width)) ** 0.5, 1.0)
+        fineness = np.float32(min(max(fields.output_stride / self.hough_step, 1.0), finest))
+        fine_height, fine_width = (int((size - 1) * float(fineness)) + 1 for size in (height, width))
+        return Raster(fineness, fine_height, fine_width)
 
     def decode_batch(self, fields: Iterable[PoseNetFields], *, threads: int = 1) -> list[Poses]:
         """Return `decode` of every item, in order, on that many threads."""

@@ -2,18 +2,28 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.batch import map_on_threads
-from bottomup.posenet.fields import NUM_PARTS, PoseNetFields, Tensors
+from bottomup.parameters import check, number, score, whole
+from bottomup.posenet import roots
+from bottomup.posenet.bundles import Tensors
+from bottomup.posenet.fields import PoseNetFields
 from bottomup.posenet.masks import MaskRule, Segmenting, TfjsMasks
-from bottomup.posenet.roots import MOST_CELLS, as_posenet_fields, check, find_peaks, lowest_value, walks
+from bottomup.posenet.roots import (
+    LONGEST,
+    MOST_POSES,
+    MOST_STEPS,
+    WIDEST_WINDOW,
+    as_posenet_fields,
+    find_peaks,
+    lowest_value,
+)
 from bottomup.poses import Poses
-from bottomup.skeletons import COCO17
 
 
 class Search(NamedTuple):
@@ -21,7 +31,7 @@ class Search(NamedTuple):
 
     peaks: NDArray[np.int64]  #: (P,) becomes a heap
     heap_scores: NDArray[np.float64]  #: (P,)
-    found: NDArray[np.float64]  #: (M, 17, 3) y, x, score
+    found: NDArray[np.float64]  #: (M, N, 3) y, x, score
 
 
 class Rules(NamedTuple):
@@ -30,9 +40,10 @@ class Rules(NamedTuple):
     score_threshold: float
     squared_radius: float  #: input pixels
     refinement_steps: int
+    patience: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TfjsDecoder(Segmenting):
     """Decode exactly as TensorFlow.js PoseNet 2.2 does.
 
@@ -59,11 +70,11 @@ class TfjsDecoder(Segmenting):
     tensorflow/tfjs-models, `posenet/src/multi_pose/decode_multiple_poses.ts`, commit 18a7342.
     """
 
-    max_poses: int = 5
-    score_threshold: float = 0.5
-    nms_radius: float = 20.0
-    refinement_steps: int = 2
-    local_maximum_radius: int = 1
+    max_poses: int = whole(5, high=MOST_POSES)
+    score_threshold: float = score(0.5)
+    nms_radius: float = number(20.0, low=0, high=LONGEST)
+    refinement_steps: int = whole(2, low=0, high=MOST_STEPS)
+    local_maximum_radius: int = whole(1, high=WIDEST_WINDOW)
     _mask_rule: ClassVar[MaskRule] = TfjsMasks()
 
     def __post_init__(self) -> None:
@@ -80,7 +91,7 @@ class TfjsDecoder(Segmenting):
         Returns
         -------
         Poses
-            At most `max_poses` of COCO-17 parts. Positions may lie outside the image, as upstream.
+            At most `max_poses` of the fields' parts. Positions may lie outside the image, as upstream.
 
         Raises
         ------
@@ -88,32 +99,36 @@ class TfjsDecoder(Segmenting):
             If `fields` is not a PoseNetFields.
         """
         fields = as_posenet_fields(fields)
-        height, width = fields.grid
-        if height == 0 or width == 0:
-            return Poses.empty(COCO17)
+        skeleton, num_parts = fields.skeleton, len(fields.skeleton.parts)
+        if min(fields.grid) == 0:
+            return Poses.empty(skeleton)
         if fields.logits and _scores_tie(fields.tensors):
             fields = fields.as_floats
-        t = fields.tensors
+        tensors, tree = fields.tensors, fields.tree
         if self.max_poses == 1:
-            keypoints, scores = np.empty((1, NUM_PARTS, 3), np.float32), np.empty(1, np.float32)
-            best = np.empty(NUM_PARTS, np.int64)
-            _kernels().decode_tfjs_single(tuple(t), best, keypoints, scores)
-            return Poses(keypoints, scores, COCO17)
-        lowest = lowest_value(t, _tfjs_lowest(self.score_threshold, fields.logits))
+            keypoints, scores = np.empty((1, num_parts, 3), np.float32), np.empty(1, np.float32)
+            _kernels().decode_tfjs_single(tuple(tensors), tree, np.empty(num_parts, np.int64), keypoints, scores)
+            return Poses(keypoints, scores, skeleton)
+        lowest = lowest_value(tensors, _tfjs_lowest(self.score_threshold, fields.logits))
         if lowest is None:
-            return Poses.empty(COCO17)
-        radius = min(self.local_maximum_radius, MOST_CELLS)
-        compare_scores = fields.logits and not t.is_quantized  # of different levels, none ties here
-        peaks = find_peaks(t.heatmaps, height, width, lowest, radius, compare_scores=compare_scores)
-        count = len(peaks)
-        most = min(self.max_poses, count)
-        keypoints, scores = np.empty((most, NUM_PARTS, 3), np.float32), np.empty(most, np.float32)
-        search = Search(
-            peaks=peaks, heap_scores=np.empty(count, np.float64), found=np.empty((most, NUM_PARTS, 3), np.float64)
+            return Poses.empty(skeleton)
+        compare_scores = fields.logits and not tensors.is_quantized  # of different levels, none ties here
+        peaks = find_peaks(
+            tensors.heatmaps, fields.grid, num_parts, lowest, self.local_maximum_radius, compare_scores=compare_scores
         )
-        rules = Rules(self.score_threshold, self.nms_radius**2, self.refinement_steps)
-        found = _kernels().decode_tfjs(tuple(t), walks(), tuple(search), tuple(rules), keypoints, scores)
-        return Poses(keypoints[:found], scores[:found], COCO17)
+        most = min(self.max_poses, len(peaks))
+        search = Search(
+            peaks=peaks,
+            heap_scores=np.empty(len(peaks), np.float64),
+            found=np.empty((most, num_parts, 3), np.float64),
+        )
+        keypoints, scores = np.empty((most, num_parts, 3), np.float32), np.empty(most, np.float32)
+        found = _kernels().decode_tfjs(tuple(tensors), tree, tuple(search), self._rules, keypoints, scores)
+        return Poses(keypoints[:found], scores[:found], skeleton)
+
+    @cached_property
+    def _rules(self) -> tuple[Any, ...]:
+        return tuple(Rules(self.score_threshold, self.nms_radius**2, self.refinement_steps, roots.PATIENCE))
 
     def decode_batch(self, fields: Iterable[PoseNetFields], *, threads: int = 1) -> list[Poses]:
         """Return `decode` of every item, in order, on that many threads."""

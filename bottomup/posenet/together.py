@@ -11,10 +11,9 @@ import numpy as np
 
 from bottomup.batch import map_on_threads
 from bottomup.errors import InputError
-from bottomup.posenet.fields import NUM_PARTS, PoseNetFields
-from bottomup.posenet.roots import as_posenet_fields, lowest_value, put_back, take_room, walks
+from bottomup.posenet.fields import PoseNetFields
+from bottomup.posenet.roots import as_posenet_fields, lowest_value, put_back, take_room
 from bottomup.poses import Poses
-from bottomup.skeletons import COCO17
 
 TOGETHER = 16  #: images in one call
 _MOST_POSES = 64  # of each, for which there is room in such a call
@@ -66,16 +65,17 @@ def _decode_together(chunk: list[PoseNetFields], call: Call) -> list[Poses] | No
         return None
     reached = np.array(lowest_values)
     images = tuple(item.in_cells for item in chunk)
+    skeleton, num_parts = chunk[0].skeleton, len(chunk[0].skeleton.parts)
     counts = np.empty(len(chunk), np.int64)
-    keypoints = np.empty((len(chunk), most, NUM_PARTS, 3), np.float32)
+    keypoints = np.empty((len(chunk), most, num_parts, 3), np.float32)
     scores = np.empty((len(chunk), most), np.float32)
     num_roots = 0
     while True:
-        room = take_room(chunk[0].grid[1] * NUM_PARTS, max(num_roots, most))
-        kernel(images, walks(), room.workspace, rules, most, reached, keypoints, scores, counts)
+        room = take_room(num_parts, chunk[0].grid[1], num_roots, most)
+        kernel(images, chunk[0].tree, room.workspace, rules, most, reached, keypoints, scores, counts)
         num_roots = -int(counts.min())
         if num_roots <= 0:
             put_back(room)
             break
     found = zip(counts.tolist(), keypoints, scores, strict=True)
-    return [Poses.of_decoder(places[:count], values[:count], COCO17) for count, places, values in found]
+    return [Poses.of_decoder(places[:count], values[:count], skeleton) for count, places, values in found]

@@ -380,8 +380,8 @@ def all_fields():
         (lambda f, p: fields_of(f.long_offsets, f.segments[1:]), r"segments has a grid of \(8, 11\) cells"),
         (lambda f, p: fields_of(f.long_offsets, f.segments * np.nan), "segments holds nothing but NaN"),
         (lambda f, p: fields_of(f.long_offsets, f.segments, np.zeros((9, 11, 23))), "part_heatmaps must have 24"),
-        (lambda f, p: bu.PoseNetMasks(max_distance=0), "max_distance must be a length above 0"),
-        (lambda f, p: bu.PoseNetMasks(segment_threshold=2), "segment_threshold must be a score"),
+        (lambda f, p: bu.PoseNetMasks(max_distance=0), "max_distance must be a finite number above 0"),
+        (lambda f, p: bu.PoseNetMasks(segment_threshold=2), "segment_threshold must be a finite number"),
         (lambda f, p: bu.PoseNetMasks.tfjs(long_steps=-1), "long_steps must be a whole number"),
     ],
 )

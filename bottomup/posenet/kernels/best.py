@@ -5,9 +5,16 @@ import numpy as np
 from bottomup.kernels.heaps import pop_std
 from bottomup.kernels.jit import helper, kernel
 from bottomup.kernels.sampling import clamp, find_corners, read, sample, sigmoid, write_keypoint
-from bottomup.posenet.kernels.tree import heap_roots, is_near_any, place_root, sort_descending, trace
+from bottomup.posenet.kernels.tree import (
+    REJECTED,
+    count_parts,
+    heap_roots,
+    is_near_any,
+    place_root,
+    sort_descending,
+    trace,
+)
 
-_PARTS = 17
 _ZERO = np.float32(0)
 _U = np.uint64  # an index that never counts from the end needs no test for that
 _HALF = np.float32(0.5)
@@ -18,71 +25,75 @@ _AREA_OF_BOX = np.float32(0.64)  # COCO's segment area over the area of the box 
 
 
 @kernel
-def decode_best(cells, walks, workspace, rules, max_poses, lowest, keypoints, pose_scores):
-    """Fill `keypoints` (P, 17, 3) and `pose_scores` (P,) with the poses of our own decoder.
+def decode_best(cells, tree, workspace, rules, max_poses, lowest, keypoints, pose_scores):
+    """Fill `keypoints` (P, N, 3) and `pose_scores` (P,) with the poses of our own decoder.
 
     Returns how many, or minus the number of roots where `peaks` is too small for them. `lowest` is a root's, of the
     heatmaps' own type; vectors and the radius of votes are in cells, the two other lengths in input pixels.
     """
     (
-        heatmaps, logits, _scores, offsets, offset_table, _displacements, _fwd_table, _bwd_table, unit, height, width,
-        output_stride, shift_x, shift_y,
+        heatmaps, logits, _scores, _offsets, _offset_table, _displacements, _fwd_table, _bwd_table, _unit, height,
+        width, output_stride, shift_x, shift_y,
     ) = cells  # fmt: skip
-    (flags, words, peaks, heap_scores, found, found_scores, order, per_keypoint) = workspace
+    (walks, num_parts, squared_kappas) = tree
+    (_flags, _words, peaks, heap_scores, found, found_scores, order, per_keypoint) = workspace
     (
         local_maximum_radius, nms_radius, refinement_steps, vote_passes, vote_radius, lowest_vote, min_mean_score,
-        squared_kappas, position_error,
+        position_error, patience,
     ) = rules  # fmt: skip
-    waiting = heap_roots(
-        heatmaps, logits, height, width, lowest, local_maximum_radius, flags, words, peaks, heap_scores
-    )
+    parts = count_parts(num_parts)
+    waiting = heap_roots(cells, num_parts, lowest, local_maximum_radius, workspace)
     if waiting > peaks.size:
         return -waiting
     radius = nms_radius / output_stride
     error = position_error / output_stride
     squared_radius = radius * radius
     squared_error = error * error
+    patience += height * width
     num_found = np.int64(0)
     means = pose_scores
-    while waiting > 0 and num_found < max_poses:
+    while waiting > 0 and num_found < max_poses and patience > 0:
         root = pop_std(heap_scores, peaks, waiting)
         waiting -= 1
         pose = found[num_found]
-        part = root % _PARTS
-        place_root(pose, root, offsets, offset_table, unit, height, width)
+        part = root % parts
+        place_root(pose, root, cells, num_parts)
         if is_near_any(found, num_found, part, pose[part, 0], pose[part, 1], squared_radius):
+            patience -= 1
             continue
-        trace(pose, walks[part], cells, refinement_steps)
+        trace(pose, walks[part], cells, num_parts, refinement_steps)
         total = _ZERO
-        for part in range(_PARTS):
+        for part in range(parts):
             for _ in range(vote_passes):
                 pose[part, 0], pose[part, 1], per_keypoint[num_found, part] = vote(
-                    pose[part, 0], pose[part, 1], part, cells, vote_radius, lowest_vote
+                    pose[part, 0], pose[part, 1], part, cells, num_parts, vote_radius, lowest_vote
                 )
             corners = find_corners(pose[part, 0], pose[part, 1], width)
-            pose[part, 2] = sigmoid(sample(heatmaps, logits, _ONE, _PARTS, part, corners))
+            pose[part, 2] = sigmoid(sample(heatmaps, logits, _ONE, parts, part, corners))
             total += pose[part, 2]
-        if total > min_mean_score * np.float32(_PARTS):
+        if total > min_mean_score * np.float32(parts):
             means[num_found] = total
             num_found += 1
+        else:
+            patience -= REJECTED
     sort_descending(means, num_found, order)
     for rank in range(num_found):
         found_scores[order[rank]] = expected_similarity(
-            found, per_keypoint, order, rank, squared_radius, squared_kappas, squared_error
+            found, per_keypoint, order, rank, num_parts, squared_radius, squared_kappas, squared_error
         )
     sort_descending(found_scores, num_found, order)
     for rank in range(num_found):
         if not found_scores[order[rank]] > _ZERO:  # a better pose has every part of it
             return rank
         pose_scores[rank] = calibrate(found_scores[order[rank]])
-        for part in range(_PARTS):
+        for part in range(parts):
             row, column, score = found[order[rank], part]
             write_keypoint(keypoints, rank, part, row, column, score, output_stride, shift_x, shift_y)
     return num_found
 
 
 @helper
-def vote(row, column, part, cells, vote_radius, lowest_vote):
+def vote(row, column, part, cells, num_parts, vote_radius, lowest_vote):
     """Return the weighted mean of the places that the 5 x 5 cells around point to, near here, and their density.
 
     One step of mean shift on the Hough votes. A cell votes with its score, less the further its place lies from here.
@@ -91,6 +102,7 @@ def vote(row, column, part, cells, vote_radius, lowest_vote):
         heatmaps, logits, scores, offsets, offset_table, _displacements, _fwd_table, _bwd_table, unit, height, width,
         _output_stride, _shift_x, _shift_y,
     ) = cells  # fmt: skip
+    parts = count_parts(num_parts)
     centre_row = int(row + _HALF)
     centre_column = int(column + _HALF)
     first_row = max(centre_row - 2, 0)
@@ -103,16 +115,16 @@ def vote(row, column, part, cells, vote_radius, lowest_vote):
     for near_row in range(first_row, min(centre_row + 3, height)):
         cell = near_row * width + first_column
         for near_column in range(first_column, last_column + 1):
-            logit = read(heatmaps, logits, _ONE, cell * _PARTS + part)
+            logit = read(heatmaps, logits, _ONE, cell * parts + part)
             if logit >= lowest_vote:
-                vector = 2 * _PARTS * cell + part
+                vector = 2 * parts * cell + part
                 voted_row = np.float32(near_row) + read(offsets, offset_table, unit, vector)
-                voted_column = np.float32(near_column) + read(offsets, offset_table, unit, vector + _PARTS)
+                voted_column = np.float32(near_column) + read(offsets, offset_table, unit, vector + parts)
                 down = voted_row - row
                 right = voted_column - column
                 closeness = _ONE - (down * down + right * right) * per_reach
                 if closeness > _ZERO:
-                    weight = score_of(heatmaps, scores, cell * _PARTS + part, logit) * closeness * closeness
+                    weight = score_of(heatmaps, scores, cell * parts + part, logit) * closeness * closeness
                     total += weight
                     total_row += weight * voted_row
                     total_column += weight * voted_column
@@ -132,23 +144,24 @@ def score_of(heatmaps, scores, index, logit):
 
 
 @helper
-def expected_similarity(found, densities, order, rank, squared_radius, squared_kappas, squared_error):
+def expected_similarity(found, densities, order, rank, num_parts, squared_radius, squared_kappas, squared_error):
     """Return the score of the pose at `rank`: what object keypoint similarity to expect of its free keypoints.
 
     A keypoint counts by score x density^2 x A k^2 / (A k^2 + e^2): the mean of exp(-d^2 / (2 A k^2)) when the error d
     is a Gaussian of deviation e, for a person of area A. A keypoint that a better pose has within the radius counts 0.
     """
+    parts = count_parts(num_parts)
     pose = order[rank]
     top = bottom = found[pose, 0, 0]
     left = right = found[pose, 0, 1]
-    for part in range(1, _PARTS):
+    for part in range(1, parts):
         top = min(top, found[pose, part, 0])
         bottom = max(bottom, found[pose, part, 0])
         left = min(left, found[pose, part, 1])
         right = max(right, found[pose, part, 1])
     area = _AREA_OF_BOX * (bottom - top) * (right - left)
     total = _ZERO
-    for part in range(_PARTS):
+    for part in range(parts):
         row, column, score = found[pose, part]
         is_free = True
         for better in range(rank):
@@ -161,7 +174,7 @@ def expected_similarity(found, densities, order, rank, squared_radius, squared_k
         if is_free:
             spread = area * squared_kappas[part]
             total += score * densities[pose, part] * densities[pose, part] * spread / (spread + squared_error)
-    return total / np.float32(_PARTS)
+    return total / np.float32(parts)
 
 
 @helper

@@ -7,94 +7,99 @@ import numpy as np
 from bottomup.kernels.heaps import pop_tfjs, push_tfjs
 from bottomup.kernels.jit import helper, kernel
 from bottomup.kernels.sampling import sigmoid, write_keypoint
-from bottomup.posenet.kernels.tree import is_near_any
-
-_PARTS = 17
-_EDGES = 16
+from bottomup.posenet.kernels.tree import count_parts, is_near_any
 
 
 @kernel
-def decode_tfjs(tensors, walks, search, rules, keypoints, pose_scores):
-    """Fill `keypoints` (M, 17, 3) and `pose_scores` (M,) with the poses of tfjs's decoder; return how many.
+def decode_tfjs(tensors, tree, search, rules, keypoints, pose_scores):
+    """Fill `keypoints` (M, N, 3) and `pose_scores` (M,) with the poses of tfjs's decoder; return how many.
 
     `peaks` (P,) become a heap.
     """
     (
-        heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale, offset_zero, displacements, fwd_scale, fwd_zero,
-        bwd_scale, bwd_zero, _is_quantized, is_logits, height, width, output_stride, shift_x, shift_y,
+        heatmaps, heatmap_scale, heatmap_zero, _offsets, _offset_scale, _offset_zero, displacements, fwd_scale,
+        fwd_zero, bwd_scale, bwd_zero, _is_quantized, is_logits, height, width, output_stride, shift_x, shift_y,
     ) = tensors  # fmt: skip
+    (walks, num_parts, _squared_kappas) = tree
     (peaks, heap_scores, found) = search
-    (score_threshold, squared_radius, refinement_steps) = rules
+    (score_threshold, squared_radius, refinement_steps, patience) = rules
+    parts = count_parts(num_parts)
+    edges = parts - 1
     waiting = 0
     for peak in range(peaks.size):
         score = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, peaks[peak])
         if score >= score_threshold:
             push_tfjs(heap_scores, peaks, waiting, score, peaks[peak])
             waiting += 1
+    patience += height * width
     num_found = np.int64(0)
-    while waiting > 0 and num_found < found.shape[0]:
+    while waiting > 0 and num_found < found.shape[0] and patience > 0:
         root = pop_tfjs(heap_scores, peaks, waiting)
         waiting -= 1
-        part = root % _PARTS
-        cell = root // _PARTS
+        part = root % parts
+        cell = root // parts
         pose = found[num_found]
-        y, x = anchor(cell // width, cell % width, part, offsets, offset_scale, offset_zero, width, output_stride)
+        y, x = anchor(tensors, num_parts, cell // width, cell % width, part)
         if is_near_any(found, num_found, part, y, x, squared_radius):
+            patience -= 1
             continue
         pose[part, 0] = y
         pose[part, 1] = x
         pose[part, 2] = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, root)
-        for step in range(_EDGES):
-            source, part, channel, is_bwd, _ = walks[root % _PARTS, step]
+        for step in range(edges):
+            source, part, channel, is_bwd, _ = walks[root % parts, step]
             scale = bwd_scale if is_bwd else fwd_scale
             zero = bwd_zero if is_bwd else fwd_zero
             y = pose[source, 0]
             x = pose[source, 1]
             vector = (
                 nearest(y, output_stride, height) * width + nearest(x, output_stride, width)
-            ) * 4 * _EDGES + channel
+            ) * 4 * edges + channel
             y += (np.float32(displacements[vector]) - zero) * scale
-            x += (np.float32(displacements[vector + _EDGES]) - zero) * scale
+            x += (np.float32(displacements[vector + edges]) - zero) * scale
             for _ in range(refinement_steps):
                 row = nearest(y, output_stride, height)
                 column = nearest(x, output_stride, width)
-                y, x = anchor(row, column, part, offsets, offset_scale, offset_zero, width, output_stride)
+                y, x = anchor(tensors, num_parts, row, column, part)
             cell = nearest(y, output_stride, height) * width + nearest(x, output_stride, width)
             pose[part, 0] = y
             pose[part, 1] = x
-            pose[part, 2] = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, cell * _PARTS + part)
+            pose[part, 2] = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, cell * parts + part)
         total = 0.0
-        for part in range(_PARTS):
+        for part in range(parts):
             y, x, score = pose[part]
             write_keypoint(keypoints, num_found, part, y, x, score, 1.0, shift_x, shift_y)
             if keypoints[num_found, part, 2] > 0 and not is_near_any(found, num_found, part, y, x, squared_radius):
-                total += score
-        pose_scores[num_found] = total / _PARTS
+                total += min(score, 1.0)
+        pose_scores[num_found] = total / parts
         num_found += 1
     return num_found
 
 
 @kernel
-def decode_tfjs_single(tensors, best, keypoints, pose_scores):
-    """Fill one pose as tfjs's single-pose decoder: parts where they are highest. `best` (17,) is workspace."""
+def decode_tfjs_single(tensors, tree, best, keypoints, pose_scores):
+    """Fill one pose as tfjs's single-pose decoder: parts where they are highest. `best` (N,) is workspace."""
     (
-        heatmaps, heatmap_scale, heatmap_zero, offsets, offset_scale, offset_zero, _displacements, _fwd_scale,
-        _fwd_zero, _bwd_scale, _bwd_zero, _is_quantized, is_logits, _height, width, output_stride, shift_x, shift_y,
+        heatmaps, heatmap_scale, heatmap_zero, _offsets, _offset_scale, _offset_zero, _displacements,
+        _fwd_scale, _fwd_zero, _bwd_scale, _bwd_zero, _is_quantized, is_logits, _height, width, _output_stride,
+        shift_x, shift_y,
     ) = tensors  # fmt: skip
-    for part in range(_PARTS):
+    (_walks, num_parts, _squared_kappas) = tree
+    parts = count_parts(num_parts)
+    for part in range(parts):
         best[part] = part
-    for index in range(_PARTS, heatmaps.size):
-        part = index % _PARTS
+    for index in range(parts, heatmaps.size):
+        part = index % parts
         if heatmaps[index] > heatmaps[best[part]] or math.isnan(np.float32(heatmaps[best[part]])):
             best[part] = index
     total = 0.0
-    for part in range(_PARTS):
-        cell = best[part] // _PARTS
-        y, x = anchor(cell // width, cell % width, part, offsets, offset_scale, offset_zero, width, output_stride)
+    for part in range(parts):
+        cell = best[part] // parts
+        y, x = anchor(tensors, num_parts, cell // width, cell % width, part)
         score = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, best[part])
         write_keypoint(keypoints, 0, part, y, x, score, 1.0, shift_x, shift_y)
         total += keypoints[0, part, 2]
-    pose_scores[0] = total / _PARTS
+    pose_scores[0] = total / parts
 
 
 @helper
@@ -105,11 +110,16 @@ def read_score(heatmaps, scale, zero, is_logits, index):
 
 
 @helper
-def anchor(row, column, part, offsets, scale, zero, width, output_stride):
-    """Return y and x, in input pixels, of the part that a cell's offset points to."""
-    vector = 2 * _PARTS * (row * width + column) + part
-    y = row * output_stride + (np.float32(offsets[vector]) - zero) * scale
-    x = column * output_stride + (np.float32(offsets[vector + _PARTS]) - zero) * scale
+def anchor(tensors, num_parts, row, column, part):
+    """Return y and x, in input pixels from the first cell, of the part that a cell's offset points to."""
+    (
+        _heatmaps, _heatmap_scale, _heatmap_zero, offsets, offset_scale, offset_zero, _displacements, _fwd_scale,
+        _fwd_zero, _bwd_scale, _bwd_zero, _is_quantized, _is_logits, _height, width, output_stride, _shift_x, _shift_y,
+    ) = tensors  # fmt: skip
+    parts = count_parts(num_parts)
+    vector = 2 * parts * (row * width + column) + part
+    y = row * output_stride + (np.float32(offsets[vector]) - offset_zero) * offset_scale
+    x = column * output_stride + (np.float32(offsets[vector + parts]) - offset_zero) * offset_scale
     return np.float64(y), np.float64(x)
 
 

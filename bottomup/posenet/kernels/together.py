@@ -6,21 +6,21 @@ from bottomup.posenet.kernels.coral import decode_coral
 
 
 @kernel
-def decode_coral_together(images, walks, workspace, rules, max_poses, lowest, keypoints, pose_scores, counts):
+def decode_coral_together(images, tree, workspace, rules, max_poses, lowest, keypoints, pose_scores, counts):
     """Do as `decode_coral` for every image: `images` are the cells of each, `lowest` (B,) the lowest root of each.
 
-    `counts` (B,) are what it returns for each; `keypoints` (B, M, 17, 3) and `pose_scores` (B, M) the poses.
+    `counts` (B,) are what it returns for each; `keypoints` (B, M, N, 3) and `pose_scores` (B, M) the poses.
     """
     for image in range(counts.size):
         counts[image] = decode_coral(
-            images[image], walks, workspace, rules, max_poses, lowest[image], keypoints[image], pose_scores[image]
+            images[image], tree, workspace, rules, max_poses, lowest[image], keypoints[image], pose_scores[image]
         )
 
 
 @kernel
-def decode_best_together(images, walks, workspace, rules, max_poses, lowest, keypoints, pose_scores, counts):
+def decode_best_together(images, tree, workspace, rules, max_poses, lowest, keypoints, pose_scores, counts):
     """Do as `decode_best` for every image, as `decode_coral_together` does."""
     for image in range(counts.size):
         counts[image] = decode_best(
-            images[image], walks, workspace, rules, max_poses, lowest[image], keypoints[image], pose_scores[image]
+            images[image], tree, workspace, rules, max_poses, lowest[image], keypoints[image], pose_scores[image]
         )

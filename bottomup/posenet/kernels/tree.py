@@ -7,16 +7,28 @@ from bottomup.kernels.jit import helper
 from bottomup.kernels.peaks import find_peaks
 from bottomup.kernels.sampling import clamp, find_corners, read, sample
 
-_PARTS = 17
-_EDGES = 16
 _U = np.uint64  # an index that never counts from the end needs no test for that
 _ONE = np.float32(1)
+REJECTED = 25  #: how much more patience a root costs that is followed than one that is near somebody
 
 
 @helper
-def heap_roots(heatmaps, logits, height, width, lowest, radius, flags, words, peaks, heap_scores):
+def count_parts(num_parts):
+    """Return N, how many parts there are: of COCO's 17, for which None stands, the compiler then knows it."""
+    if num_parts is None:
+        return 17
+    return num_parts
+
+
+@helper
+def heap_roots(cells, num_parts, lowest, radius, workspace):
     """Find the roots, heatmap peaks that reach `lowest`, and make them a heap, best first, if they fit; count them."""
-    count = find_peaks(heatmaps, height, width, _PARTS, lowest, radius, False, flags, words, peaks)
+    (
+        heatmaps, logits, _scores, _offsets, _offset_table, _displacements, _fwd_table, _bwd_table, _unit, height,
+        width, _output_stride, _shift_x, _shift_y,
+    ) = cells  # fmt: skip
+    (flags, words, peaks, heap_scores, _found, _found_scores, _order, _per_keypoint) = workspace
+    count = find_peaks(heatmaps, height, width, count_parts(num_parts), lowest, radius, False, flags, words, peaks)
     if count <= peaks.size:
         for peak in range(count):
             push_std(heap_scores, peaks, peak, read(heatmaps, logits, _ONE, peaks[peak]), peaks[peak])
@@ -24,22 +36,27 @@ def heap_roots(heatmaps, logits, height, width, lowest, radius, flags, words, pe
 
 
 @helper
-def place_root(pose, root, offsets, offset_table, unit, height, width):
+def place_root(pose, root, cells, num_parts):
     """Write row and column of the part that heatmap element `root` stands for, moved by its cell's offset."""
-    cell = np.uint32(root) // np.uint32(_PARTS)
-    part = root - np.int64(cell) * _PARTS
+    (
+        _heatmaps, _logits, _scores, offsets, offset_table, _displacements, _fwd_table, _bwd_table, unit, height,
+        width, _output_stride, _shift_x, _shift_y,
+    ) = cells  # fmt: skip
+    parts = count_parts(num_parts)
+    cell = np.uint32(root) // np.uint32(parts)
+    part = root - np.int64(cell) * parts
     cell_row = cell // np.uint32(width)
     cell_column = np.int64(cell) - np.int64(cell_row) * width
-    vector = 2 * _PARTS * np.int64(cell) + part
+    vector = 2 * parts * np.int64(cell) + part
     row = np.float32(cell_row) + read(offsets, offset_table, unit, vector)
-    column = np.float32(cell_column) + read(offsets, offset_table, unit, vector + _PARTS)
+    column = np.float32(cell_column) + read(offsets, offset_table, unit, vector + parts)
     pose[part, 0] = clamp(row, np.float32(height - 1))
     pose[part, 1] = clamp(column, np.float32(width - 1))
 
 
 @helper
-def trace(pose, walk, cells, refinement_steps):
-    """Find row and column of all parts of `pose` (17, 3), from its root along the 16 steps of `walk` (16, 5).
+def trace(pose, walk, cells, num_parts, refinement_steps):
+    """Find row and column of all parts of `pose` (N, 3), from its root along the steps of `walk` (N - 1, 5).
 
     Parts as far from the root as one another are found side by side: none waits for the other, nor does the processor.
     """
@@ -47,10 +64,12 @@ def trace(pose, walk, cells, refinement_steps):
         _heatmaps, _logits, _scores, offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width,
         _output_stride, _shift_x, _shift_y,
     ) = cells  # fmt: skip
+    parts = count_parts(num_parts)
+    edges = parts - 1
     last_row = np.float32(height - 1)
     last_column = np.float32(width - 1)
     first = 0
-    while first < _EDGES:
+    while first < edges:
         end = walk[_U(first), 4]
         for step in range(first, end):
             source = _U(walk[_U(step), 0])
@@ -58,11 +77,11 @@ def trace(pose, walk, cells, refinement_steps):
             channel = walk[_U(step), 2]
             corners = find_corners(pose[source, 0], pose[source, 1], width)
             if walk[_U(step), 3]:
-                down = sample(displacements, bwd_table, unit, 4 * _EDGES, channel, corners)
-                right = sample(displacements, bwd_table, unit, 4 * _EDGES, channel + _EDGES, corners)
+                down = sample(displacements, bwd_table, unit, 4 * edges, channel, corners)
+                right = sample(displacements, bwd_table, unit, 4 * edges, channel + edges, corners)
             else:
-                down = sample(displacements, fwd_table, unit, 4 * _EDGES, channel, corners)
-                right = sample(displacements, fwd_table, unit, 4 * _EDGES, channel + _EDGES, corners)
+                down = sample(displacements, fwd_table, unit, 4 * edges, channel, corners)
+                right = sample(displacements, fwd_table, unit, 4 * edges, channel + edges, corners)
             pose[part, 0] = clamp(pose[source, 0] + down, last_row)
             pose[part, 1] = clamp(pose[source, 1] + right, last_column)
         for _ in range(refinement_steps):
@@ -71,8 +90,8 @@ def trace(pose, walk, cells, refinement_steps):
                 row = pose[_U(part), 0]
                 column = pose[_U(part), 1]
                 corners = find_corners(row, column, width)
-                down = sample(offsets, offset_table, unit, 2 * _PARTS, part, corners)
-                right = sample(offsets, offset_table, unit, 2 * _PARTS, part + _PARTS, corners)
+                down = sample(offsets, offset_table, unit, 2 * parts, part, corners)
+                right = sample(offsets, offset_table, unit, 2 * parts, part + parts, corners)
                 pose[_U(part), 0] = clamp(row + down, last_row)
                 pose[_U(part), 1] = clamp(column + right, last_column)
         first = end

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from bottomup.posenet import roots
 from bottomup.posenet.best import PoseNetDecoder
-from bottomup.posenet.fields import NUM_PARTS, PoseNetFields
+from bottomup.posenet.fields import PoseNetFields
 from bottomup.posenet.reference.heaps import CoralHeap
 from bottomup.posenet.reference.tree import (
     Array,
@@ -22,39 +23,43 @@ from bottomup.posenet.reference.tree import (
     taken_parts,
     trace,
 )
+from bottomup.posenet.trees import tree_of
 from bottomup.poses import Poses
 from bottomup.similarity import AREA_OF_BOX
-from bottomup.skeletons import COCO17
 
 
 def decode_best(fields: PoseNetFields, decoder: PoseNetDecoder) -> Poses:
     """Return what `PoseNetDecoder.decode` returns."""
     heatmaps, offsets, displacements, stride = in_cells(fields)
     radius = f32(decoder.nms_radius) / stride
+    edges, patience = tree_of(fields.skeleton), roots.PATIENCE + fields.grid[0] * fields.grid[1]
     poses: list[Array] = []
     densities: list[Array] = []
     heap = CoralHeap()
     for row, column, part in find_roots(heatmaps, logit(decoder.score_threshold), decoder.local_maximum_radius):
         heap.push(heatmaps[row, column, part], (row, column, part))
-    while heap and len(poses) < decoder.max_poses:
+    while heap and len(poses) < decoder.max_poses and patience > 0:
         row, column, part = heap.pop()
         position = follow(np.array([row, column], f32), offsets[row, column, part], offsets)
         if any(is_near(pose[part, :2], position, radius) for pose in poses):
+            patience -= 1
             continue
-        pose = trace(part, position, offsets, displacements, decoder.refinement_steps)
-        density = np.zeros(NUM_PARTS, f32)
-        for part in range(NUM_PARTS):
+        pose = trace(part, position, offsets, displacements, edges, decoder.refinement_steps)
+        density = np.zeros(len(pose), f32)
+        for part in range(len(pose)):
             for _ in range(decoder.vote_passes):
                 pose[part, :2], density[part] = vote(pose[part, :2], heatmaps[..., part], offsets[:, :, part], decoder)
             pose[part, 2] = sigmoid(sample(heatmaps[..., part], pose[part]))
-        if sum(pose[:, 2], f32(0)) > f32(decoder.min_pose_score) * f32(NUM_PARTS):
+        if sum(pose[:, 2], f32(0)) > f32(decoder.min_pose_score) * f32(len(pose)):
             poses.append(pose)
             densities.append(density)
+        else:
+            patience -= 25
     order = best_first([sum(pose[:, 2], f32(0)) for pose in poses])
     scores: list[Any] = [0.0] * len(poses)
     for rank, index in enumerate(order):
         better = [poses[other] for other in order[:rank]]
-        scores[index] = expected_similarity(poses[index], densities[index], better, radius, decoder, stride)
+        scores[index] = expected_similarity(poses[index], densities[index], better, radius, decoder, fields)
     order = [index for index in best_first(scores) if scores[index] > 0]
     return as_poses([poses[index] for index in order], [calibrate(scores[index]) for index in order], stride, fields)
 
@@ -88,16 +93,16 @@ def vote(position: Array, logits: Array, offsets: Array, decoder: PoseNetDecoder
 
 
 def expected_similarity(
-    pose: Array, density: Array, better: list[Array], radius: Any, decoder: PoseNetDecoder, stride: Any
+    pose: Array, density: Array, better: list[Array], radius: Any, decoder: PoseNetDecoder, fields: PoseNetFields
 ) -> Any:
     """Return the mean over free parts of score * density^2 * A k^2 / (A k^2 + e^2); see the kernel of that name."""
     height, width = np.ptp(pose[:, :2], axis=0)
     area = f32(AREA_OF_BOX) * height * width
-    error = f32(decoder.position_error) / stride
+    error = f32(decoder.position_error) / f32(fields.output_stride)
     taken = taken_parts(pose, better, radius)
     total = f32(0)
-    for part, kappa in enumerate(COCO17.kappas):
+    for part, kappa in enumerate(fields.skeleton.kappas):
         if part not in taken:
             spread = area * f32(kappa**2)
             total += pose[part, 2] * density[part] * density[part] * spread / (spread + error * error)
-    return total / f32(NUM_PARTS)
+    return total / f32(len(pose))

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from bottomup.posenet.fields import NUM_PARTS, PoseNetFields
+from bottomup.posenet import roots
+from bottomup.posenet.fields import PoseNetFields
 from bottomup.posenet.personlab import PersonLabDecoder
 from bottomup.posenet.reference.heaps import CoralHeap
 from bottomup.posenet.reference.tree import (
@@ -21,56 +22,65 @@ from bottomup.posenet.reference.tree import (
     taken_parts,
     trace,
 )  # fmt: skip
+from bottomup.posenet.trees import tree_of
 from bottomup.poses import Poses
-from bottomup.skeletons import COCO17
-
-SQUARED_KAPPAS = np.square(COCO17.kappas).astype(f32)
 
 
 def decode_personlab(fields: PoseNetFields, decoder: PersonLabDecoder) -> Poses:
     """Return what `PersonLabDecoder.decode` returns."""
     heatmaps, offsets, displacements, stride = in_cells(fields)
     if heatmaps.size == 0:
-        return Poses.empty(COCO17)
+        return Poses.empty(fields.skeleton)
+    kappas = np.square(fields.skeleton.kappas).astype(f32)
+    edges, patience = tree_of(fields.skeleton), roots.PATIENCE + fields.grid[0] * fields.grid[1]
     radius = f32(decoder.nms_radius) / stride
-    fineness = f32(max(fields.output_stride / decoder.hough_step, 1))
+    fineness = find_fineness(fields, decoder)
     hough = cast_votes(heatmaps, offsets, fineness, fields.output_stride, decoder)
     poses: list[Array] = []
     heap = CoralHeap()
     for row, column, part in find_roots(hough, f32(decoder.score_threshold), decoder.local_maximum_radius):
         heap.push(hough[row, column, part], (row, column, part))
-    while heap and len(poses) < decoder.max_poses:
+    while heap and len(poses) < decoder.max_poses and patience > 0:
         row, column, part = heap.pop()
         position = np.array([row, column], f32) / fineness
         if any(is_near(pose[part], position, radius) for pose in poses):
+            patience -= 1
             continue
-        pose = trace(part, position, offsets, displacements, decoder.refinement_steps)
-        for part in range(NUM_PARTS):
+        pose = trace(part, position, offsets, displacements, edges, decoder.refinement_steps)
+        for part in range(len(kappas)):
             score = sigmoid(sample(heatmaps[..., part], pose[part]))
-            spread = box_area(pose) * SQUARED_KAPPAS[part]
+            spread = box_area(pose) * kappas[part]
             disk = f32(decoder.hough_radius) / stride
             pose[part, 2] = score * expect_closeness(pose[part], hough[..., part], fineness, disk, spread)
         if sum(pose[:, 2], f32(0)) > 0:
             poses.append(pose)
+        else:
+            patience -= 400
     order = best_first([sum(pose[:, 2], f32(0)) for pose in poses])
     scores: list[Any] = [0.0] * len(poses)
     for rank, index in enumerate(order):  # soft NMS over keypoints
         taken = taken_parts(poses[index], [poses[other] for other in order[:rank]], radius)
-        free = [poses[index][part, 2] for part in range(NUM_PARTS) if part not in taken]
-        scores[index] = sum(free, f32(0)) / f32(NUM_PARTS)
+        free = [poses[index][part, 2] for part in range(len(kappas)) if part not in taken]
+        scores[index] = sum(free, f32(0)) / f32(len(kappas))
     kept: list[int] = []
     for index in best_first(scores):  # NMS over poses
-        similar = any(similarity(poses[index], poses[other]) > f32(decoder.nms_similarity) for other in kept)
+        similar = any(similarity(poses[index], poses[other], kappas) > f32(decoder.nms_similarity) for other in kept)
         if scores[index] > 0 and not similar:
             kept.append(index)
     return as_poses([poses[index] for index in kept], [scores[index] for index in kept], stride, fields)
 
 
+def find_fineness(fields: PoseNetFields, decoder: PersonLabDecoder) -> Any:
+    """Return how many places a cell has, each way, where votes are gathered: not above a million in all."""
+    finest = max((2**20 / (fields.grid[0] * fields.grid[1])) ** 0.5, 1.0)
+    return f32(min(max(fields.output_stride / decoder.hough_step, 1.0), finest))
+
+
 def cast_votes(heatmaps: Array, offsets: Array, fineness: Any, stride: float, decoder: PersonLabDecoder) -> Array:
-    """Return Hough scores (fine H, fine W, 17): each cell adds its score where its offset points, bilinear."""
-    height, width, _ = heatmaps.shape
+    """Return Hough scores (fine H, fine W, N): each cell adds its score where its offset points, bilinear."""
+    height, width, num_parts = heatmaps.shape
     fine = [int((size - 1) * float(fineness)) + 1 for size in (height, width)]
-    hough = np.zeros((*fine, NUM_PARTS), f32)
+    hough = np.zeros((*fine, num_parts), f32)
     share = f32(stride**2 / (np.pi * decoder.hough_radius**2))
     for row, column, part in np.argwhere(heatmaps >= f32(logit(decoder.min_vote_score))).tolist():
         down, right = (np.array([row, column], f32) + offsets[row, column, part]) * fineness
@@ -112,8 +122,8 @@ def box_area(pose: Array) -> Any:
     return height * width
 
 
-def similarity(pose: Array, other: Array) -> Any:
+def similarity(pose: Array, other: Array, squared_kappas: Array) -> Any:
     """Return the object keypoint similarity of a pose to another."""
     down, right = (pose[:, :2] - other[:, :2]).T
-    spread = f32(2) * box_area(other) * SQUARED_KAPPAS
-    return total(exp(-(down * down + right * right) / spread)) / f32(NUM_PARTS) if spread.min() > 0 else f32(0)
+    spread = f32(2) * box_area(other) * squared_kappas
+    return total(exp(-(down * down + right * right) / spread)) / f32(len(pose)) if spread.min() > 0 else f32(0)

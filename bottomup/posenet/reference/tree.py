@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.geometry import cell_to_input
-from bottomup.posenet.fields import EDGES, NUM_EDGES, NUM_PARTS, PoseNetFields
+from bottomup.posenet.fields import EDGES, PoseNetFields
 from bottomup.poses import Poses
 from bottomup.tensors import Field, Quantized
 
@@ -26,11 +26,11 @@ def find_roots(heatmaps: Array, threshold: Any, radius: int) -> list[tuple[int, 
     return roots
 
 
-def walk_tree(root: int) -> Iterator[tuple[int, int, int, bool]]:
+def walk_tree(root: int, edges: tuple[tuple[int, int], ...] = EDGES) -> Iterator[tuple[int, int, int, bool]]:
     """Yield (source, target, edge, whether it is walked from child to parent) from a root part outward."""
     reached = [root]
     for source in reached:
-        for edge, (parent, child) in enumerate(EDGES):
+        for edge, (parent, child) in enumerate(edges):
             for near, far, is_bwd in ((parent, child, False), (child, parent, True)):
                 if source == near and far not in reached:
                     yield source, far, edge, is_bwd
@@ -45,7 +45,7 @@ def is_near(one: Array, other: Array, radius: Any) -> bool:
 
 def taken_parts(pose: Array, better: list[Array], radius: Any) -> list[int]:
     """List the parts that a better pose has within `radius`."""
-    return [part for part in range(NUM_PARTS) if any(is_near(pose[part], other[part], radius) for other in better)]
+    return [part for part in range(len(pose)) if any(is_near(pose[part], other[part], radius) for other in better)]
 
 
 def sigmoid(logit: float) -> Any:
@@ -67,13 +67,13 @@ def logit(score: float) -> float:
 
 
 def in_cells(fields: PoseNetFields) -> tuple[Array, Array, Array, Any]:
-    """Return logits (H, W, 17), offsets (H, W, 17, 2), displacements (H, W, 2, 16, 2) in cells, and the stride."""
-    fields = fields.as_logits
+    """Return logits (H, W, N), offsets (H, W, N, 2), displacements (H, W, 2, N - 1, 2) in cells, and the stride."""
+    fields, num_parts = fields.as_logits, len(fields.skeleton.parts)
     stride = f32(fields.output_stride)
     height, width = fields.grid
-    offsets = scaled(fields.offsets, f32(1) / stride).reshape(height, width, 2, NUM_PARTS)
+    offsets = scaled(fields.offsets, f32(1) / stride).reshape(height, width, 2, num_parts)
     both = [scaled(field, f32(1) / stride) for field in (fields.displacements_fwd, fields.displacements_bwd)]
-    displacements = np.stack(both, axis=2).reshape(height, width, 2, 2, NUM_EDGES)
+    displacements = np.stack(both, axis=2).reshape(height, width, 2, 2, num_parts - 1)
     return scaled(fields.heatmaps, f32(1)), np.moveaxis(offsets, 2, 3), np.moveaxis(displacements, 3, 4), stride
 
 
@@ -84,11 +84,18 @@ def scaled(field: Field, factor: np.float32) -> Array:
     return field * factor
 
 
-def trace(root: int, position: Array, offsets: Array, displacements: Array, refinement_steps: int) -> Array:
-    """Return a pose (17, 3) of row, column, 0: displacements lead from part to part, offsets refine each."""
-    pose = np.zeros((NUM_PARTS, 3), f32)
+def trace(
+    root: int,
+    position: Array,
+    offsets: Array,
+    displacements: Array,
+    edges: tuple[tuple[int, int], ...],
+    refinement_steps: int,
+) -> Array:
+    """Return a pose (N, 3) of row, column, 0: displacements lead from part to part, offsets refine each."""
+    pose = np.zeros((len(edges) + 1, 3), f32)
     pose[root, :2] = position
-    for source, target, edge, is_bwd in walk_tree(root):
+    for source, target, edge, is_bwd in walk_tree(root, edges):
         vectors = displacements[:, :, int(is_bwd), edge]
         position = follow(pose[source, :2], sample(vectors, pose[source]), vectors)
         for _ in range(refinement_steps):
@@ -123,7 +130,7 @@ def as_poses(poses: list[Array], scores: list[Any], output_stride: float, fields
         return Poses.empty(fields.skeleton)
     keypoints = np.array(poses, np.float64)
     keypoints[..., :2] = cell_to_input(keypoints[..., :2], output_stride) + fields.shift
-    keypoints[..., 2] = np.where(keypoints[..., 2] > 0, keypoints[..., 2], 0)
+    keypoints[..., 2] = np.where(keypoints[..., 2] > 0, np.minimum(keypoints[..., 2], 1), 0)
     pixels = keypoints.astype(f32)
     pixels[~np.isfinite(pixels).all(axis=2)] = (np.nan, np.nan, 0)
     return Poses(pixels, np.array(scores, f32), fields.skeleton)
