@@ -11,7 +11,7 @@ from bottomup.posenet.bundles import Tensors, cells_of, flat_tensors
 from bottomup.posenet.trees import EDGES as EDGES
 from bottomup.posenet.trees import NUM_EDGES as NUM_EDGES
 from bottomup.posenet.trees import NUM_PARTS as NUM_PARTS
-from bottomup.posenet.trees import kernel_tree, tree_of
+from bottomup.posenet.trees import coco_tree, kernel_tree, tree_of
 from bottomup.skeletons import COCO17, Skeleton, as_skeleton
 from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_number, take_channels
 
@@ -202,10 +202,10 @@ class PoseNetFields:
         """The plain tuple of `Cells`."""
         return tuple(cells_of(self.tensors))
 
-    @property
+    @cached_property
     def tree(self) -> tuple[Any, ...]:
         """The plain tuple of the `Tree` along which kernels walk."""
-        return kernel_tree(self.skeleton)
+        return coco_tree() if self.skeleton is COCO17 else kernel_tree(self.skeleton)
 
     @cached_property
     def kind(self) -> tuple[Any, ...]:

@@ -1,6 +1,6 @@
 """The tree along which displacements lead from part to part."""
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bottomup.errors import InputError
 from bottomup.skeletons import COCO17, Skeleton, as_skeleton
 
-__all__ = ["EDGES", "NUM_EDGES", "NUM_PARTS", "Tree", "kernel_tree", "tree_of"]
+__all__ = ["EDGES", "NUM_EDGES", "NUM_PARTS", "Tree", "coco_tree", "kernel_tree", "tree_of"]
 
 NUM_PARTS = 17
 #: The tree along which displacements lead, parent first, in channel order (tfjs `keypoints.ts`, libcoral).
@@ -57,6 +57,12 @@ def kernel_tree(skeleton: Skeleton) -> tuple[Any, ...]:
     count = len(skeleton.parts)
     kappas = np.square(skeleton.kappas).astype(np.float32)
     return tuple(Tree(_walks(tree_of(as_skeleton(skeleton))), None if count == NUM_PARTS else count, kappas))
+
+
+@cache
+def coco_tree() -> tuple[Any, ...]:
+    """Return that of COCO's 17 parts, without a look at the skeleton."""
+    return kernel_tree(COCO17)
 
 
 def _walks(edges: tuple[tuple[int, int], ...]) -> NDArray[np.int64]:

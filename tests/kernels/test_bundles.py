@@ -19,8 +19,6 @@ A parameter's name is its class's: `cells` is `Cells`, `mask_rules` is `MaskRule
 wrapper of the same file name (`rules` of posenet/kernels/best.py is `Rules` of posenet/best.py), and if that has none,
 in the other files of the family, of which one alone may have it. Names that a kernel does not need may begin with an
 underscore. Tuples that kernels make for one another, as `corners`, need no class.
-
-`FILES_OF_OLD` lists what is not written so yet: whoever converts a file takes it out.
 """
 
 import ast
@@ -32,9 +30,6 @@ import bottomup
 
 PACKAGE = Path(bottomup.__file__).parent
 MOST_PARAMETERS = 12
-FILES_OF_OLD = {
-    "posenet/kernels/masks.py",
-}
 MADE_BY_KERNELS = {"corners", "line", "sampling", "units"}
 
 
@@ -92,25 +87,14 @@ def unpacked(function):
     return names, last
 
 
-def old(path):
-    return path.relative_to(PACKAGE).as_posix() in FILES_OF_OLD
-
-
 @of_every_file
 def test_no_compiled_function_has_more_than_twelve_parameters(path):
-    if old(path):
-        assert any(len(function.args.args) > MOST_PARAMETERS for function in compiled_functions(parse(path))), (
-            f"{path.name} is converted: take it out of FILES_OF_OLD"
-        )
-        return
     for function in compiled_functions(parse(path)):
         assert len(parameters_of(function)) <= MOST_PARAMETERS, f"{function.name} of {path.name}"
 
 
 @of_every_file
 def test_bundles_are_unpacked_in_the_order_of_their_class(path):
-    if old(path):
-        return
     for function in compiled_functions(parse(path)):
         for bundle, names in unpacked(function)[0].items():
             if bundle in MADE_BY_KERNELS:
@@ -122,8 +106,6 @@ def test_bundles_are_unpacked_in_the_order_of_their_class(path):
 
 @of_every_file
 def test_bundles_are_unpacked_before_anything_else_and_read_by_name_alone(path):
-    if old(path):
-        return
     for function in compiled_functions(parse(path)):
         bundles, last = unpacked(function)
         unpackings = [line for line in function.body[1 : last + 1] if not isinstance(line, ast.Assign)]
@@ -131,10 +113,6 @@ def test_bundles_are_unpacked_before_anything_else_and_read_by_name_alone(path):
         for node in ast.walk(function):
             if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
                 assert node.value.id not in bundles, f"{function.name} of {path.name} reads {ast.unparse(node)}"
-
-
-def test_the_files_of_old_exist():
-    assert {path.relative_to(PACKAGE).as_posix() for path in FILES} >= FILES_OF_OLD
 
 
 def test_some_bundle_is_compared():

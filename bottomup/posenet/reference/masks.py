@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 
 from bottomup.geometry import Placement, input_to_cell
-from bottomup.posenet.fields import BODY_PARTS, NUM_PARTS, PoseNetFields
-from bottomup.posenet.masks import CoralMasks, MaskRule, PoseNetMasks, Size, TfjsMasks, needed, pixels_in_cells
+from bottomup.posenet.fields import BODY_PARTS, PoseNetFields
+from bottomup.posenet.masks import CoralMasks, MaskRule, PoseNetMasks, Size, TfjsMasks
+from bottomup.posenet.masks.pixels import pixels_in_cells
+from bottomup.posenet.masks.rule import needed
 from bottomup.posenet.reference.tree import Array, f32, follow, logit, sample, scaled
 from bottomup.poses import Poses
 from bottomup.tensors import Field
@@ -70,17 +72,17 @@ def person_logits(fields: PoseNetFields) -> Array:
 
 
 def as_vectors(field: Field, output_stride: float) -> Array:
-    """Return an offset tensor as (H, W, 17, 2) vectors in cells, down and right."""
+    """Return an offset tensor as (H, W, N, 2) vectors in cells, down and right."""
     tensor = scaled(field, f32(1) / f32(output_stride))
-    return np.asarray(np.moveaxis(tensor.reshape(*tensor.shape[:2], 2, NUM_PARTS), 2, 3))
+    return np.asarray(np.moveaxis(tensor.reshape(*tensor.shape[:2], 2, -1), 2, 3))
 
 
 def embed(long_offsets: Array, short_offsets: Array, stride: Any, rule: MaskRule, row: int, column: int) -> list[Array]:
-    """Return the (17, 2) places, row and column, that a cell's offsets, in cells, lead to: those that count."""
+    """Return the (N, 2) places, row and column, that a cell's offsets, in cells, lead to: those that count."""
     at_once = np.array([row, column], f32) + long_offsets[row, column]
     if not isinstance(rule, TfjsMasks):
         at_once = np.array([_inside(place, long_offsets) for place in at_once])
-    visited, places, is_moving = [], at_once, np.ones(NUM_PARTS, bool)
+    visited, places, is_moving = [], at_once, np.ones(len(at_once), bool)
     for _ in range(rule.long_steps):
         visited.append(places)
         places = places.copy()
@@ -120,9 +122,9 @@ def measure(
         whole = sum(weights[counts], f32(0)) * size
     elif isinstance(rule, TfjsMasks):
         counts &= (keypoints[:, 2] > f32(rule.keypoint_threshold)) & (score >= f32(rule.pose_threshold))
-        weights, whole = np.ones(NUM_PARTS, f32), f32(counts.sum())
+        weights, whole = np.ones(len(keypoints), f32), f32(counts.sum())
     else:
-        weights, whole = np.ones(NUM_PARTS, f32), f32(1)
+        weights, whole = np.ones(len(keypoints), f32), f32(1)
     total = f32(0)
     for part in np.flatnonzero(counts):
         squared = min(np.square(place[part] - parts[part]).sum() for place in places)
