@@ -9,6 +9,7 @@ from bottomup.posenet.kernels.tree import (
     REJECTED,
     count_parts,
     heap_roots,
+    inlined_helper,
     is_near_any,
     place_root,
     sort_descending,
@@ -92,7 +93,7 @@ def decode_best(cells, tree, workspace, rules, max_poses, lowest, keypoints, pos
     return num_found
 
 
-@helper
+@inlined_helper
 def vote(row, column, part, cells, num_parts, vote_radius, lowest_vote):
     """Return the weighted mean of the places that the 5 x 5 cells around point to, near here, and their density.
 

@@ -1,5 +1,7 @@
 """Loops that the PoseNet decoders share: roots, the walk along the tree, who is near whom."""
 
+from functools import partial
+
 import numpy as np
 
 from bottomup.kernels.heaps import push_std
@@ -9,10 +11,11 @@ from bottomup.kernels.sampling import clamp, find_corners, read, sample
 
 _U = np.uint64  # an index that never counts from the end needs no test for that
 _ONE = np.float32(1)
+inlined_helper = partial(helper, forceinline=True)  # called with all of `cells` 17 times a pose: copying them shows
 REJECTED = 25  #: how much more patience a root costs that is followed than one that is near somebody
 
 
-@helper
+@inlined_helper
 def count_parts(num_parts):
     """Return N, how many parts there are: of COCO's 17, for which None stands, the compiler then knows it."""
     if num_parts is None:
@@ -35,7 +38,7 @@ def heap_roots(cells, num_parts, lowest, radius, workspace):
     return count
 
 
-@helper
+@inlined_helper
 def place_root(pose, root, cells, num_parts):
     """Write row and column of the part that heatmap element `root` stands for, moved by its cell's offset."""
     (
@@ -54,7 +57,7 @@ def place_root(pose, root, cells, num_parts):
     pose[part, 1] = clamp(column, np.float32(width - 1))
 
 
-@helper
+@inlined_helper
 def trace(pose, walk, cells, num_parts, refinement_steps):
     """Find row and column of all parts of `pose` (N, 3), from its root along the steps of `walk` (N - 1, 5).
 
