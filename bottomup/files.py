@@ -78,3 +78,23 @@ def reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return "no file has such a name, which holds a NUL or half a character"
+
+
+def read_limited(path: str | Path, most: int, limit: str) -> bytes:
+    """Return a file's content, if it is no longer than `most` bytes; `limit` names where that can be set.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or is longer.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = file.read(min(most, os.fstat(file.fileno()).st_size or most) + 1)
+            if len(content) <= most:
+                content += file.read(most + 1 - len(content))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{str(path)!r} cannot be opened: {reason(error)}") from error
+    if len(content) > most:
+        raise InputError(f"{str(path)!r} has more than {most} bytes: set {limit} to read it")
+    return content

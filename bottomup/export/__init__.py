@@ -1,21 +1,35 @@
-"""Poses as others take them: JSON, COCO results, OpenPose's files, pandas, supervision.
+"""Poses in other programs' formats, and read back: JSON, CSV, COCO results, OpenPose's files, pandas, supervision.
 
-Whatever poses carry ids, as a `tracking.Tracker` gives them, are exported with them.
+Ids, which a `tracking.Tracker` gives, are exported too.
 """
 
+from bottomup.export.conversion import convert, normalised
 from bottomup.export.formats import coco_results, openpose_json
-from bottomup.export.libraries import data_frame, supervision_key_points
+from bottomup.export.libraries import data_frame, supervision_edges, supervision_key_points
 from bottomup.export.masks import coco_rle
 from bottomup.export.plain import json_line, poses_json, skeleton_json, to_json
+from bottomup.export.reading import Line, read_coco_results, read_json_lines, read_openpose_json
+from bottomup.export.tables import csv_header, csv_rows, poses3d_csv, poses3d_json
 
 __all__ = [
+    "Line",
     "coco_results",
     "coco_rle",
+    "convert",
+    "csv_header",
+    "csv_rows",
     "data_frame",
     "json_line",
+    "normalised",
     "openpose_json",
+    "poses3d_csv",
+    "poses3d_json",
     "poses_json",
+    "read_coco_results",
+    "read_json_lines",
+    "read_openpose_json",
     "skeleton_json",
+    "supervision_edges",
     "supervision_key_points",
     "to_json",
 ]

@@ -5,10 +5,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bottomup.export.conversion import convert
+from bottomup.export.conversion import normalised as normalised_poses
 from bottomup.poses import Poses, as_poses
 from bottomup.skeletons import BODY25, COCO17, MPI15, OPENPOSE18
 
 _DECIMALS = 3  # a thousandth of a pixel, or of a score
+_FINE = 6  # decimals of shares of width and height
 _EMPTY_LISTS = (
     "face_keypoints_2d",
     "hand_left_keypoints_2d",
@@ -56,7 +59,7 @@ def coco_results(poses: Poses, image_id: int, *, category_id: int = 1) -> list[d
     return [{**result, "track_id": number} for result, number in zip(results, poses.ids.tolist(), strict=True)]
 
 
-def openpose_json(poses: Poses) -> dict[str, Any]:
+def openpose_json(poses: Poses, *, normalised: bool = False) -> dict[str, Any]:
     """Return what OpenPose 1.3 writes of one image or frame; `json.dump` it into a file of its own.
 
     Whoever reads such files tells OpenPose's models apart by the number of
@@ -64,7 +67,8 @@ def openpose_json(poses: Poses) -> dict[str, Any]:
     that have COCO's 17 become its 18, in its order: where the network gives
     no neck it is the middle of the shoulders, and as sure as the less sure of
     them. Parts of other skeletons keep their order. A part that was not found
-    is 0, 0, 0; `person_id` is the pose's id, or -1.
+    is 0, 0, 0; `person_id` is the pose's id, or -1. `normalised` gives positions in shares of the image's width and
+    height, as OpenPose's `--keypoint_scale 3`.
 
     Examples
     --------
@@ -72,34 +76,30 @@ def openpose_json(poses: Poses) -> dict[str, Any]:
     >>> told["version"], told["people"][0]["person_id"], len(told["people"][0]["pose_keypoints_2d"])
     (1.3, [-1], 54)
     """
-    poses = as_poses(poses)
+    poses = normalised_poses(poses) if normalised else as_poses(poses)
     numbers = [-1] * len(poses) if poses.ids is None else poses.ids.tolist()
     people = [
         {"person_id": [number], "pose_keypoints_2d": keypoints, **{name: [] for name in _EMPTY_LISTS}}
-        for number, keypoints in zip(numbers, _flat(_as_openpose(poses)), strict=True)
+        for number, keypoints in zip(
+            numbers, _flat(_as_openpose(poses).keypoints, _FINE if normalised else _DECIMALS), strict=True
+        )
     ]
     return {"version": 1.3, "people": people}
 
 
-def _as_openpose(poses: Poses) -> NDArray[np.float32]:
-    """Return (M, N, 3) keypoints in OpenPose's order of 18, if they have those parts and are not its own already."""
+def _as_openpose(poses: Poses) -> Poses:
+    """Return poses in OpenPose's order of 18, if they have those parts and are not its own already."""
     parts = poses.skeleton.parts
     if parts in (BODY25.parts, MPI15.parts) or not set(COCO17.parts) <= set(parts):
-        return poses.keypoints
-    if "neck" in parts:
-        return poses.keypoints[:, [parts.index(part) for part in OPENPOSE18.parts]]
-    shoulders = poses.keypoints[:, [parts.index("left_shoulder"), parts.index("right_shoulder")]]
-    neck = np.concatenate([shoulders[..., :2].mean(axis=1), shoulders[..., 2:].min(axis=1)], axis=1)
-    keypoints = np.concatenate([poses.keypoints, neck[:, None]], axis=1)
-    with_neck = (*parts, "neck")
-    return keypoints[:, [with_neck.index(part) for part in OPENPOSE18.parts]]
+        return poses
+    return convert(poses, OPENPOSE18)
 
 
-def _flat(keypoints: NDArray[np.float32]) -> list[list[float]]:
+def _flat(keypoints: NDArray[np.float32], decimals: int = _DECIMALS) -> list[list[float]]:
     """Return the 3N numbers of each pose, zeros where a part is nowhere."""
     is_somewhere = np.isfinite(keypoints).all(axis=2, keepdims=True)
     numbers = np.where(is_somewhere, keypoints, 0).reshape(len(keypoints), 3 * keypoints.shape[1])
-    return [[round(number, _DECIMALS) for number in row] for row in numbers.tolist()]
+    return [[round(number, decimals) for number in row] for row in numbers.tolist()]
 
 
 def _plain(number: Any) -> Any:

@@ -6,6 +6,7 @@ import numpy as np
 
 from bottomup.errors import MissingRuntimeError
 from bottomup.poses import Poses, as_poses
+from bottomup.skeletons import Skeleton, as_skeleton
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 def data_frame(poses: Poses, **about: Any) -> "pd.DataFrame":
     """Return a pandas frame of one row a keypoint: pose, pose_score, part, x, y, score; and id, where poses have them.
 
-    A part that was not found has NaN, NaN and score 0. For a wide table:
+    A part that was not found has NaN, NaN and score 0; where some were filled in, a column "filled" tells.
+    For a wide table:
     `frame.pivot(index="pose", columns="part", values=["x", "y"])`. For a video
     concatenate those of its frames.
 
@@ -52,7 +54,8 @@ def data_frame(poses: Poses, **about: Any) -> "pd.DataFrame":
     columns["pose_score"] = np.repeat(poses.scores, num_parts)
     columns["part"] = np.tile(poses.skeleton.parts, num_poses)
     flat = poses.keypoints.reshape(num_poses * num_parts, 3)
-    return pd.DataFrame(columns | {"x": flat[:, 0], "y": flat[:, 1], "score": flat[:, 2]})
+    filled = {"filled": poses.filled.reshape(-1)} if poses.filled.any() else {}
+    return pd.DataFrame(columns | {"x": flat[:, 0], "y": flat[:, 1], "score": flat[:, 2]} | filled)
 
 
 def supervision_key_points(poses: Poses) -> "sv.KeyPoints":
@@ -61,7 +64,7 @@ def supervision_key_points(poses: Poses) -> "sv.KeyPoints":
     Parts that were not found are 0, 0, as that library has them, and not
     `visible`. Everybody is of class 0, with "class_name" "person" in `data`,
     and "tracker_id", where poses have ids. supervision knows COCO's 17 parts
-    by their number; for others pass `EdgeAnnotator(edges=poses.skeleton.edges)`.
+    by their number; for others pass `EdgeAnnotator(edges=supervision_edges(poses.skeleton))`.
 
     Raises
     ------
@@ -87,3 +90,14 @@ def supervision_key_points(poses: Poses) -> "sv.KeyPoints":
         visible=is_somewhere,
         data=data,
     )
+
+
+def supervision_edges(skeleton: Skeleton) -> list[tuple[int, int]]:
+    """Return a skeleton's edges as supervision's `EdgeAnnotator(edges=...)` takes them: 1-based.
+
+    Examples
+    --------
+    >>> supervision_edges(Skeleton("arm", ("elbow", "wrist"), ((0, 1),)))
+    [(1, 2)]
+    """
+    return [(parent + 1, child + 1) for parent, child in as_skeleton(skeleton).edges]

@@ -5,18 +5,33 @@ import math
 from typing import Any
 
 from bottomup.errors import InputError
+from bottomup.export.conversion import normalised as normalised_poses
 from bottomup.poses import Poses, as_poses
 from bottomup.skeletons import Skeleton
 
 _DECIMALS = 3  # a thousandth of a pixel, or of a score
+_FINE = 6  # decimals of shares of width and height
 
 
-def poses_json(poses: Poses) -> list[dict[str, Any]]:
+def poses_json(poses: Poses, *, normalised: bool = False) -> list[dict[str, Any]]:
     """Return one dict a pose: its score and its keypoints, which are [x, y, score], or None where a part was not found.
 
     Numbers are rounded to 3 decimals. There is neither NaN nor infinity in
     them, so that the JSON is strict and any parser reads it. The skeleton says
-    which keypoint is what: `skeleton_json`. Where poses have ids, "id" is the first entry.
+    which keypoint is what: `skeleton_json`. Where poses have ids, "id" is the first entry; where the network gives
+    boxes, "box" is left, top, width, height; "filled" lists the numbers of parts that were put in without a peak.
+
+    Parameters
+    ----------
+    poses : Poses
+        The people in one image or frame.
+    normalised : bool
+        Positions in shares of the image's width and height, with 6 decimals, instead of pixels.
+
+    Raises
+    ------
+    InputError
+        If positions shall be normalised and the poses know no image size.
 
     Examples
     --------
@@ -24,14 +39,19 @@ def poses_json(poses: Poses) -> list[dict[str, Any]]:
     >>> poses_json(Poses([[(1.5, 2.0, 0.9), (math.nan, math.nan, 0)]], [0.45], arm))
     [{'score': 0.45, 'keypoints': [[1.5, 2.0, 0.9], None]}]
     """
-    poses = as_poses(poses)
-    told: list[dict[str, Any]] = [
-        {"score": _rounded(score), "keypoints": [_keypoint(keypoint) for keypoint in keypoints]}
-        for score, keypoints in zip(poses.scores.tolist(), poses.keypoints.tolist(), strict=True)
-    ]
-    if poses.ids is None:
-        return told
-    return [{"id": number, **pose} for number, pose in zip(poses.ids.tolist(), told, strict=True)]
+    poses = normalised_poses(poses) if normalised else as_poses(poses)
+    decimals = _FINE if normalised else _DECIMALS
+    ids = [{}] * len(poses) if poses.ids is None else [{"id": number} for number in poses.ids.tolist()]
+    told = []
+    for pose, keypoints in enumerate(poses.keypoints.tolist()):
+        entry: dict[str, Any] = {**ids[pose], "score": rounded(float(poses.scores[pose]))}
+        if poses.own_boxes is not None:
+            entry["box"] = [rounded(side, decimals) for side in poses.own_boxes[pose].tolist()]
+        entry["keypoints"] = [_keypoint(keypoint, decimals) for keypoint in keypoints]
+        if poses.filled[pose].any():
+            entry["filled"] = poses.filled[pose].nonzero()[0].tolist()
+        told.append(entry)
+    return told
 
 
 def to_json(poses: Poses) -> str:
@@ -48,13 +68,15 @@ def to_json(poses: Poses) -> str:
     return json.dumps({"skeleton": skeleton_json(poses.skeleton), **about, "poses": poses_json(poses)}, allow_nan=False)
 
 
-def json_line(poses: Poses, **about: Any) -> str:
+def json_line(poses: Poses, *, normalised: bool = False, **about: Any) -> str:
     r"""Return one image's poses as a line of JSON Lines, which ends the line: for files that grow frame by frame.
 
     Parameters
     ----------
     poses : Poses
         The people in one image or frame; `poses_json` says what is told of each.
+    normalised : bool
+        Positions in shares of the image's width and height.
     **about
         What else the line says, before the poses: `frame=7, time=0.28`.
 
@@ -69,7 +91,7 @@ def json_line(poses: Poses, **about: Any) -> str:
     >>> json_line(Poses.empty(COCO17), frame=7, time=0.28)
     '{"frame": 7, "time": 0.28, "skeleton": "coco_17", "poses": []}\n'
     """
-    told = {**about, "skeleton": as_poses(poses).skeleton.name, "poses": poses_json(poses)}
+    told = {**about, "skeleton": as_poses(poses).skeleton.name, "poses": poses_json(poses, normalised=normalised)}
     try:
         return json.dumps(told, allow_nan=False, default=lambda value: value.item()) + "\n"  # NumPy's numbers
     except (AttributeError, TypeError, ValueError) as error:
@@ -87,11 +109,14 @@ def skeleton_json(skeleton: Skeleton) -> dict[str, Any]:
     return {"name": skeleton.name, "parts": list(skeleton.parts), "edges": [list(edge) for edge in skeleton.edges]}
 
 
-def _keypoint(keypoint: list[float]) -> list[float | None] | None:
+def _keypoint(keypoint: list[float], decimals: int) -> list[float | None] | None:
     """Return a rounded keypoint; None for one that is nowhere."""
     x, y, score = keypoint
-    return [_rounded(x), _rounded(y), _rounded(score)] if math.isfinite(x) and math.isfinite(y) else None
+    if not (math.isfinite(x) and math.isfinite(y)):
+        return None
+    return [rounded(x, decimals), rounded(y, decimals), rounded(score)]
 
 
-def _rounded(number: float) -> float | None:
-    return round(number, _DECIMALS) if math.isfinite(number) else None
+def rounded(number: float, decimals: int = _DECIMALS) -> float | None:
+    """Return a number with few decimals; None for one that JSON has no word for."""
+    return round(number, decimals) if math.isfinite(number) else None

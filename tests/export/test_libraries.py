@@ -3,6 +3,7 @@ import sys
 import numpy as np
 import pytest
 
+import bottomup as bu
 from bottomup.errors import MissingRuntimeError
 from bottomup.export import data_frame, supervision_key_points
 from bottomup.poses import Poses
@@ -99,3 +100,17 @@ def test_nobody_is_no_key_points(sv):
     points = supervision_key_points(Poses.empty(COCO17))
     assert len(points) == 0
     assert points.xy.shape == (0, 17, 2)
+
+
+def test_supervision_draws_skeletons_of_18_parts_with_the_edges_that_the_documentation_names():
+    sv = pytest.importorskip("supervision")
+    keypoints = np.ones((1, 18, 3))
+    keypoints[0, :, 0], keypoints[0, :, 1] = 5 + 5 * np.arange(18), 5 + 10 * (np.arange(18) % 9)
+    poses = Poses(keypoints, [1], bu.OPENPOSE18)
+    edges = bu.export.supervision_edges(bu.OPENPOSE18)
+    assert (min(min(edge) for edge in edges), max(max(edge) for edge in edges)) == (1, 18)
+    points = bu.export.supervision_key_points(poses)
+    drawn = sv.EdgeAnnotator(edges=edges, thickness=1).annotate(np.zeros((100, 100, 3), np.uint8), points)
+    for parent, child in bu.OPENPOSE18.edges:
+        x, y = (keypoints[0, [parent, child], :2].mean(axis=0)).astype(int)
+        assert drawn[y - 2 : y + 3, x - 2 : x + 3].any()
