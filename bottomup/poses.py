@@ -313,9 +313,19 @@ class Poses:
         InputError
             If a part is missing.
         """
-        if self.skeleton.parts == COCO17.parts:
-            return replace(self, skeleton=COCO17)
-        return self._of_parts([self.skeleton.index(part) for part in COCO17.parts], COCO17)
+        return self.to_skeleton(COCO17)
+
+    def to_skeleton(self, skeleton: Skeleton) -> "Poses":
+        """Return the parts that another skeleton has, in its order; the rest are dropped.
+
+        Raises
+        ------
+        InputError
+            If one of its parts is missing here.
+        """
+        if self.skeleton.parts == as_skeleton(skeleton).parts:
+            return replace(self, skeleton=skeleton)
+        return self._of_parts([self.skeleton.index(part) for part in skeleton.parts], skeleton)
 
     def _of_parts(self, parts: list[int], skeleton: Skeleton) -> "Poses":
         """Return some parts of the poses, as those of another skeleton."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from bottomup.estimation.estimator import PoseEstimator
     from bottomup.evaluate import ImageMatches, KeypointAP, PartErrors
+    from bottomup.evaluate.documents import Truth
 
 _FAILED = 2
 _HEADINGS = ("AP", "AP50", "AP75", "APm", "APl", "AR", "AR50", "AR75", "ARm", "ARl")
@@ -26,12 +27,15 @@ def evaluate_model(asked: argparse.Namespace) -> int:
     quiet_opencv()
     from bottomup import evaluate
     from bottomup.evaluate.documents import read_truth
+    from bottomup.evaluate.photos import photo_paths
     from bottomup.evaluate.precision import import_faster_coco_eval
     from bottomup.evaluate.report import import_matplotlib
 
     import_faster_coco_eval(), import_matplotlib()  # what is missing is said before the network runs
+    if not Path(asked.images).is_dir():
+        raise InputError(f"--images {asked.images} is no folder: name the one that holds the annotations' images")
     truth, out = read_truth(asked.annotations), Path(asked.out)
-    paths = _find_images(truth.images, Path(asked.images))
+    paths = photo_paths(truth.images, asked.images)
     present = {number: path for number, path in paths.items() if path.is_file()}
     if not present:
         raise InputError(
@@ -47,9 +51,9 @@ def evaluate_model(asked: argparse.Namespace) -> int:
                 f"{len(paths) - len(present)} of {len(paths)} images are not in {asked.images}, as {first.name}: "
                 "measured on the others"
             )
-        results, measured = _estimate(estimator, present, truth.category, progress)
+        results, measured = _estimate(estimator, present, truth, progress)
     if not measured:
-        raise InputError(f"none of the {len(present)} images in {asked.images} can be read")
+        raise InputError(f"none of the {len(present)} images in {asked.images} can be measured")
     figures = evaluate.keypoint_ap(results, truth, image_ids=measured)
     matches = evaluate.match_people(results, truth, min_score=asked.min_score, image_ids=measured)
     errors = evaluate.part_errors(matches)
@@ -60,40 +64,37 @@ def evaluate_model(asked: argparse.Namespace) -> int:
     return _FAILED if progress.complaints else 0
 
 
-def _find_images(images: Any, folder: Path) -> dict[int, Path]:
-    """Return where each image of the annotations should be."""
-    if not folder.is_dir():
-        raise InputError(f"--images {folder} is no folder: name the one that holds the annotations' images")
-    names = {number: image.get("file_name") for number, image in images.items()}
-    nameless = [number for number, name in names.items() if not isinstance(name, str)]
-    if nameless:
-        raise InputError(f"image {nameless[0]} of the annotations has no 'file_name': it cannot be found")
-    return {number: folder / str(name) for number, name in names.items()}
-
-
 def _estimate(
-    estimator: "PoseEstimator", paths: dict[int, Path], category: int, progress: Progress
+    estimator: "PoseEstimator", paths: dict[int, Path], truth: "Truth", progress: Progress
 ) -> tuple[list[dict[str, Any]], list[int]]:
-    """Return COCO's results of the images, and the ids of those that could be read."""
+    """Return COCO's results of the images, and the ids of those that could be measured."""
     from bottomup.export import coco_results
 
     measured: list[int] = []
     results: list[dict[str, Any]] = []
-    for rank, poses in enumerate(estimator.batch(_read_images(paths, measured, progress))):
-        results += coco_results(poses, image_id=measured[rank], category_id=category)
+    for rank, poses in enumerate(estimator.batch(_read_images(paths, truth, measured, progress))):
+        results += coco_results(poses, image_id=measured[rank], category_id=truth.category, skeleton=truth.skeleton)
         progress.advance()
     return results, measured
 
 
-def _read_images(paths: dict[int, Path], measured: list[int], progress: Progress) -> Iterator["NDArray[np.uint8]"]:
-    """Yield the images that can be read and note their ids; complain about the others."""
+def _read_images(
+    paths: dict[int, Path], truth: "Truth", measured: list[int], progress: Progress
+) -> Iterator["NDArray[np.uint8]"]:
+    """Yield the images that can be read, and are as large as they were annotated; complain about the others."""
+    from bottomup.evaluate.photos import size_problem
+    from bottomup.geometry import ImageSize
     from bottomup.images import read_image
 
     for number, path in paths.items():
+        problem: Any
         try:
             pixels = read_image(path)
+            problem = size_problem(truth.images[number], ImageSize(pixels.shape[1], pixels.shape[0]))
         except BottomupError as error:
-            progress.complain(error)
+            problem = error
+        if problem is not None:
+            progress.complain(problem)
             progress.advance()
         else:
             measured.append(number)

@@ -2,6 +2,7 @@
 
 from bottomup.evaluate.matching import ImageMatches, Person, match_people, similarity
 from bottomup.evaluate.parts import PartErrors, part_errors
+from bottomup.evaluate.photos import photo_paths, size_problem
 from bottomup.evaluate.precision import KeypointAP, keypoint_ap
 from bottomup.evaluate.report import contact_sheet, plot_precision_recall, worst_images
 
@@ -14,7 +15,9 @@ __all__ = [
     "keypoint_ap",
     "match_people",
     "part_errors",
+    "photo_paths",
     "plot_precision_recall",
     "similarity",
+    "size_problem",
     "worst_images",
 ]

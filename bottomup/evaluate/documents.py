@@ -2,20 +2,25 @@
 
 import json
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
+
 from bottomup.errors import InputError
-from bottomup.skeletons import COCO17
+from bottomup.skeletons import COCO17, Skeleton
+
+__all__ = ["Annotations", "Results", "Truth", "read_results", "read_truth"]
 
 #: COCO's result dicts, or a JSON file of them.
 Results: TypeAlias = Sequence[Mapping[str, Any]] | str | Path
 #: A COCO annotation document, or a JSON file of one.
 Annotations: TypeAlias = Mapping[str, Any] | str | Path
 
-_NUM_NUMBERS = 3 * len(COCO17.parts)
+_LARGEST_ID = 2**63 - 1  # faster-coco-eval counts in 64 bits
 
 
 class Truth(NamedTuple):
@@ -24,6 +29,7 @@ class Truth(NamedTuple):
     images: dict[int, Mapping[str, Any]]  #: image records by id
     people: list[dict[str, Any]]  #: COCO annotations, complete and numbered from 1
     category: int  #: id of the one category with keypoints
+    skeleton: Skeleton = COCO17  #: names the parts; its sigmas are those of OKS
 
     def of_images(self, image_ids: Iterable[int] | None) -> "Truth":
         """Return what it says of some images; None: of all."""
@@ -32,15 +38,34 @@ class Truth(NamedTuple):
         chosen = set(image_ids)
         unknown = chosen - self.images.keys()
         if unknown:
-            raise InputError(f"image_ids must be ids of the annotations' images, got {min(unknown, key=str)!r}")
+            raise InputError(f"image_ids must be ids of the annotations' images, got {min(map(_shortened, unknown))}")
         images = {number: image for number, image in self.images.items() if number in chosen}
-        return Truth(images, [person for person in self.people if person["image_id"] in chosen], self.category)
+        return self._replace(images=images, people=[each for each in self.people if each["image_id"] in chosen])
 
 
-def read_truth(annotations: Annotations | Truth) -> Truth:
-    """Return the people of an annotation document; those of COCO's 17 parts, for OKS needs their sigmas."""
+def read_truth(annotations: Annotations | Truth, skeleton: Skeleton | None = None) -> Truth:
+    """Return the people of an annotation document.
+
+    Parameters
+    ----------
+    annotations : dict, path or Truth
+        A COCO document, or what this function returned before.
+    skeleton : Skeleton, optional
+        Names the parts that are labelled. Default: COCO's 17, or those that the document's category names, whose
+        sigmas nobody measured unless it lists them.
+
+    Raises
+    ------
+    InputError
+        If the document is not what it must be; the message names the entry.
+    """
     if isinstance(annotations, Truth):
-        return annotations
+        if skeleton is None:
+            return annotations
+        if len(skeleton.parts) != len(annotations.skeleton.parts):
+            given = f"{len(annotations.skeleton.parts)} parts, got {skeleton.name!r} of {len(skeleton.parts)}"
+            raise InputError(f"skeleton must be of the annotations' {given}")
+        return annotations._replace(skeleton=skeleton)
     document, name = _read(annotations, "annotations")
     if not isinstance(document, Mapping) or not {"images", "annotations"} <= document.keys():
         raise InputError(
@@ -49,9 +74,9 @@ def read_truth(annotations: Annotations | Truth) -> Truth:
         )
     images = {}
     for record in _dicts(document["images"], f"{name}: images"):
-        if not isinstance(record.get("id"), int):
+        if not _is_id(record.get("id")):
             raise InputError(f"{name}: every image needs an 'id', a whole number, got {_shortened(record)}")
-        images[record["id"]] = record
+        images[int(record["id"])] = record
     with_keypoints = [
         each for each in _dicts(document["annotations"], f"{name}: annotations") if each.get("keypoints") is not None
     ]
@@ -63,14 +88,16 @@ def read_truth(annotations: Annotations | Truth) -> Truth:
     category = with_keypoints[0].get("category_id", 1)
     for each in with_keypoints:
         other = each.get("category_id", 1)
-        if not isinstance(other, Integral) or other != category:
+        if not _is_id(other) or other != category:
             raise InputError(
-                f"{name} must have keypoints of one category, people, got category_id {category!r} and {other!r}"
+                f"{name} must have keypoints of one category, people, got category_id {_shortened(category)} "
+                f"and {_shortened(other)}"
             )
-    people = [_person(each, number, images, name) for number, each in enumerate(with_keypoints, 1)]
+    skeleton = _skeleton(document, with_keypoints[0], category, name) if skeleton is None else skeleton
+    people = [_person(each, number, images, skeleton, name) for number, each in enumerate(with_keypoints, 1)]
     if all(person["ignore"] for person in people):
         raise InputError(f"{name} labels no keypoint of anybody: there is nothing to measure by")
-    return Truth(images, people, category)
+    return Truth(images, people, int(category), skeleton)
 
 
 def read_results(results: Results, truth: Truth) -> list[dict[str, Any]]:
@@ -85,45 +112,69 @@ def read_results(results: Results, truth: Truth) -> list[dict[str, Any]]:
         if missing:
             raise InputError(f"{where} lacks {', '.join(sorted(missing))}: make it with bottomup.export.coco_results")
         if not _is_of(result["image_id"], truth.images):
-            raise InputError(f"{where} is of image {result['image_id']!r}, which the annotations do not have")
+            raise InputError(f"{where} is of image {_shortened(result['image_id'])}, which the annotations do not have")
         if result.get("category_id", truth.category) != truth.category:
             raise InputError(
-                f"{where} has category_id {result['category_id']!r}, people are {truth.category} in the annotations"
+                f"{where} has category_id {_shortened(result['category_id'])}, people are {truth.category} "
+                "in the annotations"
             )
-        score = result["score"]
-        if isinstance(score, bool) or not isinstance(score, (int, float)) or not math.isfinite(score):
-            raise InputError(f"{where}: score must be a finite number, got {score!r}")
+        if not _is_number(result["score"]):
+            raise InputError(f"{where}: score must be a finite number, got {_shortened(result['score'])}")
+        box = result.get("bbox")
         checked.append(
             {
-                "image_id": result["image_id"],
+                "image_id": int(result["image_id"]),
                 "category_id": truth.category,
-                "keypoints": _numbers(result["keypoints"], where),
-                "score": float(score),
-                **({"bbox": _box(result["bbox"], where)} if result.get("bbox") else {}),
+                "keypoints": _numbers(result["keypoints"], truth.skeleton, where),
+                "score": float(result["score"]),
+                **({"bbox": _box(box, where)} if box is not None and len(box) else {}),
             }
         )
     return checked
 
 
-def _person(annotation: Mapping[str, Any], number: int, images: Mapping[int, Any], name: str) -> dict[str, Any]:
+def _skeleton(document: Mapping[str, Any], first: Mapping[str, Any], category: Any, name: str) -> Skeleton:
+    """Return the skeleton that a document's category has: COCO's 17 parts if it is theirs, or does not say."""
+    categories = document.get("categories")
+    entries = [each for each in categories if isinstance(each, Mapping)] if isinstance(categories, Sequence) else []
+    entry = next((each for each in entries if each.get("id") == category), {})
+    parts = entry.get("keypoints")
+    count = len(first["keypoints"]) // 3 if isinstance(first["keypoints"], Sequence) else len(COCO17.parts)
+    if not isinstance(parts, Sequence) or isinstance(parts, str) or len(parts) != count:
+        parts = None
+    if parts is None or tuple(str(part).lower().replace(" ", "_") for part in parts) == COCO17.parts:
+        return COCO17
+    try:
+        return Skeleton(str(entry.get("name") or "unnamed"), tuple(parts), sigmas=entry.get("sigmas"))
+    except InputError as error:
+        raise InputError(f"{name}: its category does not name its parts, pass skeleton=: {error}") from error
+
+
+def _person(
+    annotation: Mapping[str, Any], number: int, images: Mapping[int, Any], skeleton: Skeleton, name: str
+) -> dict[str, Any]:
     """Return an annotation with all that COCO's evaluation reads, and `ignore`: whether it counts for nothing."""
-    where = f"{name}: annotation {annotation.get('id', number)}"
+    where = f"{name}: annotation {_shortened(annotation.get('id', number))}"
     if not _is_of(annotation.get("image_id"), images):
-        raise InputError(f"{where} is of image {annotation.get('image_id')!r}, which 'images' does not have")
-    keypoints = _numbers(annotation["keypoints"], where)
+        given = _shortened(annotation.get("image_id"))
+        raise InputError(f"{where} is of image {given}, which 'images' does not have")
+    keypoints = _numbers(annotation["keypoints"], skeleton, where)
     num_labelled = sum(visibility > 0 for visibility in keypoints[2::3])
-    area, is_crowd = annotation.get("area"), annotation.get("iscrowd", 0)
-    if isinstance(area, bool) or not isinstance(area, (int, float)) or not 0 <= area < math.inf:
-        raise InputError(f"{where} needs 'area', the person's in square pixels, which OKS divides by; got {area!r}")
+    area: Any = annotation.get("area")
+    is_crowd = annotation.get("iscrowd", 0)
+    if not _is_number(area) or area < 0:
+        raise InputError(
+            f"{where} needs 'area', the person's in square pixels, which OKS divides by; got {_shortened(area)}"
+        )
     if is_crowd not in (0, 1):
-        raise InputError(f"{where}: iscrowd must be 0 or 1, got {is_crowd!r}")
+        raise InputError(f"{where}: iscrowd must be 0 or 1, got {_shortened(is_crowd)}")
     return {
         "id": number,
-        "image_id": annotation["image_id"],
-        "category_id": annotation.get("category_id", 1),
+        "image_id": int(annotation["image_id"]),
+        "category_id": int(annotation.get("category_id", 1)),
         "keypoints": keypoints,
         "num_keypoints": num_labelled,
-        "area": area,
+        "area": float(area),
         "bbox": _box(annotation.get("bbox"), where),
         "iscrowd": int(is_crowd),
         "ignore": int(is_crowd or num_labelled == 0),
@@ -132,30 +183,51 @@ def _person(annotation: Mapping[str, Any], number: int, images: Mapping[int, Any
 
 def _is_of(image_id: Any, images: Mapping[int, Any]) -> bool:
     """Tell whether an id is one of the images'."""
-    return isinstance(image_id, Hashable) and image_id in images
+    return _is_id(image_id) and image_id in images
+
+
+def _is_id(value: Any) -> bool:
+    """Tell whether a value is a whole number that every tool can count to."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and abs(int(value)) <= _LARGEST_ID
+
+
+def _is_number(value: Any) -> bool:
+    """Tell whether a value is a finite real number; JSON may hold one of 400 digits, which no float is."""
+    try:
+        return isinstance(value, Real) and not isinstance(value, (bool, np.bool_)) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _listed(values: Any) -> Any:
+    """Return an array as a list."""
+    return values.tolist() if isinstance(values, np.ndarray) else values
 
 
 def _box(values: Any, where: str) -> list[float]:
     """Return COCO's four numbers of a box."""
+    values = _listed(values)
     are_four = isinstance(values, Sequence) and not isinstance(values, str) and len(values) == 4
-    if not are_four or not all(isinstance(value, Real) and math.isfinite(value) for value in values):
+    if not are_four or not all(map(_is_number, values)):
         raise InputError(f"{where} needs 'bbox', [x, y, width, height] in pixels, got {_shortened(values)}")
     return [float(value) for value in values]
 
 
-def _numbers(values: Any, where: str) -> list[float]:
-    """Return COCO's 51 numbers of a pose."""
-    if not isinstance(values, Sequence) or isinstance(values, str) or len(values) != _NUM_NUMBERS:
+def _numbers(values: Any, skeleton: Skeleton, where: str) -> list[float]:
+    """Return COCO's numbers of a pose: x, y and visibility or score of each part."""
+    values, count = _listed(values), 3 * len(skeleton.parts)
+    if not isinstance(values, Sequence) or isinstance(values, str) or len(values) != count:
         got = f"{len(values)} numbers" if isinstance(values, Sequence) else type(values).__name__
+        whose = "COCO's 17 parts" if skeleton == COCO17 else f"the {len(skeleton.parts)} parts of {skeleton.name}"
         raise InputError(
-            f"{where}: keypoints must be {_NUM_NUMBERS} numbers, x, y and visibility or score of each of COCO's "
-            f"17 parts, got {got}"
+            f"{where}: keypoints must be {count} numbers, x, y and visibility or score of each of {whose}, got {got}: "
+            "of other parts, name them in the category or pass skeleton="
         )
-    if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in values):
+    if not all(map(_is_number, values)):
         raise InputError(
             f"{where}: keypoints must be finite numbers; COCO writes 0, 0, 0 for a part that was not found"
         )
-    return list(values)
+    return [float(value) for value in values]
 
 
 def _read(given: Any, name: str) -> tuple[Any, str]:
@@ -186,5 +258,8 @@ def _described(value: Any) -> str:
 
 
 def _shortened(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of more digits than Python prints
+        return f"a number of more than {sys.get_int_max_str_digits()} digits"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -8,23 +8,25 @@ from numpy.typing import NDArray
 
 from bottomup.evaluate.documents import Annotations, Results, Truth, read_results, read_truth
 from bottomup.similarity import similarity as similarity_of_keypoints
-from bottomup.skeletons import COCO17
+from bottomup.skeletons import COCO17, Skeleton
+
+__all__ = ["ImageMatches", "Person", "keypoint_similarity", "match_people", "similarity"]
 
 _MOST_POSES = 20  # an image, as COCO's evaluation
-_KAPPAS = np.array(COCO17.kappas)
 
 
 class Person(NamedTuple):
     """A labelled person."""
 
-    keypoints: NDArray[np.float64]  #: (17, 3): x, y, visibility; 0 where it is not labelled
+    keypoints: NDArray[np.float64]  #: (N, 3): x, y, visibility; 0 where it is not labelled
     area: float  #: square pixels
     box: tuple[float, float, float, float]  #: x, y, width, height
     ignored: bool  #: a crowd, or nobody's keypoints labelled: neither finding nor missing it counts
+    skeleton: Skeleton = COCO17  #: names the N parts
 
     @property
     def labelled(self) -> NDArray[np.bool_]:
-        """Which of the 17 parts are labelled."""
+        """Which of the parts are labelled."""
         return self.keypoints[:, 2] > 0
 
 
@@ -33,10 +35,11 @@ class ImageMatches(NamedTuple):
 
     image: dict[str, Any]  #: its record in the annotations
     people: list[Person]
-    poses: NDArray[np.float64]  #: (K, 17, 3): x, y, score; best first
+    poses: NDArray[np.float64]  #: (K, N, 3): x, y, score; best first
     scores: NDArray[np.float64]  #: (K,)
     pairs: list[tuple[int, int, float]]  #: number of a person, of the pose that is theirs, and their OKS
     false: list[int]  #: numbers of poses that are nobody's, nor a crowd's
+    skeleton: Skeleton = COCO17  #: names the N parts
 
 
 def match_people(
@@ -46,6 +49,7 @@ def match_people(
     min_score: float = 0.0,
     lowest_similarity: float = 0.1,
     image_ids: Iterable[int] | None = None,
+    skeleton: Skeleton | None = None,
 ) -> list[ImageMatches]:
     """Say of each image which pose is which labelled person.
 
@@ -56,7 +60,7 @@ def match_people(
 
     Parameters
     ----------
-    results, annotations, image_ids
+    results, annotations, image_ids, skeleton
         As `keypoint_ap` takes them.
     min_score : float
         Poses below this score are left out.
@@ -68,11 +72,16 @@ def match_people(
     list of ImageMatches
         One an image, in the annotations' order.
 
+    Raises
+    ------
+    InputError
+        If a document is not what it must be; the message names the entry.
+
     References
     ----------
     Ronchi and Perona, "Benchmarking and Error Diagnosis in Multi-Instance Pose Estimation", ICCV 2017. arXiv:1707.05388
     """
-    truth = read_truth(annotations)
+    truth = read_truth(annotations, skeleton)
     checked = read_results(results, truth)
     truth = truth.of_images(image_ids)
     people: dict[int, list[Person]] = {number: [] for number in truth.images}
@@ -80,18 +89,19 @@ def match_people(
     for person in truth.people:
         keypoints = np.array(person["keypoints"], np.float64).reshape(-1, 3)
         people[person["image_id"]].append(
-            Person(keypoints, float(person["area"]), tuple(person["bbox"]), bool(person["ignore"]))
+            Person(keypoints, float(person["area"]), tuple(person["bbox"]), bool(person["ignore"]), truth.skeleton)
         )
     for result in checked:
         if result["image_id"] in poses and result["score"] >= min_score:
             poses[result["image_id"]].append(result)
     return [
-        _match(dict(image), people[number], poses[number], lowest_similarity) for number, image in truth.images.items()
+        _match(dict(image), people[number], poses[number], lowest_similarity, truth.skeleton)
+        for number, image in truth.images.items()
     ]
 
 
 def similarity(poses: NDArray[np.float64], person: Person) -> NDArray[np.float64]:
-    """Return the (K,) object keypoint similarities (OKS) of (K, 17, 3) poses to a person, in [0, 1].
+    """Return the (K,) object keypoint similarities (OKS) of (K, N, 3) poses to a person, in [0, 1].
 
     Of a person without labelled keypoints: how near the keypoints are to a
     box twice as large as theirs, as COCO's evaluation has it.
@@ -102,7 +112,8 @@ def similarity(poses: NDArray[np.float64], person: Person) -> NDArray[np.float64
     x, y, width, height = person.box
     low, high = np.array([x - width, y - height]), np.array([x + 2 * width, y + 2 * height])
     outside = np.maximum(low - poses[..., :2], 0) + np.maximum(poses[..., :2] - high, 0)
-    every = similarity_of_keypoints(np.square(outside).sum(axis=-1), person.area + np.spacing(1), _KAPPAS)
+    kappas = np.array(person.skeleton.kappas)
+    every = similarity_of_keypoints(np.square(outside).sum(axis=-1), person.area + np.spacing(1), kappas)
     return np.asarray(every.mean(axis=1))
 
 
@@ -111,15 +122,16 @@ def keypoint_similarity(
 ) -> NDArray[np.float64]:
     """Return the (..., P) similarities of (..., P, 2) positions to P parts of a person."""
     squared = np.square(positions - person.keypoints[parts, :2]).sum(axis=-1)
-    return similarity_of_keypoints(squared, person.area + np.spacing(1), _KAPPAS[parts])
+    kappas = np.array(person.skeleton.kappas)[parts]
+    return similarity_of_keypoints(squared, person.area + np.spacing(1), kappas)
 
 
 def _match(
-    image: dict[str, Any], people: list[Person], results: Sequence[dict[str, Any]], lowest: float
+    image: dict[str, Any], people: list[Person], results: Sequence[dict[str, Any]], lowest: float, skeleton: Skeleton
 ) -> ImageMatches:
     """Match one image's poses with its people."""
     results = sorted(results, key=lambda result: -result["score"])[:_MOST_POSES]
-    poses = np.array([result["keypoints"] for result in results], np.float64).reshape(-1, len(COCO17.parts), 3)
+    poses = np.array([result["keypoints"] for result in results], np.float64).reshape(-1, len(skeleton.parts), 3)
     scores = np.array([result["score"] for result in results], np.float64)
     table = np.array([similarity(poses, person) for person in people]).reshape(len(people), len(results))
     pairs, false = [], []
@@ -132,4 +144,4 @@ def _match(
             pairs.append((best, pose, float(table[best, pose])))
         elif not any(table[person, pose] >= lowest for person in ignored):
             false.append(pose)
-    return ImageMatches(image, people, poses, scores, pairs, false)
+    return ImageMatches(image, people, poses, scores, pairs, false, skeleton)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from bottomup.evaluate.matching import ImageMatches, Person, keypoint_similarity
 from bottomup.skeletons import COCO17
 
+__all__ = ["PartErrors", "part_errors"]
+
 _GOOD, _NEAR = 0.85, 0.5  # keypoint similarities of the reference
 _KINDS = ("good", "jitter", "inversion", "swap", "miss", "absent")
 
@@ -38,16 +40,18 @@ def part_errors(matches: Iterable[ImageMatches]) -> list[PartErrors]:
     Returns
     -------
     list of PartErrors
-        One a part, in COCO's order. Shares and error are nan of a part that is labelled in nobody.
+        One a part, in the skeleton's order. Shares and error are nan of a part that is labelled in nobody.
 
     References
     ----------
     Ronchi and Perona, "Benchmarking and Error Diagnosis in Multi-Instance Pose Estimation", ICCV 2017, section 3.
     arXiv:1707.05388. "absent" is ours: bottom-up decoders need not give every part.
     """
-    counts = np.zeros((len(COCO17.parts), len(_KINDS)), np.int64)
-    errors: list[list[float]] = [[] for _ in COCO17.parts]
-    for match in matches:
+    every = list(matches)
+    skeleton = every[0].skeleton if every else COCO17
+    counts = np.zeros((len(skeleton.parts), len(_KINDS)), np.int64)
+    errors: list[list[float]] = [[] for _ in skeleton.parts]
+    for match in every:
         for number, pose, _ in match.pairs:
             person, others = match.people[number], [each for each in match.people if not each.ignored]
             others = [each for each in others if each is not person]
@@ -58,7 +62,7 @@ def part_errors(matches: Iterable[ImageMatches]) -> list[PartErrors]:
                     apart = np.linalg.norm(match.poses[pose, part, :2] - person.keypoints[part, :2])
                     errors[part].append(float(apart / np.sqrt(max(person.area, 1.0))))
     table = []
-    for part, name in enumerate(COCO17.parts):
+    for part, name in enumerate(skeleton.parts):
         total = int(counts[part].sum())
         shares = [float(count) / total if total else np.nan for count in counts[part]]
         median = float(np.median(errors[part])) if errors[part] else np.nan
@@ -73,7 +77,7 @@ def _kind(keypoint: NDArray[np.float64], part: int, person: Person, others: list
     right = _near(keypoint, person, part)
     if right >= _NEAR:
         return "good" if right >= _GOOD else "jitter"
-    mirrored = COCO17.mirror[part]
+    mirrored = person.skeleton.mirror[part]
     inverted = _near(keypoint, person, mirrored) if mirrored != part else 0.0
     swapped = max((_near(keypoint, other, each) for other in others for each in {part, mirrored}), default=0.0)
     if max(inverted, swapped) < _NEAR:

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from bottomup.errors import MissingRuntimeError
 from bottomup.evaluate.documents import Annotations, Results, Truth, read_results, read_truth
+from bottomup.skeletons import COCO17, Skeleton
+
+__all__ = ["FIGURES", "OKS_THRESHOLDS", "RECALLS", "KeypointAP", "keypoint_ap"]
 
 #: What `precision` is given at: the OKS from which on a pose is right, and the recalls.
 OKS_THRESHOLDS = np.linspace(0.5, 0.95, 10)
@@ -61,7 +64,11 @@ FIGURES = tuple(KeypointAP.__dataclass_fields__)[:10]
 
 
 def keypoint_ap(
-    results: Results, annotations: Annotations | Truth, *, image_ids: Iterable[int] | None = None
+    results: Results,
+    annotations: Annotations | Truth,
+    *,
+    image_ids: Iterable[int] | None = None,
+    skeleton: Skeleton | None = None,
 ) -> KeypointAP:
     """Measure poses by labelled people, as COCO's evaluation does.
 
@@ -69,12 +76,15 @@ def keypoint_ap(
     ----------
     results : list of dict, or path
         COCO keypoint results, as `bottomup.export.coco_results` makes: dicts of image_id, category_id, keypoints
-        (17 times x, y, score) and score; or a JSON file of them.
+        (x, y, score of each part) and score; or a JSON file of them.
     annotations : dict or path
-        A COCO document of people with 17 keypoints, as person_keypoints_val2017.json.
+        A COCO document of people with keypoints, such as person_keypoints_val2017.json.
     image_ids : iterable of int, optional
         Measure on these images alone. Default: all images of the annotations; one without results counts as one where
         nobody was found.
+    skeleton : Skeleton, optional
+        Names the parts, and has their sigmas. Default: COCO's 17, or those that the annotations' category names; where
+        nobody measured sigmas, all are 0.08, and figures compare with those measured likewise alone.
 
     Returns
     -------
@@ -97,7 +107,7 @@ def keypoint_ap(
     0.549
     """
     coco, evaluation_of = import_faster_coco_eval()
-    truth = read_truth(annotations)
+    truth = read_truth(annotations, skeleton)
     checked = read_results(results, truth)
     truth = truth.of_images(image_ids)
     checked = [result for result in checked if result["image_id"] in truth.images]
@@ -111,7 +121,11 @@ def keypoint_ap(
             "categories": [{"id": truth.category, "name": "person"}],
         }
     )
-    evaluation = evaluation_of(labelled, labelled.loadRes(checked), "keypoints", print_function=lambda *_: None)
+    kappas = None if truth.skeleton.sigmas == COCO17.sigmas else truth.skeleton.kappas
+    sigmas = None if kappas is None else [kappa / 2 for kappa in kappas]
+    evaluation = evaluation_of(
+        labelled, labelled.loadRes(checked), "keypoints", print_function=lambda *_: None, kpt_oks_sigmas=sigmas
+    )
     evaluation.params.imgIds, evaluation.params.catIds = sorted(truth.images), [truth.category]
     evaluation.run()
     figures = {

@@ -13,7 +13,9 @@ from bottomup.evaluate.matching import ImageMatches
 from bottomup.evaluate.precision import OKS_THRESHOLDS, RECALLS, KeypointAP
 from bottomup.images import import_cv2, read_image
 from bottomup.poses import Poses
-from bottomup.skeletons import COCO17
+from bottomup.skeletons import Skeleton
+
+__all__ = ["contact_sheet", "plot_precision_recall", "worst_images"]
 
 _PAIRS_ACROSS = 2
 _TILE = (360, 270)  # width and height of each half of a pair
@@ -121,8 +123,10 @@ def _pair(image: NDArray[np.uint8], match: ImageMatches, name: str) -> NDArray[n
     """Draw one image twice, with its caption."""
     cv2 = import_cv2()
     people = [person.keypoints for person in match.people if not person.ignored]
-    truth = _shrunk(image, np.array(people, np.float64).reshape(-1, len(COCO17.parts), 3), is_truth=True)
-    found = _shrunk(image, match.poses, is_truth=False)
+    truth = _shrunk(
+        image, np.array(people, np.float64).reshape(-1, len(match.skeleton.parts), 3), match.skeleton, is_truth=True
+    )
+    found = _shrunk(image, match.poses, match.skeleton, is_truth=False)
     canvas = np.full((_TILE[1] + _CAPTION + _MARGIN, 2 * (_TILE[0] + _MARGIN), 3), 255, np.uint8)
     captions = (f"{name}: {len(people)} labelled", f"{len(match.pairs)} of them found, {len(match.false)} false")
     for column, (picture, caption) in enumerate(zip((truth, found), captions, strict=True)):
@@ -134,7 +138,9 @@ def _pair(image: NDArray[np.uint8], match: ImageMatches, name: str) -> NDArray[n
     return canvas
 
 
-def _shrunk(image: NDArray[np.uint8], poses: NDArray[np.float64], *, is_truth: bool) -> NDArray[np.uint8]:
+def _shrunk(
+    image: NDArray[np.uint8], poses: NDArray[np.float64], skeleton: Skeleton, *, is_truth: bool
+) -> NDArray[np.uint8]:
     """Return an image that fits a tile, with poses drawn."""
     cv2 = import_cv2()
     height, width = image.shape[:2]
@@ -145,5 +151,6 @@ def _shrunk(image: NDArray[np.uint8], poses: NDArray[np.float64], *, is_truth: b
     keypoints[..., :2] *= scale
     keypoints[..., 2] = (keypoints[..., 2] > 0) if is_truth else 1
     keypoints[~poses.any(axis=2)] = np.nan, np.nan, 0
-    drawn: NDArray[np.uint8] = draw_poses(small, Poses(keypoints, np.ones(len(poses), np.float32), COCO17), min_score=0)
+    found = Poses(keypoints, np.ones(len(poses), np.float32), skeleton)
+    drawn: NDArray[np.uint8] = draw_poses(small, found, min_score=0)
     return drawn

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from bottomup.export.conversion import convert
 from bottomup.export.conversion import normalised as normalised_poses
 from bottomup.poses import Poses, as_poses
-from bottomup.skeletons import BODY25, COCO17, MPI15, OPENPOSE18
+from bottomup.skeletons import BODY25, COCO17, MPI15, OPENPOSE18, Skeleton
 
 _DECIMALS = 3  # a thousandth of a pixel, or of a score
 _FINE = 6  # decimals of shares of width and height
@@ -23,7 +23,9 @@ _EMPTY_LISTS = (
 )
 
 
-def coco_results(poses: Poses, image_id: int, *, category_id: int = 1) -> list[dict[str, Any]]:
+def coco_results(
+    poses: Poses, image_id: int, *, category_id: int = 1, skeleton: Skeleton = COCO17
+) -> list[dict[str, Any]]:
     """Return one COCO keypoint result a pose, as pycocotools and faster-coco-eval load them.
 
     Collect those of many images in one list and `json.dump` it. A part that
@@ -32,16 +34,18 @@ def coco_results(poses: Poses, image_id: int, *, category_id: int = 1) -> list[d
     Parameters
     ----------
     poses : Poses
-        Of any skeleton with COCO's 17 parts, in pixels of the image.
+        Of any skeleton with the parts that the annotations have, in pixels of the image.
     image_id : int
         The image's id in the annotation file.
     category_id : int
         Of people: COCO's, by default.
+    skeleton : Skeleton
+        Whose parts, in which order, the annotations have: COCO's 17, by default.
 
     Raises
     ------
     InputError
-        If one of COCO's parts is missing.
+        If one of these parts is missing.
 
     Examples
     --------
@@ -49,7 +53,7 @@ def coco_results(poses: Poses, image_id: int, *, category_id: int = 1) -> list[d
     >>> result["image_id"], result["category_id"], result["score"], len(result["keypoints"])
     (7, 1, 0.5, 51)
     """
-    poses = as_poses(poses).to_coco17()
+    poses = as_poses(poses).to_skeleton(skeleton)
     results = [
         {"image_id": _plain(image_id), "category_id": _plain(category_id), "keypoints": keypoints, "score": score}
         for keypoints, score in zip(_flat(poses.keypoints), np.nan_to_num(poses.scores).tolist(), strict=True)

@@ -36,8 +36,9 @@ def annotation(number, image_id, xy, area=None, visibility=2, **extra):
     }
 
 
-def document(people, num_images):
-    images = [{"id": number, "file_name": f"{number}.png", "width": 640, "height": 480} for number in range(num_images)]
+def document(people, num_images, width=640, height=480):
+    sizes = {"width": width, "height": height}
+    images = [{"id": number, "file_name": f"{number}.png", **sizes} for number in range(num_images)]
     return {"images": images, "annotations": people, "categories": [{"id": 1, "name": "person"}]}
 
 
@@ -386,7 +387,7 @@ def run(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("bottomup.estimation.loading.load", lambda *_, **__: FakeEstimator())
     people = [annotation(number + 1, number, grid(spacing=20)) for number in range(3)]
-    (tmp_path / "truth.json").write_text(json.dumps(document(people, 3)))
+    (tmp_path / "truth.json").write_text(json.dumps(document(people, 3, 300, 100)))
     (tmp_path / "photos").mkdir()
     for number, level in enumerate((0, 0, 200)):
         cv2.imwrite(f"photos/{number}.png", np.full((100, 300, 3), level, np.uint8))
@@ -451,7 +452,7 @@ def test_images_of_which_none_can_be_read_are_an_error(run, tmp_path):
         (tmp_path / "photos" / f"{number}.png").write_bytes(b"")
     status, _, complaints = run()
     assert status == 2
-    assert complaints.splitlines()[-1] == "bottomup: none of the 3 images in photos can be read"
+    assert complaints.splitlines()[-1] == "bottomup: none of the 3 images in photos can be measured"
 
 
 def test_a_missing_library_is_said_before_the_network_runs(run, monkeypatch):
@@ -468,3 +469,124 @@ def test_annotations_without_file_names_are_refused(run, tmp_path):
     (tmp_path / "truth.json").write_text(json.dumps(truth))
     assert "image 0 of the annotations has no 'file_name'" in run()[2]
     assert read_truth(truth).category == 1
+
+
+# Numbers, parts and photos of other kinds
+
+
+def test_numpy_numbers_and_arrays_are_taken(noisy):
+    annotations, results = noisy
+    arrays = [
+        {
+            "image_id": np.int64(each["image_id"]),
+            "category_id": np.int32(1),
+            "keypoints": np.array(each["keypoints"]) if number % 2 else [np.float64(x) for x in each["keypoints"]],
+            "score": np.float64(each["score"]),
+        }
+        for number, each in enumerate(results)
+    ]
+    assert evaluate.keypoint_ap(arrays, annotations).figures() == evaluate.keypoint_ap(results, annotations).figures()
+
+
+HUGE = 10**400
+HUGER = 10**5000  # more digits than Python prints
+
+
+@pytest.mark.parametrize(
+    ("annotations", "complaint"),
+    [
+        (document([annotation(1, 0, grid(), area=HUGE)], 1), "annotation 1 needs 'area'"),
+        (document([annotation(1, 0, grid(), bbox=[0, 0, HUGE, 1])], 1), "annotation 1 needs 'bbox'"),
+        (document([annotation(1, 0, grid(), keypoints=[HUGE] * 51)], 1), "keypoints must be finite numbers"),
+        (document([annotation(1, HUGE, grid())], 1), "annotation 1 is of image 10000"),
+        (document([annotation(1, 0, grid(), category_id=HUGE)], 1), "one category, people"),
+        (document([annotation(1, 0, grid(), iscrowd=HUGE)], 1), "iscrowd must be 0 or 1"),
+        ({"images": [{"id": HUGE}], "annotations": []}, "every image needs an 'id'"),
+        (document([annotation(1, 0, grid(), area=True)], 1), "annotation 1 needs 'area'"),
+        (document([annotation(1, HUGER, grid())], 1), "of image a number of more than"),
+    ],
+)
+def test_numbers_that_nobody_can_count_to_are_refused_in_one_line(annotations, complaint):
+    with pytest.raises(bu.InputError, match=complaint) as caught:
+        read_truth(annotations)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("name", ["image_id", "score", "keypoints", "bbox"])
+def test_results_with_such_numbers_are_refused(name):
+    value = {"keypoints": [HUGE] * 51, "bbox": [HUGE] * 4}.get(name, HUGER)
+    with pytest.raises(bu.InputError, match=r"results\[0\]") as caught:
+        evaluate.keypoint_ap([{**result(0, grid()), name: value}], document([annotation(1, 0, grid())], 1))
+    assert len(str(caught.value)) < 300
+
+
+HAND = bu.Skeleton("hand", ("palm", "thumb", "index"), ((0, 1), (0, 2)), sigmas=(0.03, 0.05, 0.07))
+FINGERS = np.array([(10.0, 10), (60, 20), (20, 80)])
+
+
+def hands(**category):
+    truth = document([annotation(1, 0, FINGERS, area=4000.0)], 1)
+    return {**truth, "categories": [{"id": 1, "name": "hand", "keypoints": list(HAND.parts), **category}]}
+
+
+@pytest.mark.parametrize(("skeleton", "sigmas"), [(HAND, HAND.sigmas), (None, (0.08,) * 3)])
+def test_other_parts_are_measured_with_their_own_sigmas(skeleton, sigmas):
+    off = FINGERS + (5, 0)
+    alike = np.exp(-25 / (2 * 4000 * (2 * np.array(sigmas)) ** 2))
+    [match] = evaluate.match_people([result(0, off)], hands(), skeleton=skeleton)
+    assert match.pairs[0][2] == pytest.approx(alike.mean())
+    figures = evaluate.keypoint_ap([result(0, off)], hands(), skeleton=skeleton)
+    assert figures.ap == pytest.approx(sum(alike.mean() >= threshold for threshold in np.linspace(0.5, 0.95, 10)) / 10)
+    assert [error.part for error in evaluate.part_errors([match])] == list(HAND.parts)
+    assert evaluate.contact_sheet([match], lambda name: np.zeros((100, 100, 3), np.uint8)).size
+
+
+def test_a_category_may_list_sigmas_and_coco_is_coco_however_it_is_spelled():
+    assert read_truth(hands(sigmas=[0.1, 0.2, 0.3])).skeleton.sigmas == (0.1, 0.2, 0.3)
+    coco = document([annotation(1, 0, grid())], 1)
+    named = {**coco, "categories": [{"id": 1, "keypoints": [part.title().replace("_", " ") for part in COCO17.parts]}]}
+    assert read_truth(coco).skeleton is read_truth(named).skeleton is COCO17
+    with pytest.raises(bu.InputError, match="got 9 numbers: of other parts, name them in the category or pass"):
+        read_truth(hands(keypoints=None))
+    with pytest.raises(bu.InputError, match="skeleton must be of the annotations' 17 parts, got 'hand' of 3"):
+        evaluate.keypoint_ap([], read_truth(coco), skeleton=HAND)
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret.png", "/etc/passwd", "a/../../b.png", "C:\\x.png", "..\\x.png", "\\\\host\\x.png", "a\0.png"]
+)
+def test_file_names_that_lead_out_of_the_folder_are_refused(name, tmp_path):
+    with pytest.raises(bu.InputError, match=r"image 7 of the annotations is .* which leads out of the folder"):
+        evaluate.photo_paths({7: {"file_name": name}}, tmp_path)
+    inside = {7: {"file_name": "val/..a.png"}}
+    assert evaluate.photo_paths(inside, tmp_path) == {7: tmp_path / "val" / "..a.png"}
+
+
+def test_photos_of_another_size_than_annotated_are_said_to_be():
+    record = {"file_name": "a.jpg", "width": 640, "height": 480}
+    assert evaluate.size_problem(record, bu.ImageSize(640, 480)) is None
+    assert evaluate.size_problem({"file_name": "a.jpg"}, bu.ImageSize(320, 240)) is None
+    small = evaluate.size_problem(record, bu.ImageSize(320, 240))
+    assert small.startswith("a.jpg is 320 x 240 pixels, the annotations say 640 x 480")
+    assert "stored" in evaluate.size_problem(record, bu.ImageSize(480, 640))
+
+
+def test_photos_of_another_size_are_left_out_of_the_measure(run, tmp_path):
+    truth = json.loads((tmp_path / "truth.json").read_text())
+    truth["images"][0].update(width=600, height=200)
+    truth["images"][1].update(width=100, height=300)
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    status, printed, complaints = run()
+    assert status == 2
+    assert "0.png is 300 x 100 pixels, the annotations say 600 x 200" in complaints
+    assert "1.png is 300 x 100 pixels once upright, the annotations say 100 x 300" in complaints
+    assert "1 people in 1 images" in printed
+
+
+def test_annotations_that_lead_out_of_the_folder_are_refused(run, tmp_path):
+    truth = json.loads((tmp_path / "truth.json").read_text())
+    truth["images"][1]["file_name"] = str(tmp_path / "photos" / "1.png")
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    status, printed, complaints = run()
+    assert (status, printed) == (2, "")
+    assert "image 1 of the annotations is" in complaints
