@@ -1,0 +1,1 @@
+"""Centres and offsets: MoveNet, CenterNet-pose and DEKR."""

@@ -1,0 +1,70 @@
+"""MoveNet's decoder of several people: what the MultiPose graph answers."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from bottomup.batch import map_on_threads
+from bottomup.centers.fields import CenterFields
+from bottomup.centers.running import as_center_fields, run, with_boxes
+from bottomup.parameters import check, whole
+from bottomup.poses import Poses
+
+
+@dataclass(frozen=True)
+class MoveNetDecoder:
+    """Decode as the graph of MoveNet MultiPose does, to 1e-5.
+
+    The best peaks of the centre map, each the highest of 5 x 5 cells; of each the best cell of every part inside its
+    box, weighted by a Gaussian around where the centre points to. A part's score is the highest weighted score that
+    anybody among the people has for its cell. Make it with `CenterDecoder.movenet()`.
+
+    Attributes
+    ----------
+    max_poses : int
+        Most people to look for; 6 in the graph, at most 100.
+
+    References
+    ----------
+    The graph of movenet_multipose_lightning_float16_1.tflite.
+    """
+
+    max_poses: int = whole(6, high=100)
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    def decode(self, fields: CenterFields) -> Poses:
+        """Return the people of one image, in input pixels, in the graph's order: best centre first.
+
+        Parameters
+        ----------
+        fields : CenterFields
+            One image's network outputs with boxes, float or quantised.
+
+        Returns
+        -------
+        Poses
+            At most `max_poses`, with boxes. No part is ever missing, only low. A pose's score is its centre's, times
+            the mean of its parts' scores above 0.127. The rows that the graph fills up with nobodies are left out.
+
+        Raises
+        ------
+        InputError
+            If `fields` is not a CenterFields, or has no boxes.
+        """
+        fields = with_boxes(as_center_fields(fields), "MoveNet's MultiPose decoder")
+        return run(_kernel(), fields, self.max_poses, fields.boxes)
+
+    def decode_batch(self, fields: Iterable[CenterFields], *, threads: int = 1) -> list[Poses]:
+        """Return `decode` of every item, in order, on that many threads."""
+        return map_on_threads(self.decode, fields, threads)
+
+
+@cache
+def _kernel() -> Any:
+    """Return the loops; numba is imported here, on first use."""
+    from bottomup.centers.kernels.movenet import decode_movenet
+
+    return decode_movenet

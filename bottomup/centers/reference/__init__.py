@@ -1,0 +1,44 @@
+"""The decoders of centres, said aloud: pure NumPy, one definition a function, slow and obvious.
+
+Hold your own port against this: `decode(fields, decoder)` answers as `decoder.decode(fields)` does, to the order of
+ties.
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+
+from bottomup.centers.fields import CenterFields
+from bottomup.centers.movenet import MoveNetDecoder
+from bottomup.centers.movenet_single import MoveNetSingleDecoder
+from bottomup.centers.reference.movenet import decode_movenet
+from bottomup.centers.reference.movenet_single import decode_movenet_single
+from bottomup.centers.running import as_center_fields, with_boxes
+from bottomup.errors import InputError
+from bottomup.poses import Poses
+
+Decoder: TypeAlias = MoveNetDecoder | MoveNetSingleDecoder
+
+
+def decode(fields: CenterFields, decoder: Decoder) -> Poses:
+    """Return what `decoder.decode(fields)` returns, by the definition.
+
+    Parameters
+    ----------
+    fields : CenterFields
+        One image's network outputs.
+    decoder : CenterDecoder, MoveNetDecoder, MoveNetSingleDecoder, CenterNetDecoder or DekrDecoder
+        Which decoder, with which parameters.
+
+    Returns
+    -------
+    Poses
+        In input pixels.
+    """
+    fields = as_center_fields(fields)
+    if not isinstance(decoder, Decoder):
+        raise InputError(f"decoder must be a decoder of centres, such as CenterDecoder(), got {decoder!r}")
+    with np.errstate(all="ignore"):  # whatever the tensors hold
+        if isinstance(decoder, MoveNetDecoder):
+            return decode_movenet(with_boxes(fields, "MoveNet's MultiPose decoder"), decoder)
+        return decode_movenet_single(fields)

@@ -1,0 +1,89 @@
+"""Fields as the definitions read them, and the search that they share."""
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bottomup.centers.fields import CenterFields, score_of
+from bottomup.geometry import cell_to_input
+from bottomup.poses import Poses
+
+Array: TypeAlias = NDArray[np.float32]
+f32 = np.float32
+
+
+class Maps(NamedTuple):
+    """Scores and vectors of one image, float32, in cells, y before x."""
+
+    centers: Array  #: (H, W)
+    parts: Array  #: (H, W, N)
+    regressions: Array  #: (H, W, N, 2)
+    offsets: Array  #: (H, W, N, 2)
+    box_sizes: Array  #: (H, W, 2), 0 where there are none
+    box_offsets: Array  #: (H, W, 2)
+
+
+def read(fields: CenterFields) -> Maps:
+    """Return the maps of one image."""
+    real = fields.as_floats
+    height, width = fields.grid
+    num_parts = len(fields.skeleton.parts)
+    centers, parts = (score_of(real[name]) if fields.logits else real[name] for name in ("center", "heatmaps"))
+    none = np.zeros((height, width, 2), f32)
+    offsets = real.get("offsets", none).reshape(height, width, -1, 2)
+    return Maps(
+        np.asarray(centers[..., 0], f32),
+        np.asarray(parts, f32),
+        real["regressions"].reshape(height, width, num_parts, 2),
+        np.broadcast_to(offsets, (height, width, num_parts, 2)),
+        real.get("box_sizes", none),
+        real.get("box_offsets", none),
+    )
+
+
+def cells_of(grid: tuple[int, int]) -> Array:
+    """Return (H, W, 2): row and column of every cell."""
+    return np.moveaxis(np.indices(grid), 0, 2).astype(f32)
+
+
+def gaussian(squared: Array, spread: Any) -> Array:
+    """Return the weight of cells at these squared distances."""
+    return np.exp(-squared.astype(np.float64) / np.float64(f32(spread))).astype(f32)
+
+
+def inverse_distance(squared: Array, spread: Any) -> Array:
+    """Return the weight of cells at these squared distances: one over distance and `spread`."""
+    return f32(1) / (np.sqrt(squared.astype(np.float64)).astype(f32) + f32(spread))
+
+
+def squared_distances(grid: tuple[int, int], place: Array) -> Array:
+    """Return how far every cell is from a place, squared."""
+    down, right = np.moveaxis(cells_of(grid) - place, 2, 0)
+    return np.asarray(down * down + right * right)
+
+
+def first_best(weighted: Array) -> tuple[int, int]:
+    """Return the first cell of the highest score above 0; (0, 0) where there is none."""
+    row, column = np.unravel_index(np.where(weighted > 0, weighted, 0).argmax(), weighted.shape)
+    return int(row), int(column)
+
+
+def as_poses(people: list[Array], scores: list[Any], fields: CenterFields, boxes: list[Any] | None = None) -> Poses:
+    """Return poses of (N, 3) rows, columns and scores; of boxes top, left, bottom and right."""
+    if not people:
+        return Poses.empty(fields.skeleton)
+    found = np.array(people, f32)
+    _, _, stride, shift_row, shift_column = fields.cells
+    first = np.array([shift_row, shift_column], f32)
+    keypoints = np.empty((*found.shape[:2], 3), f32)
+    keypoints[..., :2] = cell_to_input(found[..., :2] + first, stride)
+    part_scores = np.minimum(found[..., 2], f32(1))
+    keypoints[..., 2] = np.where(part_scores > 0, part_scores, 0)
+    keypoints[~np.isfinite(keypoints[..., :2]).all(axis=2)] = np.nan, np.nan, 0
+    limits = None
+    if boxes is not None:
+        corners = np.array(boxes, f32).reshape(-1, 2, 2)
+        starts = cell_to_input(corners[:, 0] + first, stride)
+        limits = np.hstack([starts, cell_to_input(corners[:, 1] - corners[:, 0], stride)])
+    return Poses(keypoints, np.array(scores, f32), fields.skeleton, boxes=limits)

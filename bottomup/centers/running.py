@@ -1,0 +1,82 @@
+"""What every decoder of centres does around its loops: check, lend workspaces, hand the poses over."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bottomup.centers.fields import CenterFields
+from bottomup.errors import InputError
+from bottomup.poses import Poses
+from bottomup.workspaces import Shelf
+
+
+class Space(NamedTuple):
+    """Arrays that kernels write to, with room for P people of N parts."""
+
+    peaks: NDArray[np.int64]  #: (P,) cells of centres
+    scores: NDArray[np.float32]  #: (P,) their scores
+    found: NDArray[np.float32]  #: (P, N, 4) row and column of each part, its score, and one more number
+    limits: NDArray[np.float32]  #: (P, 4) boxes: top, left, bottom and right, in cells
+    order: NDArray[np.int64]  #: (P,)
+    keypoints: NDArray[np.float32]  #: (P, N, 3) the answer: x, y and score
+    pose_scores: NDArray[np.float32]  #: (P,)
+    boxes: NDArray[np.float32]  #: (P, 4) left, top, width and height, input pixels
+
+
+_shelf: Shelf[tuple[NDArray[Any], ...]] = Shelf()
+
+
+def as_center_fields(fields: Any) -> CenterFields:
+    """Return `fields`, or say what to pass instead."""
+    if not isinstance(fields, CenterFields):
+        raise InputError(
+            f"fields must be CenterFields, got {type(fields).__name__}: "
+            "build them with CenterFields(center, heatmaps, regressions, offsets)"
+        )
+    return fields
+
+
+def with_boxes(fields: CenterFields, decoder: str) -> CenterFields:
+    """Return `fields`, if they have the boxes that a decoder reads."""
+    if not fields.has_boxes:
+        raise InputError(
+            f"fields have no box_sizes and box_offsets, which {decoder} reads: pass them, or decode with CenterDecoder()"
+        )
+    return fields
+
+
+def take_space(num_people: int, num_parts: int) -> tuple[NDArray[Any], ...]:
+    """Return a workspace with room for so many people, in the order of `Space`."""
+
+    def fits(spare: tuple[NDArray[Any], ...]) -> bool:
+        return num_people <= spare[0].size and spare[2].shape[1] == num_parts
+
+    return _shelf.take(fits, lambda: _make_space(num_people, num_parts))
+
+
+def _make_space(num_people: int, num_parts: int) -> tuple[NDArray[Any], ...]:
+    return (
+        np.empty(num_people, np.int64),
+        np.empty(num_people, np.float32),
+        np.empty((num_people, num_parts, 4), np.float32),
+        np.empty((num_people, 4), np.float32),
+        np.empty(num_people, np.int64),
+        np.empty((num_people, num_parts, 3), np.float32),
+        np.empty(num_people, np.float32),
+        np.empty((num_people, 4), np.float32),
+    )
+
+
+def run(kernel: Callable[..., int], fields: CenterFields, most: int, *bundles: Any) -> Poses:
+    """Return the poses that a kernel finds, of at most `most` people."""
+    height, width = fields.grid
+    most = min(most, height * width)
+    if most == 0:
+        return Poses.empty(fields.skeleton)
+    space = take_space(most, len(fields.skeleton.parts))
+    count = kernel(space, fields.tensors, fields.cells, most, *bundles)
+    keypoints, scores, boxes = (array[:count].copy() for array in space[-3:])
+    _shelf.put_back(space)
+    return Poses.of_decoder(keypoints, scores, fields.skeleton, None, boxes if fields.has_boxes else None)
