@@ -55,7 +55,8 @@ class MoveNetDecoder:
             If `fields` is not a CenterFields, or has no boxes.
         """
         fields = with_boxes(as_center_fields(fields), "MoveNet's MultiPose decoder")
-        return run(_kernel(), fields, self.max_poses, fields.boxes)
+        most = min(self.max_poses, fields.grid[0] * fields.grid[1])
+        return run(_kernel(), fields, most, fields.boxes, most)
 
     def decode_batch(self, fields: Iterable[CenterFields], *, threads: int = 1) -> list[Poses]:
         """Return `decode` of every item, in order, on that many threads."""

@@ -22,7 +22,47 @@ class Space(NamedTuple):
     order: NDArray[np.int64]  #: (P,)
     keypoints: NDArray[np.float32]  #: (P, N, 3) the answer: x, y and score
     pose_scores: NDArray[np.float32]  #: (P,)
-    boxes: NDArray[np.float32]  #: (P, 4) left, top, width and height, input pixels
+    boxes_found: NDArray[np.float32]  #: (P, 4) left, top, width and height, input pixels
+
+
+class Heat(NamedTuple):
+    """Maps to look for a part in, as `Tensors` has them."""
+
+    values: NDArray[Any]
+    scores: NDArray[np.float32] | None
+    logits: bool
+    num_parts: int
+    width: int
+
+
+class Guess(NamedTuple):
+    """Where a centre points to, in cells."""
+
+    guess_row: np.float32
+    guess_column: np.float32
+
+
+class Place(NamedTuple):
+    """Where a part was found, in cells."""
+
+    row: np.float32
+    column: np.float32
+
+
+class Window(NamedTuple):
+    """Cells to look in: first row and column, and those past the last."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+class Weighting(NamedTuple):
+    """How cells count less the further they are from a guess."""
+
+    spread: np.float32  #: of a Gaussian, squared cells; else what is added to the distance
+    is_inverse: bool  #: one over the distance
 
 
 _shelf: Shelf[tuple[NDArray[Any], ...]] = Shelf()
@@ -69,14 +109,14 @@ def _make_space(num_people: int, num_parts: int) -> tuple[NDArray[Any], ...]:
     )
 
 
-def run(kernel: Callable[..., int], fields: CenterFields, most: int, *bundles: Any) -> Poses:
-    """Return the poses that a kernel finds, of at most `most` people."""
+def run(kernel: Callable[..., int], fields: CenterFields, most: int, *more: Any) -> Poses:
+    """Return the poses that a kernel finds, of at most `most` people; what else it takes comes after the grid."""
     height, width = fields.grid
     most = min(most, height * width)
     if most == 0:
         return Poses.empty(fields.skeleton)
     space = take_space(most, len(fields.skeleton.parts))
-    count = kernel(space, fields.tensors, fields.cells, most, *bundles)
+    count = kernel(space, fields.tensors, fields.cells, *more)
     keypoints, scores, boxes = (array[:count].copy() for array in space[-3:])
     _shelf.put_back(space)
     return Poses.of_decoder(keypoints, scores, fields.skeleton, None, boxes if fields.has_boxes else None)

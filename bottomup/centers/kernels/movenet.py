@@ -5,7 +5,7 @@ import numpy as np
 from bottomup.centers.kernels.search import (
     find_best_cell,
     guess_of,
-    offset_of,
+    place_of,
     read_score,
     weighted_score,
     write_box,
@@ -24,55 +24,47 @@ _LEAST_PART = np.float32(0.126953125)  # 0.127
 
 
 @kernel
-def decode_movenet(space, tensors, grid, most, boxes):
+def decode_movenet(space, tensors, grid, boxes, most):
     """Fill keypoints, scores and boxes with the people of the graph's decoder, in its order; return how many."""
-    peaks, scores, found, limits, order, keypoints, pose_scores, out_boxes = space
+    (peaks, scores, found, limits, _order, keypoints, pose_scores, boxes_found) = space
     (
-        center, center_scores, heatmaps, part_scores, logits, regressions, regression_table, offsets, offset_table,
+        center, center_scores, heatmaps, part_scores, logits, _regressions, _regression_table, _offsets, _offset_table,
         num_parts,
     ) = tensors  # fmt: skip
-    height, width, output_stride, shift_row, shift_column = grid
+    (height, width, _output_stride, _shift_row, _shift_column) = grid
     count = find_centers(center, center_scores, logits, height, width, most, peaks, scores)
     everyone = add_nobodies(height * width, count, most, peaks, scores)
-    spread = _SPREAD * np.float32(min(height, width))
-    kind = spread, False
+    heat = heatmaps, part_scores, logits, num_parts, width
+    weighting = _SPREAD * np.float32(min(height, width)), False
     for person in range(everyone):
         place_box(limits, person, peaks[person], height, width, boxes)
         window = window_of(limits, person, height, width)
         for part in range(num_parts):
-            guess = guess_of(regressions, regression_table, num_parts, peaks[person], width, part)
-            cell, _ = find_best_cell(heatmaps, part_scores, logits, num_parts, width, part, guess, window, kind)
+            guess = guess_of(tensors, width, peaks[person], part)
+            cell, _ = find_best_cell(heat, part, guess, window, weighting)
             found[person, part, 0] = cell // width
             found[person, part, 1] = cell % width
-    cells = output_stride, shift_row, shift_column
     for person in range(count):
         total = _ZERO
         number = 0
         for part in range(num_parts):
             row = np.int64(found[person, part, 0])
             column = np.int64(found[person, part, 1])
-            cell = row * width + column
             score = _ZERO
             for other in range(everyone):  # whoever wants this cell most says how sure the part is
                 top, left, bottom, right = window_of(limits, other, height, width)
                 if top <= row < bottom and left <= column < right:
-                    guess = guess_of(regressions, regression_table, num_parts, peaks[other], width, part)
-                    wanted = weighted_score(
-                        heatmaps, part_scores, logits, num_parts, width, row, column, part, guess, kind
-                    )  # fmt: skip
+                    guess = guess_of(tensors, width, peaks[other], part)
+                    wanted = weighted_score(heat, row, column, part, guess, weighting)
                     if wanted > score:
                         score = wanted
-            down, right_of = offset_of(offsets, offset_table, num_parts, cell, part, height * width)
-            write_part(
-                keypoints, person, part, np.float32(row) + down, np.float32(column) + right_of, score, cells
-            )  # fmt: skip
+            place = place_of(tensors, width, height * width, row * width + column, part)
+            write_part(keypoints, person, part, place, score, grid)
             if score > _LEAST_PART:
                 total += score
                 number += 1
         pose_scores[person] = scores[person] * (total / np.float32(max(number, 1)))
-        write_box(
-            out_boxes, person, limits[person, 0], limits[person, 1], limits[person, 2], limits[person, 3], cells
-        )  # fmt: skip
+        write_box(boxes_found, person, limits, grid)
     return count
 
 
@@ -138,7 +130,7 @@ def add_nobodies(num_cells, count, most, peaks, scores):
 @helper
 def place_box(limits, person, cell, height, width, boxes):
     """Write top, left, bottom and right of a person's box, inside the grid."""
-    sizes, size_table, places, place_table = boxes
+    (sizes, size_table, places, place_table) = boxes
     row = cell // width
     tall = max(read(sizes, size_table, _ONE, 2 * cell), _ZERO)
     wide = max(read(sizes, size_table, _ONE, 2 * cell + 1), _ZERO)
