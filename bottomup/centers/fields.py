@@ -39,8 +39,8 @@ class Grid(NamedTuple):
     height: int  #: cells
     width: int
     output_stride: np.float32  #: input pixels per cell
-    shift_row: np.float32  #: of the middle of the first cell, in cells
-    shift_column: np.float32
+    shift_x: np.float32  #: of the middle of the first cell, input pixels
+    shift_y: np.float32
 
 
 class Boxes(NamedTuple):
@@ -233,9 +233,7 @@ class CenterFields:
     @cached_property
     def cells(self) -> tuple[Any, ...]:
         """Where the cells lie, in the order of `Grid`."""
-        x, y = self.shift
-        stride = self.output_stride
-        return (*self.grid, np.float32(stride), np.float32(y / stride), np.float32(x / stride))
+        return (*self.grid, np.float32(self.output_stride), np.float32(self.shift[0]), np.float32(self.shift[1]))
 
     @cached_property
     def boxes(self) -> tuple[Any, ...]:

@@ -19,6 +19,7 @@ class Space(NamedTuple):
     scores: NDArray[np.float32]  #: (P,) their scores
     found: NDArray[np.float32]  #: (P, N, 4) row and column of each part, its score, and one more number
     limits: NDArray[np.float32]  #: (P, 4) boxes: top, left, bottom and right, in cells
+    areas: NDArray[np.float32]  #: (P,) squared cells
     order: NDArray[np.int64]  #: (P,)
     keypoints: NDArray[np.float32]  #: (P, N, 3) the answer: x, y and score
     pose_scores: NDArray[np.float32]  #: (P,)
@@ -102,6 +103,7 @@ def _make_space(num_people: int, num_parts: int) -> tuple[NDArray[Any], ...]:
         np.empty(num_people, np.float32),
         np.empty((num_people, num_parts, 4), np.float32),
         np.empty((num_people, 4), np.float32),
+        np.empty(num_people, np.float32),
         np.empty(num_people, np.int64),
         np.empty((num_people, num_parts, 3), np.float32),
         np.empty(num_people, np.float32),
@@ -120,3 +122,19 @@ def run(kernel: Callable[..., int], fields: CenterFields, most: int, *more: Any)
     keypoints, scores, boxes = (array[:count].copy() for array in space[-3:])
     _shelf.put_back(space)
     return Poses.of_decoder(keypoints, scores, fields.skeleton, None, boxes if fields.has_boxes else None)
+
+
+def lowest_element(fields: CenterFields, name: str, score: float) -> Any:
+    """Return the first element of centres or heatmaps, a level or a float32, whose score reaches `score`.
+
+    None if no level's does.
+    """
+    if fields.is_quantized:
+        scores = fields.tensors[1 if name == "center" else 3]
+        below = int(np.count_nonzero(~(scores >= np.float32(score))))
+        return below if below < len(scores) else None
+    if not fields.logits:
+        return np.float32(score)
+    if score <= 0:
+        return np.float32(-np.inf)
+    return np.float32(np.log(score / (1 - score))) if score < 1 else np.float32(np.inf)

@@ -26,12 +26,12 @@ _LEAST_PART = np.float32(0.126953125)  # 0.127
 @kernel
 def decode_movenet(space, tensors, grid, boxes, most):
     """Fill keypoints, scores and boxes with the people of the graph's decoder, in its order; return how many."""
-    (peaks, scores, found, limits, _order, keypoints, pose_scores, boxes_found) = space
+    (peaks, scores, found, limits, _areas, _order, keypoints, pose_scores, boxes_found) = space
     (
         center, center_scores, heatmaps, part_scores, logits, _regressions, _regression_table, _offsets, _offset_table,
         num_parts,
     ) = tensors  # fmt: skip
-    (height, width, _output_stride, _shift_row, _shift_column) = grid
+    (height, width, _output_stride, _shift_x, _shift_y) = grid
     count = find_centers(center, center_scores, logits, height, width, most, peaks, scores)
     everyone = add_nobodies(height * width, count, most, peaks, scores)
     heat = heatmaps, part_scores, logits, num_parts, width
@@ -64,7 +64,7 @@ def decode_movenet(space, tensors, grid, boxes, most):
                 total += score
                 number += 1
         pose_scores[person] = scores[person] * (total / np.float32(max(number, 1)))
-        write_box(boxes_found, person, limits, grid)
+        write_box(boxes_found, person, limits[person], grid)
     return count
 
 

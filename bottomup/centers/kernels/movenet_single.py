@@ -14,12 +14,12 @@ _LEAST_PART = np.float32(0.2)
 @kernel
 def decode_movenet_single(space, tensors, grid):
     """Fill keypoints and scores with the person nearest to the middle of the image; return 1."""
-    (_peaks, _scores, _found, _limits, _order, keypoints, pose_scores, _boxes_found) = space
+    (_peaks, _scores, _found, _limits, _areas, _order, keypoints, pose_scores, _boxes_found) = space
     (
         center, center_scores, heatmaps, part_scores, logits, _regressions, _regression_table, _offsets, _offset_table,
         num_parts,
     ) = tensors  # fmt: skip
-    (height, width, _output_stride, _shift_row, _shift_column) = grid
+    (height, width, _output_stride, _shift_x, _shift_y) = grid
     heat = heatmaps, part_scores, logits, num_parts, width
     middle = np.float32(height) / np.float32(2), np.float32(width) / np.float32(2)
     window = 0, 0, height, width

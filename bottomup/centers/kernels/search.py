@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from bottomup.kernels.jit import helper
-from bottomup.kernels.sampling import read
+from bottomup.kernels.sampling import read, write_keypoint
 
 _U = np.uint64
 _ZERO = np.float32(0)
@@ -138,23 +138,17 @@ def find_best_cell(heat, part, guess, window, weighting):
 @helper
 def write_part(keypoints, person, part, place, score, grid):
     """Write x, y and score of a part, input pixels; NaN where it is nowhere."""
-    (_height, _width, output_stride, shift_row, shift_column) = grid
+    (_height, _width, output_stride, shift_x, shift_y) = grid
     (row, column) = place
-    x = np.float32((column + shift_column) * output_stride)
-    y = np.float32((row + shift_row) * output_stride)
-    is_found = math.isfinite(x) and math.isfinite(y)
-    keypoints[person, part, 0] = x if is_found else np.float32(np.nan)
-    keypoints[person, part, 1] = y if is_found else np.float32(np.nan)
-    keypoints[person, part, 2] = min(score, _ONE) if is_found and score > _ZERO else _ZERO  # NaN is no score
+    write_keypoint(keypoints, person, part, row, column, min(score, _ONE), output_stride, shift_x, shift_y)
 
 
 @helper
 def write_box(boxes_found, person, limits, grid):
     """Write left, top, width and height of a person's box, input pixels."""
-    (_height, _width, output_stride, shift_row, shift_column) = grid
-    top = limits[person, 0]
-    left = limits[person, 1]
-    boxes_found[person, 0] = (left + shift_column) * output_stride
-    boxes_found[person, 1] = (top + shift_row) * output_stride
-    boxes_found[person, 2] = (limits[person, 3] - left) * output_stride
-    boxes_found[person, 3] = (limits[person, 2] - top) * output_stride
+    (_height, _width, output_stride, shift_x, shift_y) = grid
+    (top, left, bottom, right) = limits
+    boxes_found[person, 0] = left * output_stride + shift_x
+    boxes_found[person, 1] = top * output_stride + shift_y
+    boxes_found[person, 2] = (right - left) * output_stride
+    boxes_found[person, 3] = (bottom - top) * output_stride

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.centers.fields import CenterFields, score_of
-from bottomup.geometry import cell_to_input
 from bottomup.poses import Poses
 
 Array: TypeAlias = NDArray[np.float32]
@@ -74,16 +73,15 @@ def as_poses(people: list[Array], scores: list[Any], fields: CenterFields, boxes
     if not people:
         return Poses.empty(fields.skeleton)
     found = np.array(people, f32)
-    _, _, stride, shift_row, shift_column = fields.cells
-    first = np.array([shift_row, shift_column], f32)
+    stride, shift = fields.cells[2], np.array(fields.shift, f32)
     keypoints = np.empty((*found.shape[:2], 3), f32)
-    keypoints[..., :2] = cell_to_input(found[..., :2] + first, stride)
+    keypoints[..., :2] = (found[..., 1::-1] * stride).astype(f32) + shift
     part_scores = np.minimum(found[..., 2], f32(1))
     keypoints[..., 2] = np.where(part_scores > 0, part_scores, 0)
     keypoints[~np.isfinite(keypoints[..., :2]).all(axis=2)] = np.nan, np.nan, 0
     limits = None
     if boxes is not None:
         corners = np.array(boxes, f32).reshape(-1, 2, 2)
-        starts = cell_to_input(corners[:, 0] + first, stride)
-        limits = np.hstack([starts, cell_to_input(corners[:, 1] - corners[:, 0], stride)])
-    return Poses(keypoints, np.array(scores, f32), fields.skeleton, boxes=limits)
+        starts = corners[:, 0, ::-1] * stride + shift
+        limits = np.hstack([starts, (corners[:, 1] - corners[:, 0])[:, ::-1] * stride])
+    return Poses(keypoints, np.array(scores, f32), fields.skeleton, own_boxes=limits)
