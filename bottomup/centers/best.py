@@ -88,11 +88,11 @@ class CenterDecoder:
     """
 
     max_poses: int = whole(30, high=1000)
-    score_threshold: float = score(0.02)
+    score_threshold: float = score(0.03)
     local_maximum_radius: int = whole(1, high=1 << 20)
     window: float = number(0.05, low=0, high=1)
     vote_radius: float = number(1.1, low=0, high=100)
-    min_vote_score: float = score(0.02)
+    min_vote_score: float = score(0.1)
     position_error: float = number(2.8, low=0)
     nms_similarity: float = score(0.6)
 

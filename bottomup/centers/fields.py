@@ -25,6 +25,7 @@ class Tensors(NamedTuple):
     center_scores: NDArray[np.float32] | None  #: scores of its levels
     heatmaps: NDArray[Any]  #: (H * W * N,)
     part_scores: NDArray[np.float32] | None  #: scores of its levels
+    log_scores: NDArray[np.float32] | None  #: their logarithms
     logits: bool  #: whether float heatmaps and centres are logits
     regressions: NDArray[Any]  #: (H * W * 2N,)
     regression_table: NDArray[np.float32] | None
@@ -226,8 +227,8 @@ class CenterFields:
         regressions, regression_table = self._elements("regressions")
         offsets, offset_table = self._elements("offsets")
         return (
-            center, center_scores, heatmaps, part_scores, self.logits, regressions, regression_table, offsets,
-            offset_table, len(self.skeleton.parts),
+            center, center_scores, heatmaps, part_scores, _logarithms(part_scores), self.logits, regressions,
+            regression_table, offsets, offset_table, len(self.skeleton.parts),
         )  # fmt: skip
 
     @cached_property
@@ -293,3 +294,11 @@ def _level_table(scale: np.float32, zero: np.float32) -> NDArray[np.float32]:
 def _score_table(scale: np.float32, zero: np.float32) -> NDArray[np.float32]:
     """Return the scores of the 256 levels of quantised logits."""
     return np.asarray(score_of(_level_table(scale, zero)), np.float32)
+
+
+def _logarithms(scores: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+    """Return the logarithms of a table of scores."""
+    if scores is None:
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log(scores)

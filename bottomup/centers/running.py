@@ -26,11 +26,21 @@ class Space(NamedTuple):
     boxes_found: NDArray[np.float32]  #: (P, 4) left, top, width and height, input pixels
 
 
+class Tiles(NamedTuple):
+    """What is known of the tiles of 8 x 8 cells."""
+
+    bounds: NDArray[np.float32]  #: (T, N) the highest logarithm of a score in each tile, or more
+    are_known: NDArray[np.bool_]  #: (T,)
+    highest: NDArray[Any]  #: (8 * N,) elements of one row of a tile
+    tiles_across: int
+
+
 class Heat(NamedTuple):
     """Maps to look for a part in, as `Tensors` has them."""
 
     values: NDArray[Any]
     scores: NDArray[np.float32] | None
+    log_scores: NDArray[np.float32] | None
     logits: bool
     num_parts: int
     width: int
@@ -62,11 +72,19 @@ class Window(NamedTuple):
 class Weighting(NamedTuple):
     """How cells count less the further they are from a guess."""
 
-    spread: np.float32  #: of a Gaussian, squared cells; else what is added to the distance
+    scale: np.float32  #: of the squared distance in a Gaussian's exponent; else what is added to the distance
     is_inverse: bool  #: one over the distance
 
 
-_shelf: Shelf[tuple[NDArray[Any], ...]] = Shelf()
+class _Room(NamedTuple):
+    """What a decode takes from the shelf."""
+
+    space: tuple[Any, ...]  #: a plain tuple of `Space`
+    tiles: tuple[Any, ...]  #: the arrays of `Tiles`
+
+
+_TILE = 8  # cells, as in kernels.search
+_shelf: Shelf[_Room] = Shelf()
 
 
 def as_center_fields(fields: Any) -> CenterFields:
@@ -88,27 +106,31 @@ def with_boxes(fields: CenterFields, decoder: str) -> CenterFields:
     return fields
 
 
-def take_space(num_people: int, num_parts: int) -> tuple[NDArray[Any], ...]:
-    """Return a workspace with room for so many people, in the order of `Space`."""
+def _take_room(num_people: int, num_parts: int, num_tiles: int, dtype: np.dtype[Any]) -> "_Room":
+    """Return a workspace with room for so many people and tiles, of heatmaps of that element type."""
 
-    def fits(spare: tuple[NDArray[Any], ...]) -> bool:
-        return num_people <= spare[0].size and spare[2].shape[1] == num_parts
+    def fits(spare: _Room) -> bool:
+        bounds, are_known, highest = spare.tiles
+        has_parts = spare.space[2].shape[1] == num_parts == bounds.shape[1] and highest.dtype == dtype
+        return has_parts and num_people <= spare.space[0].size and are_known.size == num_tiles
 
-    return _shelf.take(fits, lambda: _make_space(num_people, num_parts))
+    return _shelf.take(fits, lambda: _make_room(num_people, num_parts, num_tiles, dtype))
 
 
-def _make_space(num_people: int, num_parts: int) -> tuple[NDArray[Any], ...]:
-    return (
-        np.empty(num_people, np.int64),
-        np.empty(num_people, np.float32),
-        np.empty((num_people, num_parts, 4), np.float32),
-        np.empty((num_people, 4), np.float32),
-        np.empty(num_people, np.float32),
-        np.empty(num_people, np.int64),
-        np.empty((num_people, num_parts, 3), np.float32),
-        np.empty(num_people, np.float32),
-        np.empty((num_people, 4), np.float32),
+def _make_room(num_people: int, num_parts: int, num_tiles: int, dtype: np.dtype[Any]) -> "_Room":
+    space = Space(
+        peaks=np.empty(num_people, np.int64),
+        scores=np.empty(num_people, np.float32),
+        found=np.empty((num_people, num_parts, 4), np.float32),
+        limits=np.empty((num_people, 4), np.float32),
+        areas=np.empty(num_people, np.float32),
+        order=np.empty(num_people, np.int64),
+        keypoints=np.empty((num_people, num_parts, 3), np.float32),
+        pose_scores=np.empty(num_people, np.float32),
+        boxes_found=np.empty((num_people, 4), np.float32),
     )
+    tiles = np.empty((num_tiles, num_parts), np.float32), np.empty(num_tiles, np.bool_), np.empty(_TILE * num_parts, dtype)
+    return _Room(tuple(space), tiles)
 
 
 def run(kernel: Callable[..., int], fields: CenterFields, most: int, *more: Any) -> Poses:
@@ -117,10 +139,11 @@ def run(kernel: Callable[..., int], fields: CenterFields, most: int, *more: Any)
     most = min(most, height * width)
     if most == 0:
         return Poses.empty(fields.skeleton)
-    space = take_space(most, len(fields.skeleton.parts))
-    count = kernel(space, fields.tensors, fields.cells, *more)
-    keypoints, scores, boxes = (array[:count].copy() for array in space[-3:])
-    _shelf.put_back(space)
+    num_parts = len(fields.skeleton.parts)
+    room = _take_room(most, num_parts, -(-height // _TILE) * -(-width // _TILE), np.dtype(fields.tensors[2].dtype))
+    count = kernel(room.space, (*room.tiles, -(-width // _TILE)), fields.tensors, fields.cells, *more)
+    keypoints, scores, boxes = (array[:count].copy() for array in room.space[-3:])
+    _shelf.put_back(room)
     return Poses.of_decoder(keypoints, scores, fields.skeleton, None, boxes if fields.has_boxes else None)
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from bottomup.centers.kernels.movenet import place_box
-from bottomup.centers.kernels.search import find_best_cell, guess_of, place_of, read_score, write_box, write_part
+from bottomup.centers.kernels.search import find_best_cell, forget, guess_of, place_of, read_score, write_box, write_part
 from bottomup.kernels.jit import helper, kernel
 from bottomup.kernels.sampling import read
 
@@ -15,15 +15,15 @@ _ONE = np.float32(1)
 _HALF = np.float32(0.5)
 _SMALLEST = np.float32(1e-6)  # squared cells
 _FAR = np.float32(16)  # exp(-16) is nothing
-_DISTANCES = 2.5  # of the window's Gaussian, from where on no cell counts
+_DISTANCES = 1.5  # of the window's Gaussian, from where on no cell counts
 
 
 @kernel
-def decode_best(space, tensors, grid, boxes, rules):
+def decode_best(space, tiles, tensors, grid, boxes, rules):
     """Fill keypoints, scores and boxes with the people of our own decoder, best first; return how many."""
     (peaks, scores, found, limits, areas, order, keypoints, pose_scores, boxes_found) = space
     (
-        center, center_scores, heatmaps, part_scores, logits, _regressions, _regression_table, _offsets, _offset_table,
+        center, center_scores, heatmaps, part_scores, log_scores, logits, _regressions, _regression_table, _offsets, _offset_table,
         num_parts,
     ) = tensors  # fmt: skip
     (height, width, output_stride, _shift_x, _shift_y) = grid
@@ -31,7 +31,8 @@ def decode_best(space, tensors, grid, boxes, rules):
         most, lowest, radius, window_share, vote_radius, lowest_vote, position_error, nms_similarity, area_of_box,
         squared_kappas, even_odds, has_boxes,
     ) = rules  # fmt: skip
-    heat = heatmaps, part_scores, logits, num_parts, width
+    heat = heatmaps, part_scores, log_scores, logits, num_parts, width
+    forget(tiles)
     error = position_error / output_stride
     count = find_peaks(center, height, width, lowest, radius, most, peaks)
     for person in range(count):
@@ -44,7 +45,7 @@ def decode_best(space, tensors, grid, boxes, rules):
         for part in range(num_parts):
             guess = guess_of(tensors, width, peaks[person], part)
             window = window_around(guess, reach, height, width)
-            cell, weighted = find_best_cell(heat, part, guess, window, (spread, False))
+            cell, weighted = find_best_cell(heat, tiles, part, guess, window, (_ONE / spread, False))
             if weighted > _ZERO:
                 row, column = place_of(tensors, width, height * width, cell, part)
                 if vote_radius > _ZERO and is_inside(row, column, height, width):
@@ -89,18 +90,24 @@ def find_peaks(center, height, width, lowest, radius, most, peaks):
     Of equal cells of one window the first counts, of equal peaks the first comes first.
     """
     count = np.int64(0)
-    for cell in range(height * width):
-        value = center[_U(cell)]
-        if not value >= lowest or (count == most and not value > center[_U(peaks[count - 1])]):
+    for row in range(height):
+        reached = np.int32(0)
+        for cell in range(_U(row * width), _U((row + 1) * width)):  # in this form many cells are compared at once
+            reached += np.int32(center[cell] >= lowest)
+        if not reached:
             continue
-        if not is_peak(center, cell, value, height, width, radius):
-            continue
-        place = count if count < most else count - 1
-        while place > 0 and center[_U(peaks[place - 1])] < value:
-            peaks[place] = peaks[place - 1]
-            place -= 1
-        peaks[place] = cell
-        count = min(count + 1, most)
+        for cell in range(row * width, (row + 1) * width):
+            value = center[_U(cell)]
+            if not value >= lowest or (count == most and not value > center[_U(peaks[count - 1])]):
+                continue
+            if not is_peak(center, cell, value, height, width, radius):
+                continue
+            place = count if count < most else count - 1
+            while place > 0 and center[_U(peaks[place - 1])] < value:
+                peaks[place] = peaks[place - 1]
+                place -= 1
+            peaks[place] = cell
+            count = min(count + 1, most)
     return count
 
 
@@ -121,7 +128,7 @@ def is_peak(center, cell, value, height, width, radius):
 def area_of_guess(tensors, height, width, cell, limits, has_boxes):
     """Return a person's area, squared cells, at most the grid's: of their box, or of the box around all guesses."""
     (
-        _center, _center_scores, _heatmaps, _part_scores, _logits, _regressions, _regression_table, _offsets,
+        _center, _center_scores, _heatmaps, _part_scores, _log_scores, _logits, _regressions, _regression_table, _offsets,
         _offset_table, num_parts,
     ) = tensors  # fmt: skip
     if has_boxes:
@@ -166,7 +173,7 @@ def vote(tensors, height, width, part, place, vote_radius, lowest_vote):
     One step of mean shift. A cell votes with its score, less the further its place lies from here.
     """
     (
-        _center, _center_scores, heatmaps, part_scores, logits, _regressions, _regression_table, _offsets,
+        _center, _center_scores, heatmaps, part_scores, log_scores, logits, _regressions, _regression_table, _offsets,
         _offset_table, num_parts,
     ) = tensors  # fmt: skip
     (row, column) = place

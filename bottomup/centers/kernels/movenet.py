@@ -4,6 +4,7 @@ import numpy as np
 
 from bottomup.centers.kernels.search import (
     find_best_cell,
+    forget,
     guess_of,
     place_of,
     read_score,
@@ -24,24 +25,25 @@ _LEAST_PART = np.float32(0.126953125)  # 0.127
 
 
 @kernel
-def decode_movenet(space, tensors, grid, boxes, most):
+def decode_movenet(space, tiles, tensors, grid, boxes, most):
     """Fill keypoints, scores and boxes with the people of the graph's decoder, in its order; return how many."""
     (peaks, scores, found, limits, _areas, _order, keypoints, pose_scores, boxes_found) = space
     (
-        center, center_scores, heatmaps, part_scores, logits, _regressions, _regression_table, _offsets, _offset_table,
+        center, center_scores, heatmaps, part_scores, log_scores, logits, _regressions, _regression_table, _offsets, _offset_table,
         num_parts,
     ) = tensors  # fmt: skip
     (height, width, _output_stride, _shift_x, _shift_y) = grid
+    forget(tiles)
     count = find_centers(center, center_scores, logits, height, width, most, peaks, scores)
     everyone = add_nobodies(height * width, count, most, peaks, scores)
-    heat = heatmaps, part_scores, logits, num_parts, width
-    weighting = _SPREAD * np.float32(min(height, width)), False
+    heat = heatmaps, part_scores, log_scores, logits, num_parts, width
+    weighting = _ONE / (_SPREAD * np.float32(min(height, width))), False
     for person in range(everyone):
         place_box(limits, person, peaks[person], height, width, boxes)
         window = window_of(limits, person, height, width)
         for part in range(num_parts):
             guess = guess_of(tensors, width, peaks[person], part)
-            cell, _ = find_best_cell(heat, part, guess, window, weighting)
+            cell, _ = find_best_cell(heat, tiles, part, guess, window, weighting)
             found[person, part, 0] = cell // width
             found[person, part, 1] = cell % width
     for person in range(count):

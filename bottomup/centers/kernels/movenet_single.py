@@ -2,8 +2,16 @@
 
 import numpy as np
 
-from bottomup.centers.kernels.search import find_best_cell, guess_of, place_of, read_score, write_part
-from bottomup.kernels.jit import kernel
+from bottomup.centers.kernels.search import (
+    find_best_cell,
+    forget,
+    guess_of,
+    place_of,
+    read_score,
+    weigh,
+    write_part,
+)
+from bottomup.kernels.jit import helper, kernel
 
 _ZERO = np.float32(0)
 _ONE = np.float32(1)
@@ -12,24 +20,24 @@ _LEAST_PART = np.float32(0.2)
 
 
 @kernel
-def decode_movenet_single(space, tensors, grid):
+def decode_movenet_single(space, tiles, tensors, grid):
     """Fill keypoints and scores with the person nearest to the middle of the image; return 1."""
     (_peaks, _scores, _found, _limits, _areas, _order, keypoints, pose_scores, _boxes_found) = space
     (
-        center, center_scores, heatmaps, part_scores, logits, _regressions, _regression_table, _offsets, _offset_table,
+        center, center_scores, heatmaps, part_scores, log_scores, logits, _regressions, _regression_table, _offsets, _offset_table,
         num_parts,
     ) = tensors  # fmt: skip
     (height, width, _output_stride, _shift_x, _shift_y) = grid
-    heat = heatmaps, part_scores, logits, num_parts, width
-    middle = np.float32(height) / np.float32(2), np.float32(width) / np.float32(2)
+    heat = heatmaps, part_scores, log_scores, logits, num_parts, width
     window = 0, 0, height, width
     weighting = _NEAR, True
-    person, _ = find_best_cell((center, center_scores, logits, 1, width), 0, middle, window, weighting)
+    forget(tiles)
+    person = find_middle(center, center_scores, logits, height, width, weighting)
     total = _ZERO
     number = 0
     for part in range(num_parts):
         guess = guess_of(tensors, width, person, part)
-        cell, _ = find_best_cell(heat, part, guess, window, weighting)
+        cell, _ = find_best_cell(heat, tiles, part, guess, window, weighting)
         score = read_score(heatmaps, part_scores, logits, cell * num_parts + part)
         write_part(keypoints, 0, part, place_of(tensors, width, height * width, cell, part), score, grid)
         if score > _LEAST_PART:
@@ -37,3 +45,25 @@ def decode_movenet_single(space, tensors, grid):
             number += 1
     pose_scores[0] = total / np.float32(max(number, 1))
     return 1
+
+
+@helper
+def find_middle(center, center_scores, logits, height, width, weighting):
+    """Return the cell whose score is highest, weighted by how near the middle of the grid it is; 0 if none is above 0.
+
+    Cells that score less than the best so far, weighted, need no weight: none is above 1.
+    """
+    middle_row = np.float32(height) / np.float32(2)
+    middle_column = np.float32(width) / np.float32(2)
+    best = _ZERO
+    best_cell = np.int64(0)
+    for cell in range(height * width):
+        score = read_score(center, center_scores, logits, cell)
+        if score > best:
+            down = np.float32(cell // width) - middle_row
+            right = np.float32(cell % width) - middle_column
+            score *= weigh(down * down + right * right, weighting)
+            if score > best:
+                best = score
+                best_cell = cell
+    return best_cell

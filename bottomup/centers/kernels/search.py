@@ -1,8 +1,8 @@
 """Reading scores, and looking for a part's best cell around where a person's centre points.
 
-A score is an exponential, and costs ten times what a comparison does. Most cells need none: one whose heatmap alone
-cannot beat the best so far is passed over, and rings of cells around the guess end where the weight alone rules out
-all that is left.
+A score is an exponential, and costs ten times what a comparison does; most cells need none. The grid falls into tiles
+of 8 x 8 cells, of which the highest score of each part is looked up once, when a window first reaches them. Then a part
+is looked for in the few tiles, and at the few cells, that can beat the best so far at their distance.
 """
 
 import math
@@ -16,7 +16,14 @@ _U = np.uint64
 _ZERO = np.float32(0)
 _ONE = np.float32(1)
 _HALF = np.float32(0.5)
-_SLACK = 1 - 1e-6  # what rounding may hide
+_SLACK = 1e-3  # what rounding may hide
+_FLAT = np.float32(0.119203)
+_STEEP = np.float32(0.880797)
+_OUTER = np.float32(-0.365333)
+_MIDDLE = np.float32(-0.693147)
+_SIDE = 8  # cells of a tile
+_LAST = np.float32(_SIDE - 1)
+_LOWEST = np.float32(-3e38)
 
 
 @helper
@@ -29,36 +36,39 @@ def read_score(values, scores, logits, index):
 
 
 @helper
-def least_value(score, logits):
-    """Return a number that every float element reaches whose score is at least `score`."""
-    wanted = np.float64(score) * _SLACK
-    if not logits:
-        return np.float32(wanted)
-    return np.float32(math.log(wanted / (1 - wanted)) - 1e-6) if wanted > 0 else np.float32(-np.inf)
-
-
-@helper
-def may_reach(values, scores, index, score, least):
-    """Tell whether an element may have `score`: as a level by its table, as a float by the least that has it."""
-    if scores is None:
-        return values[_U(index)] >= least
-    return scores[values[_U(index)]] >= score
+def log_bound(value, log_scores, logits):
+    """Return a number that the logarithm of an element's score is never above."""
+    if log_scores is None:
+        if logits:  # the logarithm of a sigmoid is concave, and below its tangents: here at -2, 0 and 2, and far out
+            outer = min(_FLAT * value, _STEEP * value) + _OUTER
+            return min(min(min(value, _ZERO), _HALF * value + _MIDDLE), outer)
+        return np.float32(math.log(np.float64(value))) if value > _ZERO else np.float32(-np.inf)
+    return log_scores[value]
 
 
 @helper
 def weigh(squared, weighting):
-    """Return a cell's weight: a Gaussian of its squared distance over `spread`, or one over distance + `spread`."""
-    (spread, is_inverse) = weighting
+    """Return a cell's weight: exp(-squared distance * scale), or one over distance + scale."""
+    (scale, is_inverse) = weighting
     if is_inverse:
-        return _ONE / (np.float32(math.sqrt(np.float64(squared))) + spread)
-    return np.float32(math.exp(-np.float64(squared) / np.float64(spread)))
+        return _ONE / (np.float32(math.sqrt(np.float64(squared))) + scale)
+    return np.float32(math.exp(-np.float64(squared * scale)))
+
+
+@helper
+def log_weight(squared, weighting):
+    """Return the logarithm of `weigh`."""
+    (scale, is_inverse) = weighting
+    if is_inverse:
+        return -np.float32(math.log(math.sqrt(np.float64(squared)) + np.float64(scale)))
+    return -squared * scale
 
 
 @helper
 def guess_of(tensors, width, cell, part):
     """Return the row and column that the centre at `cell` points to for a part."""
     (
-        _center, _center_scores, _heatmaps, _part_scores, _logits, regressions, regression_table, _offsets,
+        _center, _center_scores, _heatmaps, _part_scores, _log_scores, _logits, regressions, regression_table, _offsets,
         _offset_table, num_parts,
     ) = tensors  # fmt: skip
     index = 2 * (cell * num_parts + part)
@@ -73,7 +83,7 @@ def guess_of(tensors, width, cell, part):
 def place_of(tensors, width, num_cells, cell, part):
     """Return the row and column of a part that is in `cell`; fields may have one offset for all parts."""
     (
-        _center, _center_scores, _heatmaps, _part_scores, _logits, _regressions, _regression_table, offsets,
+        _center, _center_scores, _heatmaps, _part_scores, _log_scores, _logits, _regressions, _regression_table, offsets,
         offset_table, num_parts,
     ) = tensors  # fmt: skip
     index = 2 * cell if offsets.size == 2 * num_cells else 2 * (cell * num_parts + part)
@@ -87,7 +97,7 @@ def place_of(tensors, width, num_cells, cell, part):
 @helper
 def weighted_score(heat, row, column, part, guess, weighting):
     """Return the weighted score of one cell for a person whose guess of the part is `guess`."""
-    (values, scores, logits, num_parts, width) = heat
+    (values, scores, _log_scores, logits, num_parts, width) = heat
     (guess_row, guess_column) = guess
     down = np.float32(row) - guess_row
     right = np.float32(column) - guess_column
@@ -96,43 +106,160 @@ def weighted_score(heat, row, column, part, guess, weighting):
 
 
 @helper
-def find_best_cell(heat, part, guess, window, weighting):
+def find_best_cell(heat, tiles, part, guess, window, weighting):
     """Return the cell of the window with the highest weighted score, the first of several, and that score.
 
     Where nothing in it is above 0, cell 0.
     """
-    (values, scores, logits, num_parts, width) = heat
+    (_values, _scores, _log_scores, _logits, _num_parts, width) = heat
+    (bounds, _are_known, _highest, tiles_across) = tiles
     (guess_row, guess_column) = guess
     (top, left, bottom, right) = window
-    best = _ZERO
-    best_cell = np.int64(0)
+    best = np.int64(0), _ZERO
     if not (top < bottom and left < right and math.isfinite(guess_row) and math.isfinite(guess_column)):
-        return best_cell, best
-    middle_row = int(min(max(guess_row + _HALF, np.float32(top)), np.float32(bottom - 1)))
-    middle_column = int(min(max(guess_column + _HALF, np.float32(left)), np.float32(right - 1)))
-    least = np.float32(-np.inf)
-    last = max(max(middle_row - top, bottom - 1 - middle_row), max(middle_column - left, right - 1 - middle_column))
-    for ring in range(last + 1):
-        if ring > 1:
-            near = np.float32(ring) - _HALF
-            if np.float64(weigh(near * near, weighting)) < np.float64(best) * _SLACK:
-                break
-        for row in range(max(middle_row - ring, top), min(middle_row + ring + 1, bottom)):
-            is_whole = row == middle_row - ring or row == middle_row + ring
-            first = max(middle_column - ring, left) if is_whole else middle_column - ring
-            step = 1 if is_whole else 2 * ring
-            for column in range(first, min(middle_column + ring + 1, right), step):
-                if column < left:
-                    continue
+        return best
+    row = int(min(max(guess_row + _HALF, np.float32(top)), np.float32(bottom - 1)))
+    column = int(min(max(guess_column + _HALF, np.float32(left)), np.float32(right - 1)))
+    near = max(row - 2, top), max(column - 2, left), min(row + 3, bottom), min(column + 3, right)
+    first = most_promising(heat, part, guess, near, weighting)
+    if first >= 0:
+        score = weighted_score(heat, first // width, first % width, part, guess, weighting)
+        best = (first, score) if score > _ZERO else best
+    best = search_cells(heat, part, guess, near, weighting, *best)
+    least = log_of(best[1])
+    reach = farthest(least, weighting, bottom + right)
+    top = max(top, row - reach)
+    left = max(left, column - reach)
+    bottom = min(bottom, row + reach + 1)
+    right = min(right, column + reach + 1)
+    for tile_row in range(top // _SIDE, (bottom - 1) // _SIDE + 1):
+        for tile_column in range(left // _SIDE, (right - 1) // _SIDE + 1):
+            know_tile(heat, tiles, tile_row, tile_column)
+            bound = bounds[tile_row * tiles_across + tile_column, part]
+            if bound >= least and bound + log_weight(nearest_squared(tile_row, tile_column, guess), weighting) >= least:
+                cells = (
+                    max(tile_row * _SIDE, top),
+                    max(tile_column * _SIDE, left),
+                    min((tile_row + 1) * _SIDE, bottom),
+                    min((tile_column + 1) * _SIDE, right),
+                )
+                best = search_cells(heat, part, guess, cells, weighting, *best)
+                least = log_of(best[1])
+    return best
+
+
+@helper
+def farthest(least, weighting, most):
+    """Return how many cells from the one nearest to a guess a weight can be of which `least` is the logarithm."""
+    (scale, is_inverse) = weighting
+    if is_inverse or not least > _LOWEST:
+        return most
+    return min(int(math.sqrt(max(-np.float64(least), 0.0) / np.float64(scale))) + 2, most)
+
+
+@helper
+def forget(tiles):
+    """Begin with no tile known."""
+    (_bounds, are_known, _highest, _tiles_across) = tiles
+    for tile in range(are_known.size):
+        are_known[tile] = False
+
+
+@helper
+def most_promising(heat, part, guess, window, weighting):
+    """Return the cell of a window that could have the highest weighted score, by bounds alone; -1 where none has any."""
+    (_values, _scores, _log_scores, _logits, _num_parts, width) = heat
+    (top, left, bottom, right) = window
+    highest = _LOWEST
+    cell = np.int64(-1)
+    for row in range(top, bottom):
+        for column in range(left, right):
+            bound = weighted_bound(heat, row, column, part, guess, weighting, highest)
+            if bound > highest:
+                highest = bound
                 cell = row * width + column
-                if not may_reach(values, scores, cell * num_parts + part, best, least):
-                    continue
-                score = weighted_score(heat, row, column, part, guess, weighting)
-                if score > best or (score == best and score > _ZERO and cell < best_cell):
-                    best = score
-                    best_cell = cell
-                    least = least_value(best, logits)
-    return best_cell, best
+    return cell
+
+
+@helper
+def search_cells(heat, part, guess, window, weighting, best_cell, best_score):
+    """Return the better of the best so far and the best cell of a window."""
+    (_values, _scores, _log_scores, _logits, _num_parts, width) = heat
+    (top, left, bottom, right) = window
+    least = log_of(best_score)
+    for row in range(top, bottom):
+        for column in range(left, right):
+            if not weighted_bound(heat, row, column, part, guess, weighting, least) >= least:
+                continue
+            score = weighted_score(heat, row, column, part, guess, weighting)
+            cell = row * width + column
+            if score > best_score or (score == best_score and score > _ZERO and cell < best_cell):
+                best_score = score
+                best_cell = cell
+                least = log_of(best_score)
+    return best_cell, best_score
+
+
+@helper
+def weighted_bound(heat, row, column, part, guess, weighting, least):
+    """Return a number that the logarithm of a cell's weighted score is never above; of one below `least`, any below."""
+    (values, _scores, log_scores, logits, num_parts, width) = heat
+    (guess_row, guess_column) = guess
+    bound = log_bound(values[_U((row * width + column) * num_parts + part)], log_scores, logits)
+    if not bound >= least:
+        return np.float32(-np.inf)
+    down = np.float32(row) - guess_row
+    across = np.float32(column) - guess_column
+    return bound + log_weight(down * down + across * across, weighting)
+
+
+@helper
+def log_of(score):
+    """Return the logarithm that a score must reach to be as high, less what rounding may hide."""
+    if score > _ZERO:
+        return np.float32(math.log(np.float64(score)) - _SLACK)
+    return _LOWEST
+
+
+@helper
+def nearest_squared(tile_row, tile_column, guess):
+    """Return the squared distance from a guess to the nearest cell of a tile."""
+    (guess_row, guess_column) = guess
+    top = np.float32(tile_row * _SIDE)
+    left = np.float32(tile_column * _SIDE)
+    down = max(max(top - guess_row, guess_row - top - _LAST), _ZERO)
+    across = max(max(left - guess_column, guess_column - left - _LAST), _ZERO)
+    return down * down + across * across
+
+
+@helper
+def know_tile(heat, tiles, tile_row, tile_column):
+    """Write the bounds of the scores of all parts in one tile, unless they are known."""
+    (values, _scores, log_scores, logits, num_parts, width) = heat
+    (bounds, are_known, highest, tiles_across) = tiles
+    tile = tile_row * tiles_across + tile_column
+    if are_known[tile]:
+        return
+    are_known[tile] = True
+    height = values.size // (num_parts * width)
+    left = tile_column * _SIDE
+    size = (min(left + _SIDE, width) - left) * num_parts
+    first = (tile_row * _SIDE * width + left) * num_parts
+    for index in range(_U(size)):
+        value = values[_U(first) + index]
+        highest[index] = value
+        if value != value:  # NaN: 0 is a bound too
+            highest[index] = 0
+    for row in range(tile_row * _SIDE + 1, min((tile_row + 1) * _SIDE, height)):
+        first = (row * width + left) * num_parts
+        for index in range(_U(size)):
+            value = values[_U(first) + index]
+            highest[index] = value if value > highest[index] else highest[index]
+    for part in range(num_parts):
+        bound = np.float32(-np.inf)
+        for index in range(part, size, num_parts):
+            bound = max(bound, log_bound(highest[index], log_scores, logits))
+        bounds[tile, part] = bound
 
 
 @helper

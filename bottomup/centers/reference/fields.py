@@ -48,7 +48,7 @@ def cells_of(grid: tuple[int, int]) -> Array:
 
 def gaussian(squared: Array, spread: Any) -> Array:
     """Return the weight of cells at these squared distances."""
-    return np.exp(-squared.astype(np.float64) / np.float64(f32(spread))).astype(f32)
+    return np.exp(-(squared * (f32(1) / f32(spread))).astype(np.float64)).astype(f32)
 
 
 def inverse_distance(squared: Array, spread: Any) -> Array:
