@@ -15,23 +15,31 @@ from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_flat, as
 _VECTORS = ("regressions", "offsets", "box_sizes", "box_offsets")
 
 
-class Tensors(NamedTuple):
-    """What kernels read: flat tensors of one element type, uint8 with tables of their 256 levels, or float32 with None.
-
-    Vectors are in cells, y before x.
-    """
+class Centers(NamedTuple):
+    """What kernels read of people: flat, uint8 with a table of the 256 levels, or float32 with None."""
 
     center: NDArray[Any]  #: (H * W,)
-    center_scores: NDArray[np.float32] | None  #: scores of its levels
+    center_scores: NDArray[np.float32] | None  #: scores of the levels
+
+
+class Heat(NamedTuple):
+    """What kernels read of parts; elements as in `Centers`."""
+
     heatmaps: NDArray[Any]  #: (H * W * N,)
-    part_scores: NDArray[np.float32] | None  #: scores of its levels
+    part_scores: NDArray[np.float32] | None  #: scores of the levels
     log_scores: NDArray[np.float32] | None  #: their logarithms
-    logits: bool  #: whether float heatmaps and centres are logits
+    logits: bool  #: whether floats, here and of centres, are logits
+    num_parts: int
+    width: int  #: cells
+
+
+class Vectors(NamedTuple):
+    """What kernels read of vectors, in cells, y before x; elements as in `Centers`."""
+
     regressions: NDArray[Any]  #: (H * W * 2N,)
-    regression_table: NDArray[np.float32] | None
+    regression_table: NDArray[np.float32] | None  #: real numbers of the levels
     offsets: NDArray[Any]  #: (H * W * 2N,), or (H * W * 2,) where all parts share them
     offset_table: NDArray[np.float32] | None
-    num_parts: int
 
 
 class Grid(NamedTuple):
@@ -45,7 +53,7 @@ class Grid(NamedTuple):
 
 
 class Boxes(NamedTuple):
-    """What kernels read of boxes, in cells, y before x; elements as in `Tensors`."""
+    """What kernels read of boxes, in cells, y before x; elements as in `Centers`."""
 
     sizes: NDArray[Any]  #: (H * W * 2,) height and width
     size_table: NDArray[np.float32] | None
@@ -220,16 +228,14 @@ class CenterFields:
         return all(isinstance(tensor, Quantized) for tensor in self.present.values())
 
     @cached_property
-    def tensors(self) -> tuple[Any, ...]:
-        """What kernels read, in the order of `Tensors`."""
-        center, center_scores = self._elements("center", scores=True)
+    def tensors(self) -> tuple[tuple[Any, ...], ...]:
+        """What kernels read: plain tuples in the order of `Centers`, `Heat` and `Vectors`."""
         heatmaps, part_scores = self._elements("heatmaps", scores=True)
-        regressions, regression_table = self._elements("regressions")
-        offsets, offset_table = self._elements("offsets")
-        return (
-            center, center_scores, heatmaps, part_scores, _logarithms(part_scores), self.logits, regressions,
-            regression_table, offsets, offset_table, len(self.skeleton.parts),
-        )  # fmt: skip
+        heat = Heat(
+            heatmaps, part_scores, _logarithms(part_scores), self.logits, len(self.skeleton.parts), self.grid[1]
+        )
+        vectors = Vectors(*self._elements("regressions"), *self._elements("offsets"))
+        return self._elements("center", scores=True), tuple(heat), tuple(vectors)
 
     @cached_property
     def cells(self) -> tuple[Any, ...]:

@@ -35,17 +35,6 @@ class Tiles(NamedTuple):
     tiles_across: int
 
 
-class Heat(NamedTuple):
-    """Maps to look for a part in, as `Tensors` has them."""
-
-    values: NDArray[Any]
-    scores: NDArray[np.float32] | None
-    log_scores: NDArray[np.float32] | None
-    logits: bool
-    num_parts: int
-    width: int
-
-
 class Guess(NamedTuple):
     """Where a centre points to, in cells."""
 
@@ -67,6 +56,15 @@ class Window(NamedTuple):
     left: int
     bottom: int
     right: int
+
+
+class Limits(NamedTuple):
+    """Edges of a box, in cells."""
+
+    top: np.float32
+    left: np.float32
+    bottom: np.float32
+    right: np.float32
 
 
 class Weighting(NamedTuple):
@@ -101,7 +99,7 @@ def with_boxes(fields: CenterFields, decoder: str) -> CenterFields:
     """Return `fields`, if they have the boxes that a decoder reads."""
     if not fields.has_boxes:
         raise InputError(
-            f"fields have no box_sizes and box_offsets, which {decoder} reads: pass them, or decode with CenterDecoder()"
+            f"fields have no box_sizes and box_offsets, which {decoder} reads: pass them, or use CenterDecoder()"
         )
     return fields
 
@@ -111,8 +109,8 @@ def _take_room(num_people: int, num_parts: int, num_tiles: int, dtype: np.dtype[
 
     def fits(spare: _Room) -> bool:
         bounds, are_known, highest = spare.tiles
-        has_parts = spare.space[2].shape[1] == num_parts == bounds.shape[1] and highest.dtype == dtype
-        return has_parts and num_people <= spare.space[0].size and are_known.size == num_tiles
+        has_parts = bounds.shape[1] == num_parts and highest.dtype == dtype
+        return bool(has_parts and num_people <= spare.space[0].size and are_known.size == num_tiles)
 
     return _shelf.take(fits, lambda: _make_room(num_people, num_parts, num_tiles, dtype))
 
@@ -129,7 +127,11 @@ def _make_room(num_people: int, num_parts: int, num_tiles: int, dtype: np.dtype[
         pose_scores=np.empty(num_people, np.float32),
         boxes_found=np.empty((num_people, 4), np.float32),
     )
-    tiles = np.empty((num_tiles, num_parts), np.float32), np.empty(num_tiles, np.bool_), np.empty(_TILE * num_parts, dtype)
+    tiles = (
+        np.empty((num_tiles, num_parts), np.float32),
+        np.empty(num_tiles, np.bool_),
+        np.empty(_TILE * num_parts, dtype),
+    )
     return _Room(tuple(space), tiles)
 
 
@@ -140,8 +142,8 @@ def run(kernel: Callable[..., int], fields: CenterFields, most: int, *more: Any)
     if most == 0:
         return Poses.empty(fields.skeleton)
     num_parts = len(fields.skeleton.parts)
-    room = _take_room(most, num_parts, -(-height // _TILE) * -(-width // _TILE), np.dtype(fields.tensors[2].dtype))
-    count = kernel(room.space, (*room.tiles, -(-width // _TILE)), fields.tensors, fields.cells, *more)
+    room = _take_room(most, num_parts, -(-height // _TILE) * -(-width // _TILE), fields.tensors[0][0].dtype)
+    count = kernel(room.space, (*room.tiles, -(-width // _TILE)), *fields.tensors, fields.cells, *more)
     keypoints, scores, boxes = (array[:count].copy() for array in room.space[-3:])
     _shelf.put_back(room)
     return Poses.of_decoder(keypoints, scores, fields.skeleton, None, boxes if fields.has_boxes else None)
@@ -153,7 +155,7 @@ def lowest_element(fields: CenterFields, name: str, score: float) -> Any:
     None if no level's does.
     """
     if fields.is_quantized:
-        scores = fields.tensors[1 if name == "center" else 3]
+        scores = fields.tensors[0 if name == "center" else 1][1]
         below = int(np.count_nonzero(~(scores >= np.float32(score))))
         return below if below < len(scores) else None
     if not fields.logits:

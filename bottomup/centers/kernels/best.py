@@ -5,9 +5,16 @@ import math
 import numpy as np
 
 from bottomup.centers.kernels.movenet import place_box
-from bottomup.centers.kernels.search import find_best_cell, forget, guess_of, place_of, read_score, write_box, write_part
+from bottomup.centers.kernels.search import (
+    find_best_cell,
+    forget,
+    guess_of,
+    place_of,
+    read_score,
+    write_box,
+    write_part,
+)
 from bottomup.kernels.jit import helper, kernel
-from bottomup.kernels.sampling import read
 
 _U = np.uint64
 _ZERO = np.float32(0)
@@ -19,19 +26,16 @@ _DISTANCES = 1.5  # of the window's Gaussian, from where on no cell counts
 
 
 @kernel
-def decode_best(space, tiles, tensors, grid, boxes, rules):
+def decode_best(space, tiles, centers, heat, vectors, grid, boxes, rules):
     """Fill keypoints, scores and boxes with the people of our own decoder, best first; return how many."""
     (peaks, scores, found, limits, areas, order, keypoints, pose_scores, boxes_found) = space
-    (
-        center, center_scores, heatmaps, part_scores, log_scores, logits, _regressions, _regression_table, _offsets, _offset_table,
-        num_parts,
-    ) = tensors  # fmt: skip
-    (height, width, output_stride, _shift_x, _shift_y) = grid
+    (center, center_scores) = centers
+    (heatmaps, part_scores, _log_scores, logits, num_parts, width) = heat
+    (height, _width, output_stride, _shift_x, _shift_y) = grid
     (
         most, lowest, radius, window_share, vote_radius, lowest_vote, position_error, nms_similarity, area_of_box,
-        squared_kappas, even_odds, has_boxes,
+        squared_kappas, even_odds, steepness, has_boxes,
     ) = rules  # fmt: skip
-    heat = heatmaps, part_scores, log_scores, logits, num_parts, width
     forget(tiles)
     error = position_error / output_stride
     count = find_peaks(center, height, width, lowest, radius, most, peaks)
@@ -39,17 +43,17 @@ def decode_best(space, tiles, tensors, grid, boxes, rules):
         scores[person] = read_score(center, center_scores, logits, peaks[person])
         if has_boxes:
             place_box(limits, person, peaks[person], height, width, boxes)
-        area = area_of_guess(tensors, height, width, peaks[person], limits[person], has_boxes)
+        area = area_of_guess(vectors, num_parts, height, width, peaks[person], limits[person], has_boxes)
         spread = max(window_share * area, _ONE)
         reach = int(math.sqrt(np.float64(spread)) * _DISTANCES) + 1
         for part in range(num_parts):
-            guess = guess_of(tensors, width, peaks[person], part)
+            guess = guess_of(vectors, num_parts, width, peaks[person], part)
             window = window_around(guess, reach, height, width)
             cell, weighted = find_best_cell(heat, tiles, part, guess, window, (_ONE / spread, False))
             if weighted > _ZERO:
-                row, column = place_of(tensors, width, height * width, cell, part)
+                row, column = place_of(vectors, num_parts, width, height * width, cell, part)
                 if vote_radius > _ZERO and is_inside(row, column, height, width):
-                    row, column = vote(tensors, height, width, part, (row, column), vote_radius, lowest_vote)
+                    row, column = vote(heat, vectors, height, part, (row, column), vote_radius, lowest_vote)
                 found[person, part, 0] = row
                 found[person, part, 1] = column
                 found[person, part, 2] = read_score(heatmaps, part_scores, logits, cell * num_parts + part)
@@ -72,7 +76,7 @@ def decode_best(space, tiles, tensors, grid, boxes, rules):
         kept += 1
     for rank in range(kept):
         person = order[rank]
-        scores[rank] = pose_scores[person] / (pose_scores[person] + even_odds)
+        scores[rank] = calibrate(pose_scores[person], even_odds, steepness)
         for part in range(num_parts):
             row, column, score, _ = found[person, part]
             write_part(keypoints, rank, part, (row, column), score, grid)
@@ -81,6 +85,13 @@ def decode_best(space, tiles, tensors, grid, boxes, rules):
     for rank in range(kept):
         pose_scores[rank] = scores[rank]
     return kept
+
+
+@helper
+def calibrate(similarity, even_odds, steepness):
+    """Return the probability that a pose of this expected similarity is right: OKS to a person above 0.5."""
+    odds = np.float64(similarity) / np.float64(even_odds)
+    return np.float32(1 / (1 + odds ** -np.float64(steepness)))
 
 
 @helper
@@ -125,12 +136,8 @@ def is_peak(center, cell, value, height, width, radius):
 
 
 @helper
-def area_of_guess(tensors, height, width, cell, limits, has_boxes):
+def area_of_guess(vectors, num_parts, height, width, cell, limits, has_boxes):
     """Return a person's area, squared cells, at most the grid's: of their box, or of the box around all guesses."""
-    (
-        _center, _center_scores, _heatmaps, _part_scores, _log_scores, _logits, _regressions, _regression_table, _offsets,
-        _offset_table, num_parts,
-    ) = tensors  # fmt: skip
     if has_boxes:
         return (limits[2] - limits[0]) * (limits[3] - limits[1])
     top = np.float32(height)
@@ -138,7 +145,7 @@ def area_of_guess(tensors, height, width, cell, limits, has_boxes):
     bottom = _ZERO
     right = _ZERO
     for part in range(num_parts):
-        row, column = guess_of(tensors, width, cell, part)
+        row, column = guess_of(vectors, num_parts, width, cell, part)
         top = min(top, row) if row > _ZERO else _ZERO
         left = min(left, column) if column > _ZERO else _ZERO
         bottom = max(bottom, min(row, np.float32(height))) if row > _ZERO else bottom
@@ -153,8 +160,8 @@ def window_around(guess, reach, height, width):
     far = np.float32(2 * (height + width) + reach)
     if not (abs(guess_row) < far and abs(guess_column) < far):
         return 0, 0, 0, 0
-    row = int(math.floor(np.float64(guess_row) + 0.5))
-    column = int(math.floor(np.float64(guess_column) + 0.5))
+    row = np.int64(np.floor(np.float64(guess_row) + 0.5))
+    column = np.int64(np.floor(np.float64(guess_column) + 0.5))
     top = min(max(row - reach, 0), height)
     left = min(max(column - reach, 0), width)
     return top, left, min(max(row + reach + 1, top), height), min(max(column + reach + 1, left), width)
@@ -167,15 +174,12 @@ def is_inside(row, column, height, width):
 
 
 @helper
-def vote(tensors, height, width, part, place, vote_radius, lowest_vote):
-    """Return the weighted mean of the places that the 3 x 3 cells around point to, near here.
+def vote(heat, vectors, height, part, place, vote_radius, lowest_vote):
+    """Return the weighted mean of the places that the 5 x 5 cells around point to, near here.
 
     One step of mean shift. A cell votes with its score, less the further its place lies from here.
     """
-    (
-        _center, _center_scores, heatmaps, part_scores, log_scores, logits, _regressions, _regression_table, _offsets,
-        _offset_table, num_parts,
-    ) = tensors  # fmt: skip
+    (heatmaps, part_scores, _log_scores, logits, num_parts, width) = heat
     (row, column) = place
     middle_row = int(row + _HALF)
     middle_column = int(column + _HALF)
@@ -188,7 +192,7 @@ def vote(tensors, height, width, part, place, vote_radius, lowest_vote):
             cell = near_row * width + near_column
             if not heatmaps[_U(cell * num_parts + part)] >= lowest_vote:
                 continue
-            voted_row, voted_column = place_of(tensors, width, height * width, cell, part)
+            voted_row, voted_column = place_of(vectors, num_parts, width, height * width, cell, part)
             down = voted_row - row
             right = voted_column - column
             closeness = _ONE - (down * down + right * right) * per_reach

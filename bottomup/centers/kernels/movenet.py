@@ -25,24 +25,21 @@ _LEAST_PART = np.float32(0.126953125)  # 0.127
 
 
 @kernel
-def decode_movenet(space, tiles, tensors, grid, boxes, most):
+def decode_movenet(space, tiles, centers, heat, vectors, grid, boxes, most):
     """Fill keypoints, scores and boxes with the people of the graph's decoder, in its order; return how many."""
     (peaks, scores, found, limits, _areas, _order, keypoints, pose_scores, boxes_found) = space
-    (
-        center, center_scores, heatmaps, part_scores, log_scores, logits, _regressions, _regression_table, _offsets, _offset_table,
-        num_parts,
-    ) = tensors  # fmt: skip
-    (height, width, _output_stride, _shift_x, _shift_y) = grid
+    (center, center_scores) = centers
+    (_heatmaps, _part_scores, _log_scores, logits, num_parts, width) = heat
+    (height, _width, _output_stride, _shift_x, _shift_y) = grid
     forget(tiles)
     count = find_centers(center, center_scores, logits, height, width, most, peaks, scores)
     everyone = add_nobodies(height * width, count, most, peaks, scores)
-    heat = heatmaps, part_scores, log_scores, logits, num_parts, width
     weighting = _ONE / (_SPREAD * np.float32(min(height, width))), False
     for person in range(everyone):
         place_box(limits, person, peaks[person], height, width, boxes)
         window = window_of(limits, person, height, width)
         for part in range(num_parts):
-            guess = guess_of(tensors, width, peaks[person], part)
+            guess = guess_of(vectors, num_parts, width, peaks[person], part)
             cell, _ = find_best_cell(heat, tiles, part, guess, window, weighting)
             found[person, part, 0] = cell // width
             found[person, part, 1] = cell % width
@@ -56,11 +53,11 @@ def decode_movenet(space, tiles, tensors, grid, boxes, most):
             for other in range(everyone):  # whoever wants this cell most says how sure the part is
                 top, left, bottom, right = window_of(limits, other, height, width)
                 if top <= row < bottom and left <= column < right:
-                    guess = guess_of(tensors, width, peaks[other], part)
+                    guess = guess_of(vectors, num_parts, width, peaks[other], part)
                     wanted = weighted_score(heat, row, column, part, guess, weighting)
                     if wanted > score:
                         score = wanted
-            place = place_of(tensors, width, height * width, row * width + column, part)
+            place = place_of(vectors, num_parts, width, height * width, row * width + column, part)
             write_part(keypoints, person, part, place, score, grid)
             if score > _LEAST_PART:
                 total += score
@@ -106,9 +103,9 @@ def is_center(center, center_scores, logits, cell, score, height, width):
     for near_row in range(max(row - 2, 0), min(row + 3, height)):
         for near_column in range(max(column - 2, 0), min(column + 3, width)):
             near = near_row * width + near_column
-            if center[_U(near)] > center[_U(cell)]:
-                if not read_score(center, center_scores, logits, near) - score < _TIE:
-                    return False
+            is_higher = center[_U(near)] > center[_U(cell)]
+            if is_higher and not read_score(center, center_scores, logits, near) - score < _TIE:
+                return False
     return True
 
 

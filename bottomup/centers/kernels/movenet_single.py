@@ -20,15 +20,12 @@ _LEAST_PART = np.float32(0.2)
 
 
 @kernel
-def decode_movenet_single(space, tiles, tensors, grid):
+def decode_movenet_single(space, tiles, centers, heat, vectors, grid):
     """Fill keypoints and scores with the person nearest to the middle of the image; return 1."""
     (_peaks, _scores, _found, _limits, _areas, _order, keypoints, pose_scores, _boxes_found) = space
-    (
-        center, center_scores, heatmaps, part_scores, log_scores, logits, _regressions, _regression_table, _offsets, _offset_table,
-        num_parts,
-    ) = tensors  # fmt: skip
-    (height, width, _output_stride, _shift_x, _shift_y) = grid
-    heat = heatmaps, part_scores, log_scores, logits, num_parts, width
+    (center, center_scores) = centers
+    (heatmaps, part_scores, _log_scores, logits, num_parts, width) = heat
+    (height, _width, _output_stride, _shift_x, _shift_y) = grid
     window = 0, 0, height, width
     weighting = _NEAR, True
     forget(tiles)
@@ -36,10 +33,10 @@ def decode_movenet_single(space, tiles, tensors, grid):
     total = _ZERO
     number = 0
     for part in range(num_parts):
-        guess = guess_of(tensors, width, person, part)
+        guess = guess_of(vectors, num_parts, width, person, part)
         cell, _ = find_best_cell(heat, tiles, part, guess, window, weighting)
         score = read_score(heatmaps, part_scores, logits, cell * num_parts + part)
-        write_part(keypoints, 0, part, place_of(tensors, width, height * width, cell, part), score, grid)
+        write_part(keypoints, 0, part, place_of(vectors, num_parts, width, height * width, cell, part), score, grid)
         if score > _LEAST_PART:
             total += min(score, _ONE)
             number += 1

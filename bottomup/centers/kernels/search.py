@@ -65,12 +65,9 @@ def log_weight(squared, weighting):
 
 
 @helper
-def guess_of(tensors, width, cell, part):
+def guess_of(vectors, num_parts, width, cell, part):
     """Return the row and column that the centre at `cell` points to for a part."""
-    (
-        _center, _center_scores, _heatmaps, _part_scores, _log_scores, _logits, regressions, regression_table, _offsets,
-        _offset_table, num_parts,
-    ) = tensors  # fmt: skip
+    (regressions, regression_table, _offsets, _offset_table) = vectors
     index = 2 * (cell * num_parts + part)
     row = cell // width
     return (
@@ -80,12 +77,9 @@ def guess_of(tensors, width, cell, part):
 
 
 @helper
-def place_of(tensors, width, num_cells, cell, part):
+def place_of(vectors, num_parts, width, num_cells, cell, part):
     """Return the row and column of a part that is in `cell`; fields may have one offset for all parts."""
-    (
-        _center, _center_scores, _heatmaps, _part_scores, _log_scores, _logits, _regressions, _regression_table, offsets,
-        offset_table, num_parts,
-    ) = tensors  # fmt: skip
+    (_regressions, _regression_table, offsets, offset_table) = vectors
     index = 2 * cell if offsets.size == 2 * num_cells else 2 * (cell * num_parts + part)
     row = cell // width
     return (
@@ -97,12 +91,12 @@ def place_of(tensors, width, num_cells, cell, part):
 @helper
 def weighted_score(heat, row, column, part, guess, weighting):
     """Return the weighted score of one cell for a person whose guess of the part is `guess`."""
-    (values, scores, _log_scores, logits, num_parts, width) = heat
+    (heatmaps, part_scores, _log_scores, logits, num_parts, width) = heat
     (guess_row, guess_column) = guess
     down = np.float32(row) - guess_row
     right = np.float32(column) - guess_column
     weight = weigh(down * down + right * right, weighting)
-    return read_score(values, scores, logits, (row * width + column) * num_parts + part) * weight
+    return read_score(heatmaps, part_scores, logits, (row * width + column) * num_parts + part) * weight
 
 
 @helper
@@ -111,7 +105,7 @@ def find_best_cell(heat, tiles, part, guess, window, weighting):
 
     Where nothing in it is above 0, cell 0.
     """
-    (_values, _scores, _log_scores, _logits, _num_parts, width) = heat
+    (_heatmaps, _part_scores, _log_scores, _logits, _num_parts, width) = heat
     (bounds, _are_known, _highest, tiles_across) = tiles
     (guess_row, guess_column) = guess
     (top, left, bottom, right) = window
@@ -167,8 +161,8 @@ def forget(tiles):
 
 @helper
 def most_promising(heat, part, guess, window, weighting):
-    """Return the cell of a window that could have the highest weighted score, by bounds alone; -1 where none has any."""
-    (_values, _scores, _log_scores, _logits, _num_parts, width) = heat
+    """Return the cell of a window that could have the highest weighted score, by bounds alone; -1 for none."""
+    (_heatmaps, _part_scores, _log_scores, _logits, _num_parts, width) = heat
     (top, left, bottom, right) = window
     highest = _LOWEST
     cell = np.int64(-1)
@@ -184,7 +178,7 @@ def most_promising(heat, part, guess, window, weighting):
 @helper
 def search_cells(heat, part, guess, window, weighting, best_cell, best_score):
     """Return the better of the best so far and the best cell of a window."""
-    (_values, _scores, _log_scores, _logits, _num_parts, width) = heat
+    (_heatmaps, _part_scores, _log_scores, _logits, _num_parts, width) = heat
     (top, left, bottom, right) = window
     least = log_of(best_score)
     for row in range(top, bottom):
@@ -203,9 +197,9 @@ def search_cells(heat, part, guess, window, weighting, best_cell, best_score):
 @helper
 def weighted_bound(heat, row, column, part, guess, weighting, least):
     """Return a number that the logarithm of a cell's weighted score is never above; of one below `least`, any below."""
-    (values, _scores, log_scores, logits, num_parts, width) = heat
+    (heatmaps, _part_scores, log_scores, logits, num_parts, width) = heat
     (guess_row, guess_column) = guess
-    bound = log_bound(values[_U((row * width + column) * num_parts + part)], log_scores, logits)
+    bound = log_bound(heatmaps[_U((row * width + column) * num_parts + part)], log_scores, logits)
     if not bound >= least:
         return np.float32(-np.inf)
     down = np.float32(row) - guess_row
@@ -235,25 +229,25 @@ def nearest_squared(tile_row, tile_column, guess):
 @helper
 def know_tile(heat, tiles, tile_row, tile_column):
     """Write the bounds of the scores of all parts in one tile, unless they are known."""
-    (values, _scores, log_scores, logits, num_parts, width) = heat
+    (heatmaps, _part_scores, log_scores, logits, num_parts, width) = heat
     (bounds, are_known, highest, tiles_across) = tiles
     tile = tile_row * tiles_across + tile_column
     if are_known[tile]:
         return
     are_known[tile] = True
-    height = values.size // (num_parts * width)
+    height = heatmaps.size // (num_parts * width)
     left = tile_column * _SIDE
     size = (min(left + _SIDE, width) - left) * num_parts
     first = (tile_row * _SIDE * width + left) * num_parts
     for index in range(_U(size)):
-        value = values[_U(first) + index]
+        value = heatmaps[_U(first) + index]
         highest[index] = value
         if value != value:  # NaN: 0 is a bound too
             highest[index] = 0
     for row in range(tile_row * _SIDE + 1, min((tile_row + 1) * _SIDE, height)):
         first = (row * width + left) * num_parts
         for index in range(_U(size)):
-            value = values[_U(first) + index]
+            value = heatmaps[_U(first) + index]
             highest[index] = value if value > highest[index] else highest[index]
     for part in range(num_parts):
         bound = np.float32(-np.inf)

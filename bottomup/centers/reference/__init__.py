@@ -8,16 +8,18 @@ from typing import TypeAlias
 
 import numpy as np
 
+from bottomup.centers.best import CenterDecoder
 from bottomup.centers.fields import CenterFields
 from bottomup.centers.movenet import MoveNetDecoder
 from bottomup.centers.movenet_single import MoveNetSingleDecoder
+from bottomup.centers.reference.best import decode_best
 from bottomup.centers.reference.movenet import decode_movenet
 from bottomup.centers.reference.movenet_single import decode_movenet_single
 from bottomup.centers.running import as_center_fields, with_boxes
 from bottomup.errors import InputError
 from bottomup.poses import Poses
 
-Decoder: TypeAlias = MoveNetDecoder | MoveNetSingleDecoder
+Decoder: TypeAlias = CenterDecoder | MoveNetDecoder | MoveNetSingleDecoder
 
 
 def decode(fields: CenterFields, decoder: Decoder) -> Poses:
@@ -41,4 +43,6 @@ def decode(fields: CenterFields, decoder: Decoder) -> Poses:
     with np.errstate(all="ignore"):  # whatever the tensors hold
         if isinstance(decoder, MoveNetDecoder):
             return decode_movenet(with_boxes(fields, "MoveNet's MultiPose decoder"), decoder)
-        return decode_movenet_single(fields)
+        if isinstance(decoder, MoveNetSingleDecoder):
+            return decode_movenet_single(fields)
+        return decode_best(fields, decoder)

@@ -27,7 +27,7 @@ _LEAST_PART = f32(np.float16(0.127))
 def decode_movenet(fields: CenterFields, decoder: MoveNetDecoder) -> Poses:
     """Return what `MoveNetDecoder.decode` returns."""
     maps = read(fields)
-    height, width = fields.grid
+    width = fields.grid[1]
     peaks = np.where(mark_centers(maps.centers), maps.centers, f32(0)).reshape(-1)
     best = np.argsort(-peaks, kind="stable")[: decoder.max_poses]
     chosen = [divmod(int(cell), width) for cell in best]

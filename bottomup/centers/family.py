@@ -1,0 +1,69 @@
+"""Centres and offsets, as the rest of the library knows them."""
+
+import numpy as np
+
+from bottomup.centers.augment import averaged, mirrored
+from bottomup.centers.best import CenterDecoder
+from bottomup.centers.fields import CenterFields
+from bottomup.centers.layers import layers
+from bottomup.centers.layout import HEADS, is_of_head, recognise
+from bottomup.centers.movenet import MoveNetDecoder
+from bottomup.centers.movenet_single import MoveNetSingleDecoder
+from bottomup.centers.rendering import center_fields
+from bottomup.family import Cut, Family, GraphView
+from bottomup.poses import Poses
+from bottomup.skeletons import COCO17
+
+__all__ = ["CENTERS"]
+
+_CHANNELS = {"center": 1, "heatmaps": 17, "regressions": 34, "offsets": 34, "box_sizes": 2, "box_offsets": 2}
+#: x and y of somebody upright, of COCO's 17 parts, in an input of 128 x 128.
+_SOMEBODY = (
+    (64, 20), (68, 17), (60, 17), (72, 19), (56, 19), (78, 36), (50, 36), (84, 54), (44, 54), (86, 70), (42, 70),
+    (72, 72), (56, 72), (74, 92), (54, 92), (75, 112), (53, 112),
+)  # fmt: skip
+
+
+def find_cut(graph: GraphView) -> Cut | None:
+    """Return where a MoveNet file ends for us: at the last convolution of each head, before its own decoder.
+
+    Six heads in MultiPose files, four in SinglePose files, known by their tensors' names. None of another network.
+    """
+    found: dict[str, int] = {}
+    for operator in graph.operators:
+        if operator.name == "CONV_2D":
+            tensor = graph.tensors[operator.outputs[0]]
+            for what, head in HEADS.items():
+                if is_of_head(tensor.name, head) and tensor.shape[-1:] == (_CHANNELS[what],):
+                    found[what] = operator.outputs[0]
+    if not all(what in found for what in ("center", "heatmaps", "regressions", "offsets")):
+        return None
+    if ("box_sizes" in found) != ("box_offsets" in found):
+        found = {what: number for what, number in found.items() if not what.startswith("box_")}
+    return Cut(tuple(found.values()), tuple(found))
+
+
+def example(quantized: bool = False) -> CenterFields:
+    """Return small fields of one person, for warming up."""
+    keypoints = np.array([[(x, y, 1) for x, y in _SOMEBODY]], np.float32)
+    return center_fields(Poses(keypoints, np.ones(1, np.float32), COCO17), (128, 128), quantized=quantized)
+
+
+CENTERS = Family(
+    name="centers",
+    title="MoveNet",
+    fields=CenterFields,
+    recognise=recognise,
+    decoders={
+        "best": CenterDecoder,
+        "movenet": CenterDecoder.movenet,
+        "movenet_single": CenterDecoder.movenet_single,
+    },
+    decoder_types=(CenterDecoder, MoveNetDecoder, MoveNetSingleDecoder),
+    mirrored=mirrored,
+    averaged=averaged,
+    layers=layers,
+    example=example,
+    cut=find_cut,
+    default_stride=4.0,
+)

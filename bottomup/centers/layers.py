@@ -1,0 +1,81 @@
+"""What `inspect` shows of centres: their map, where they point to, and the windows in which parts are sought."""
+
+from dataclasses import is_dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bottomup.centers.best import CenterDecoder
+from bottomup.centers.fields import CenterFields
+from bottomup.centers.reference.best import Candidate, find_candidates
+from bottomup.centers.reference.fields import gaussian, read, squared_distances
+from bottomup.layers import Layers, VectorField, sample_decodes
+
+__all__ = ["layers"]
+
+_SLIDERS = {
+    "score_threshold": (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
+    "nms_similarity": (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
+}
+
+
+def layers(fields: CenterFields, decoder: Any) -> Layers:
+    """Return everything to show of fields of centres, in input pixels.
+
+    Maps are the centres' and the parts' scores, and of every part the window of each person found: the weight of its
+    cells. A trace leads from a centre to where it points to, and on to where the part was found.
+    """
+    skeleton, stride, shift = fields.skeleton, float(fields.output_stride), fields.shift
+    rules = decoder if isinstance(decoder, CenterDecoder) else CenterDecoder()
+    with np.errstate(all="ignore"):  # whatever the tensors hold
+        maps = read(fields)
+        settings, decodes = sample_decodes(decoder if is_dataclass(decoder) else rules, fields, _SLIDERS)
+        candidates = find_candidates(fields, rules)
+        shown = {"center": maps.centers} | {name: maps.parts[..., part] for part, name in enumerate(skeleton.parts)}
+        for part, name in enumerate(skeleton.parts):
+            shown[f"window: {name}"] = _windows(candidates, part, fields.grid)
+
+    def pixels(place: NDArray[Any]) -> tuple[float, float]:
+        return round(float(place[1]) * stride + shift[0], 1), round(float(place[0]) * stride + shift[1], 1)
+
+    def arrows(name: str, vectors: NDArray[np.float32], gate: int) -> VectorField:
+        return VectorField(name, vectors[..., ::-1], shift, (stride, stride), stride, gate)
+
+    vectors = []
+    for part, name in enumerate(skeleton.parts):
+        vectors.append(arrows(f"center to {name}", maps.regressions[:, :, part], 0))
+        vectors.append(arrows(f"offsets: {name}", maps.offsets[:, :, part], part + 1))
+    peaks, traces = [], []
+    for each in candidates:
+        for part in range(len(skeleton.parts)):
+            if not np.isfinite(each.pose[part, :2]).all():
+                continue
+            peaks.append([part, *pixels(each.pose[part]), round(float(min(each.pose[part, 2], 1)), 3)])
+            stations = (np.array(each.cell), each.guesses[part], each.pose[part])
+            traces.append([[part, *(number for place in stations for number in pixels(place))]])
+    return Layers(
+        family="centers",
+        skeleton=skeleton,
+        maps=shown,
+        map_origin=shift,
+        map_pitch=(stride, stride),
+        vectors=vectors,
+        peaks=peaks,
+        traces=traces,
+        limbs=[],
+        settings=settings,
+        decodes=decodes,
+    )
+
+
+def _windows(candidates: list[Candidate], part: int, grid: tuple[int, int]) -> NDArray[np.float32]:
+    """Return the highest weight that any person gives each cell for a part."""
+    weights = np.zeros(grid, np.float32)
+    for each in candidates:
+        if np.isfinite(each.guesses[part]).all():
+            top, left, bottom, right = each.windows[part]
+            around = np.zeros(grid, np.float32)
+            around[top:bottom, left:right] = 1
+            weights = np.maximum(weights, around * gaussian(squared_distances(grid, each.guesses[part]), each.spread))
+    return weights
