@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bottomup import boxes as boxes
     from bottomup import catalogue as catalogue
+    from bottomup import centers as centers
     from bottomup import distributed as distributed
     from bottomup import draw as draw
     from bottomup import evaluate as evaluate
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from bottomup import video as video
     from bottomup.boxes.best import BoxDecoder as BoxDecoder
     from bottomup.boxes.fields import BoxFields as BoxFields
+    from bottomup.centers.best import CenterDecoder as CenterDecoder
+    from bottomup.centers.fields import CenterFields as CenterFields
     from bottomup.draw import draw_masks as draw_masks
     from bottomup.draw import draw_parts as draw_parts
     from bottomup.draw import draw_poses as draw_poses
@@ -67,6 +70,8 @@ _HOME = {
     "BoxDecoder": "boxes.best",
     "BoxFields": "boxes.fields",
     "COCO17": "skeletons",
+    "CenterDecoder": "centers.best",
+    "CenterFields": "centers.fields",
     "ImageSize": "geometry",
     "InputError": "errors",
     "Letterbox": "geometry",
@@ -86,6 +91,7 @@ _HOME = {
     "TRTPOSE18": "skeletons",
     "boxes": "boxes",
     "catalogue": "catalogue",
+    "centers": "centers",
     "draw": "draw",
     "draw_masks": "draw",
     "draw_parts": "draw",

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from bottomup.boxes.family import BOXES
+from bottomup.centers.family import CENTERS
 from bottomup.errors import InputError, ModelError
 from bottomup.family import Clues, Family, Layout
 from bottomup.geometry import ImageSize, as_size
@@ -17,7 +18,7 @@ from bottomup.tensors import FieldLike, Quantized, TensorInfo, as_number
 __all__ = ["FAMILIES", "clues_of", "family_of", "get", "read_outputs", "recognise"]
 
 #: All of them, in the order in which they look at a network's outputs.
-FAMILIES: tuple[Family, ...] = (POSENET, PAF, BOXES)
+FAMILIES: tuple[Family, ...] = (POSENET, PAF, CENTERS, BOXES)
 
 
 def get(name: str) -> Family:
