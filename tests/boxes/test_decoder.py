@@ -19,6 +19,7 @@ decoders = st.builds(
     score_threshold=st.sampled_from([0.0, 0.25, 0.5, 1.0]),
     iou_threshold=st.sampled_from([0.0, 0.45, 0.5, 0.7, 1.0]),
     max_poses=st.sampled_from([1, 3, 300]),
+    vote_threshold=st.sampled_from([0.0, 0.5, 0.8, 1.0]),
     count_last_pixel=st.booleans(),
     shift=st.sampled_from([0.0, (-0.25, 1.0)]),
 )

@@ -16,13 +16,14 @@ def decode_rows(
 ):  # fmt: skip
     """Fill `keypoints` (P, N, 3), `boxes` (P, 4) and `scores` (P,) with people, best first; returns how many.
 
-    Rows leave a heap one by one, so that no more of them are read than people are asked for.
+    Rows leave a heap one by one. Without votes, no more of them are read than people are asked for.
     """
-    (max_poses, score_threshold, lowest, iou_threshold, last_pixel, shift_x, shift_y) = rules
-    (heap_scores, heap_rows, kept) = workspace
+    (max_poses, score_threshold, lowest, iou_threshold, vote_threshold, last_pixel, shift_x, shift_y) = rules
+    (heap_scores, heap_rows, kept, votes, voter) = workspace
     waiting = heap_candidates(rows, scoring, score_threshold, lowest, heap_scores, heap_rows)
+    is_voted = vote_threshold < 1 and not is_final
     num_found = np.int64(0)
-    while waiting > 0 and num_found < max_poses:
+    while waiting > 0 and (num_found < max_poses or is_voted):
         score = heap_scores[0]
         row = heap_rows[0]
         waiting = drop_first(heap_scores, heap_rows, waiting)
@@ -33,38 +34,83 @@ def decode_rows(
             continue
         if not is_final:
             number = best_class(rows, scoring, row)[0]
-            area = (width + last_pixel) * (height + last_pixel)
-            if is_covered(kept, num_found, left, top, right, bottom, area, number, last_pixel, iou_threshold):
+            box = left, top, right, bottom, (width + last_pixel) * (height + last_pixel), np.float32(number)
+            if is_covered(kept, num_found, box, last_pixel, iou_threshold):
+                if is_voted:
+                    other, share = most_covered(kept, num_found, box, last_pixel)
+                    if share > vote_threshold:
+                        write_parts(parts, cells, parting, row, score, voter)
+                        add_votes(voter, clip(score), votes[other])
                 continue
-            kept[0, num_found] = left
-            kept[1, num_found] = top
-            kept[2, num_found] = right
-            kept[3, num_found] = bottom
-            kept[4, num_found] = area
-            kept[5, num_found] = number
+            if num_found == max_poses:
+                continue
+            for place in range(6):
+                kept[place, num_found] = box[place]
         boxes[num_found, 0] = left + shift_x
         boxes[num_found, 1] = top + shift_y
         boxes[num_found, 2] = width
         boxes[num_found, 3] = height
         scores[num_found] = clip(score)
-        write_parts(parts, cells, parting, row, score, shift_x, shift_y, keypoints[num_found])
+        write_parts(parts, cells, parting, row, score, keypoints[num_found])
+        votes[num_found] = 0
+        if is_voted:
+            add_votes(keypoints[num_found], clip(score), votes[num_found])
         num_found += 1
+    for pose in range(num_found):
+        for part in range(keypoints.shape[1]):
+            if votes[pose, part, 2] > 0:
+                keypoints[pose, part, 0] = votes[pose, part, 0] / votes[pose, part, 2]
+                keypoints[pose, part, 1] = votes[pose, part, 1] / votes[pose, part, 2]
+            keypoints[pose, part, 0] += shift_x
+            keypoints[pose, part, 1] += shift_y
     return num_found
 
 
 @helper
-def is_covered(kept, num_kept, left, top, right, bottom, area, number, last_pixel, iou_threshold):
+def add_votes(keypoints, score, votes):
+    """Add x, y and 1 of a row's parts to the votes (N, 3), each by the row's and the part's score."""
+    for part in range(keypoints.shape[0]):
+        weight = np.float64(keypoints[part, 2]) * np.float64(score)
+        if weight > 0:
+            votes[part, 0] += weight * keypoints[part, 0]
+            votes[part, 1] += weight * keypoints[part, 1]
+            votes[part, 2] += weight
+
+
+@helper
+def share_of_union(kept, other, box, last_pixel):
+    """Return what a box and one that was kept have in common, by their union; 0 if they are of different classes."""
+    left, top, right, bottom, area, number = box
+    width = min(right, kept[2, other]) - max(left, kept[0, other]) + last_pixel
+    height = min(bottom, kept[3, other]) - max(top, kept[1, other]) + last_pixel
+    common = max(width, _ZERO) * max(height, _ZERO)
+    share = common / (area + kept[4, other] - common)
+    return share if kept[5, other] == number else _ZERO
+
+
+@helper
+def is_covered(kept, num_kept, box, last_pixel, iou_threshold):
     """Tell whether a better box of the same class shares more than `iou_threshold` of the union with this one.
 
     All are looked at, without a way out, for so eight are compared at once.
     """
     found = False
     for other in range(num_kept):
-        width = min(right, kept[2, other]) - max(left, kept[0, other]) + last_pixel
-        height = min(bottom, kept[3, other]) - max(top, kept[1, other]) + last_pixel
-        common = max(width, _ZERO) * max(height, _ZERO)
-        found |= (common / (area + kept[4, other] - common) > iou_threshold) & (kept[5, other] == number)
+        found |= share_of_union(kept, other, box, last_pixel) > iou_threshold
     return found
+
+
+@helper
+def most_covered(kept, num_kept, box, last_pixel):
+    """Return which better box shares most with this one, the first of several, and how much."""
+    best = np.float32(-1)
+    found = 0
+    for other in range(num_kept):
+        share = share_of_union(kept, other, box, last_pixel)
+        if share > best:
+            best = share
+            found = other
+    return found, best
 
 
 @helper

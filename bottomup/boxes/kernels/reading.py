@@ -96,7 +96,7 @@ def expect_distance(elements, reals, start, step):
 
 
 @helper
-def write_parts(parts, cells, parting, row, score, shift_x, shift_y, keypoints):
+def write_parts(parts, cells, parting, row, score, keypoints):
     """Write x, y and score of a row's parts; parts without a score have the row's."""
     (elements, reals, row_step, value_step) = parts
     (priors, prior_step) = cells
@@ -104,8 +104,8 @@ def write_parts(parts, cells, parting, row, score, shift_x, shift_y, keypoints):
     cell_x, cell_y, stride = priors[row * prior_step]
     index = row * row_step + first_part * value_step
     for part in range(num_parts):
-        x = read(elements, reals, _ONE, index) * part_unit_x * stride + cell_x + shift_x
-        y = read(elements, reals, _ONE, index + value_step) * part_unit_y * stride + cell_y + shift_y
+        x = read(elements, reals, _ONE, index) * part_unit_x * stride + cell_x
+        y = read(elements, reals, _ONE, index + value_step) * part_unit_y * stride + cell_y
         own = score
         if num_values == 3:
             own = read(elements, reals, _ONE, index + 2 * value_step)

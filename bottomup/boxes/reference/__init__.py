@@ -8,12 +8,12 @@ import numpy as np
 
 from bottomup.boxes.best import BoxDecoder, as_box_fields
 from bottomup.boxes.fields import BoxFields
-from bottomup.boxes.reference.nms import keep_best
+from bottomup.boxes.reference.nms import find_owners, let_vote
 from bottomup.boxes.reference.reading import read_boxes, read_keypoints, read_scores
 from bottomup.errors import InputError
 from bottomup.poses import Poses
 
-__all__ = ["decode", "keep_best", "read_boxes", "read_keypoints", "read_scores"]
+__all__ = ["decode", "find_owners", "let_vote", "read_boxes", "read_keypoints", "read_scores"]
 
 
 def decode(fields: BoxFields, decoder: BoxDecoder) -> Poses:
@@ -41,9 +41,12 @@ def decode(fields: BoxFields, decoder: BoxDecoder) -> Poses:
         is_somewhere = np.isfinite(boxes).all(axis=1) & np.isfinite(sides).all(axis=1)
         candidates = np.flatnonzero((scores > np.float32(decoder.score_threshold)) & is_somewhere)
         order = candidates[np.argsort(-scores[candidates], kind="stable")]
-        kept = order if fields.form.is_final else order[keep_best(boxes[order], classes[order], decoder)]
-        kept = kept[: decoder.max_poses]
-        keypoints = read_keypoints(fields, scores)
+        keypoints = read_keypoints(fields, scores)[order]
+        scores, boxes, sides = scores[order], boxes[order], sides[order]
+        owners = np.arange(len(order)) if fields.form.is_final else find_owners(boxes, classes[order], decoder)
+        kept = np.flatnonzero(owners == np.arange(len(order)))[: decoder.max_poses]
+        if decoder.vote_threshold < 1 and not fields.form.is_final:
+            keypoints = let_vote(keypoints, scores, boxes, owners, decoder)
     shift = np.array(decoder.shift, np.float32)
     keypoints[..., :2] += shift
     found = np.concatenate([boxes[kept, :2] + shift, sides[kept]], axis=1)
