@@ -22,6 +22,8 @@ _YOLO = Pixels("rgb", 1 / 255, (0.0, 0.0, 0.0), 114)
 _MMDET = Pixels("bgr", 1.0, (0.0, 0.0, 0.0), 114)
 #: Rows below this score are no use to anyone: the lowest that Ultralytics' validation looks at.
 LOWEST_SCORE = 0.001
+#: Rows that share more with a better one vote for its parts. AP is the same from 0.7 to 0.85, and lower at 0.9.
+VOTE_THRESHOLD = 0.8
 #: What to add to positions, input pixels. Networks of boxes were trained on labels of which pixel x of the photo is
 #: pixel x * scale of the input, without half a pixel more or less: x / scale is where they mean. `Poses.to_image` gives
 #: the same where the photo comes in at half its width, and for all others a quarter of an input pixel off or less.
@@ -83,8 +85,10 @@ class BoxLayout:
         return ImageSize(width, height)
 
     def best_decoder(self) -> BoxDecoder:
-        """Return a decoder that leaves the choice of a lowest score to the user."""
-        return BoxDecoder(score_threshold=LOWEST_SCORE, shift=(EDGE_SHIFT, EDGE_SHIFT))
+        """Return the most accurate settings measured, which leave the choice of a lowest score to the user."""
+        return BoxDecoder(
+            score_threshold=LOWEST_SCORE, vote_threshold=VOTE_THRESHOLD, ranking="parts", shift=(EDGE_SHIFT, EDGE_SHIFT)
+        )
 
     def file_decoder(self) -> BoxDecoder | None:
         """Return the same: files of rows ask for none, but leave overlapping rows in."""

@@ -73,6 +73,11 @@ class OnnxFile:
         """The model as a runtime gets it."""
         return bytes(self._model.SerializeToString())
 
+    @property
+    def quantizes(self) -> bool:
+        """Whether numbers are brought to 8 bits and back between operators."""
+        return any(node.op_type == "QuantizeLinear" for node in self._model.graph.node)
+
     def open_size(self) -> bytes:
         """Return the model with its image's width and height left open."""
         model = type(self._model)()

@@ -61,7 +61,8 @@ class OpenVinoNetwork:
         self._lock = Turnstile()
         self._openvino, self._core = import_openvino()
         self._device = _checked_device(device or "CPU", self._core)
-        self._settings = _settings(self._device, checked_threads(threads))
+        is_literal = isinstance(source, OnnxFile) and source.quantizes
+        self._settings = _settings(self._device, checked_threads(threads), is_literal)
         self.graph = source if isinstance(source, TfliteGraph) else None
         self._onnx = source if isinstance(source, OnnxFile) else None
         self.path = source if isinstance(source, Path) else source.path
@@ -280,11 +281,16 @@ def _checked_device(device: Any, core: Any) -> str:
     return device
 
 
-def _settings(device: str, threads: int) -> dict[str, Any]:
-    """Return what the device is told: one image at a time, in 32-bit floats, so that machines agree."""
+def _settings(device: str, threads: int, is_literal: bool) -> dict[str, Any]:
+    """Return what the device is told: one image at a time, in 32-bit floats, so that machines agree.
+
+    `is_literal` leaves an .onnx file's steps from and to 8 bits as they are. Drawn together into 8-bit operators, as
+    OpenVINO 2026.4 does by itself, a YOLO26 of Ultralytics' and ONNX Runtime's quantisation finds nobody.
+    """
     if device != "CPU":
         return {"PERFORMANCE_HINT": "LATENCY"}
-    return {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+    settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+    return {**settings, "LP_TRANSFORMS_MODE": "NO"} if is_literal else settings
 
 
 def _shape(port: Any) -> tuple[int, ...]:

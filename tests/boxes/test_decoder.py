@@ -20,6 +20,7 @@ decoders = st.builds(
     iou_threshold=st.sampled_from([0.0, 0.45, 0.5, 0.7, 1.0]),
     max_poses=st.sampled_from([1, 3, 300]),
     vote_threshold=st.sampled_from([0.0, 0.5, 0.8, 1.0]),
+    ranking=st.sampled_from(["box", "parts"]),
     count_last_pixel=st.booleans(),
     shift=st.sampled_from([0.0, (-0.25, 1.0)]),
 )
@@ -190,6 +191,66 @@ def test_a_part_that_is_nowhere_is_not_found_and_a_box_that_is_nowhere_nobody():
     assert poses.keypoints[0, 0, 2] == 0
 
 
+def two_rows(**others):
+    """Return a row at (10, 10) and a worse one of half its score, by default of the same box, whose parts are at 16."""
+    rows = np.maximum(one_row(3), one_row(5, score=0.45))
+    rows[5, 5:] = [16, 16, 0.5] * 17
+    for name, value in others.items():
+        rows[5, {"width": 2}[name]] = value
+    return rows
+
+
+def test_rows_that_are_left_out_vote_by_their_scores():
+    poses = decode(two_rows(), vote_threshold=0.8)
+    np.testing.assert_allclose(poses.xy, [[[12, 12]] * 17], rtol=1e-6)  # (10 * 0.9 + 16 * 0.45) / 1.35
+    assert poses.boxes.tolist() == [[6, 6, 8, 8]]
+    assert poses.keypoint_scores[0, 0] == 0.5
+    rows = two_rows()
+    rows[5, 7::3] = 0
+    np.testing.assert_allclose(decode(rows, vote_threshold=0.8).xy, [[[10, 10]] * 17])
+
+
+@pytest.mark.parametrize(("width", "is_heard"), [(6.41, True), (6.39, False)])
+def test_rows_that_share_too_little_have_no_vote(width, is_heard):
+    poses = decode(two_rows(width=width), vote_threshold=0.8)  # shares width / 8
+    assert len(poses) == 1
+    assert (poses.xy[0, 0, 0] > 10) == is_heard
+
+
+def test_rows_that_stay_vote_for_themselves_alone():
+    poses = decode(two_rows(width=4), vote_threshold=0.0)
+    assert len(poses) == 2
+    assert poses.xy[:, 0, 0].tolist() == [10, 16]
+
+
+def test_a_row_votes_for_the_pose_that_it_shares_most_with():
+    rows = np.maximum(
+        np.maximum(one_row(1, width=10), one_row(2, width=10, score=0.8)), one_row(3, width=10, score=0.7)
+    )
+    rows[[2, 3], 0] += 4, 3
+    rows[3, 5:] = [20, 20, 0.5] * 17
+    poses = decode(rows, iou_threshold=0.5, vote_threshold=0.5)
+    assert len(poses) == 2
+    assert poses.xy[0, 0, 0] == 10
+    assert poses.xy[1, 0, 0] > 10
+
+
+def test_nobody_votes_after_the_last_pose_but_for_those_there_are():
+    rows = np.maximum(two_rows(), one_row(20, x=50, score=0.6))
+    poses = decode(rows, max_poses=1, vote_threshold=0.8)
+    np.testing.assert_allclose(poses.xy, [[[12, 12]] * 17], rtol=1e-6)
+
+
+def test_ranking_by_parts_puts_people_whose_parts_are_sure_first():
+    rows = np.maximum(one_row(3), one_row(20, x=50, score=0.8))
+    rows[3, 7::3] = 0.25
+    rows[20, 7::3] = 0.81
+    poses = decode(rows, ranking="parts")
+    np.testing.assert_allclose(poses.scores, [0.8 * 0.9, 0.9 * 0.5])
+    np.testing.assert_allclose(poses.boxes[:, 0], [46, 6])
+    np.testing.assert_allclose(poses.keypoint_scores[:, 0], [0.81, 0.25])
+
+
 def test_no_more_poses_than_asked_for_the_best_first():
     random = np.random.default_rng(0)
     rows = np.zeros((ROWS, 56), np.float32)
@@ -285,5 +346,5 @@ def test_fields_of_another_family_are_refused():
 
 
 def test_the_defaults_are_those_of_ultralytics_and_rtmlib():
-    assert D() == D(score_threshold=0.25, iou_threshold=0.7, max_poses=300, count_last_pixel=False, shift=0.0)
+    assert D() == D(0.25, 0.7, 300, vote_threshold=1.0, ranking="box", count_last_pixel=False, shift=0.0)
     assert D.rtmlib() == D(0.7, 0.45, 300, count_last_pixel=True)

@@ -107,9 +107,9 @@ def test_inputs_are_whole_multiples_of_32():
     assert layout.output_stride == 32
 
 
-def test_a_network_is_decoded_to_the_last_score_and_to_the_quarter_of_a_pixel():
+def test_a_network_is_decoded_with_the_best_settings_measured():
     layout = BoxLayout("yolo", (("out0",),), bu.COCO17)
-    assert layout.best_decoder() == layout.file_decoder() == bu.BoxDecoder(score_threshold=0.001, shift=-0.25)
+    assert layout.best_decoder() == layout.file_decoder() == bu.BoxDecoder(0.001, 0.7, 300, 0.8, "parts", shift=-0.25)
     assert BoxLayout("rtmo", (("a",), ("b",)), bu.COCO17).file_decoder() is None
 
 

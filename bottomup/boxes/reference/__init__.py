@@ -50,4 +50,10 @@ def decode(fields: BoxFields, decoder: BoxDecoder) -> Poses:
     shift = np.array(decoder.shift, np.float32)
     keypoints[..., :2] += shift
     found = np.concatenate([boxes[kept, :2] + shift, sides[kept]], axis=1)
-    return Poses(keypoints[kept], np.clip(scores[kept], 0, 1), fields.skeleton, own_boxes=found)
+    keypoints, scores = keypoints[kept], np.clip(scores[kept], 0, 1)
+    if decoder.ranking == "parts":
+        worth = [np.sqrt(sum(map(float, pose[:, 2])) / len(pose)) for pose in keypoints]
+        scores = np.array([score * each for score, each in zip(scores, worth, strict=True)], np.float32)
+        best_first = sorted(range(len(scores)), key=lambda pose: -scores[pose])
+        keypoints, scores, found = keypoints[best_first], scores[best_first], found[best_first]
+    return Poses(keypoints, scores, fields.skeleton, own_boxes=found)
