@@ -1,4 +1,4 @@
-"""What the README shows is run as it stands, in a folder with the files that it names."""
+"""What the README, the guide and the families' pages show is run as it stands, in a folder with the files that they name."""
 
 import json
 import re
@@ -15,26 +15,33 @@ from bottomup import cli
 from models.train.scenes import render_scene
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PACKAGE = ROOT / "bottomup"
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", *sorted(PACKAGE.glob("guide/*.md")), *sorted(PACKAGE.glob("*/README.md")))
+}
 BODYPIX = ROOT.parent / "shared" / "models" / "bodypix" / "bodypix_mobilenet_v1_075_640_480_16_quant_decoder.tflite"
 SIZE = 320, 240
 # The model that ships stands in for those that would have to be fetched, a clip for a camera.
-STAND_INS = [(r'"coral-[\w-]+"', ""), (r" --model coral-[\w-]+", ""), ("predict 0 ", "predict clip.mp4 ")]
+STAND_INS = [
+    (r'"(coral|movenet|omz)-[\w-]+"(, )?', ""),
+    (r" --model (coral|movenet|omz)-[\w-]+", ""),
+    ("predict 0 ", "predict clip.mp4 "),
+]
 NEEDED = {"data_frame": "pandas", "supervision": "supervision", "evaluat": "faster_coco_eval", "h264": "av"}
 
 
 def blocks(language):
-    """Return the README's blocks in a language, each with its section's heading."""
-    found = []
-    for section in README.split("\n## ")[1:]:
-        heading = section.partition("\n")[0]
-        texts = re.findall(rf"^```{language}\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
-        found += [pytest.param(text, id=heading) for text in texts]
-    return found
+    """Return the pages' blocks in a language, each with its page's name."""
+    return [
+        pytest.param(text, id=f"{page}-{number}")
+        for page, content in PAGES.items()
+        for number, text in enumerate(re.findall(rf"^```{language}\n(.*?)^```$", content, re.DOTALL | re.MULTILINE))
+    ]
 
 
 def commands():
-    """Return the README's command lines; those that run much that is compiled are slow where it is not."""
+    """Return the pages' command lines; those that run much that is compiled are slow where it is not."""
     lines = [line for block in blocks("sh") for line in block.values[0].splitlines() if line.startswith("bottomup ")]
     slow = ("bottomup inspect", "bottomup warmup", "bottomup benchmark")
     return [pytest.param(line, marks=[pytest.mark.slow] if line.startswith(slow) else []) for line in lines]
@@ -138,7 +145,7 @@ def test_commands_run(command, folder, capsys):
     assert "Traceback" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("text", [text for text in re.findall(r"`(bottomup [^`]+)`", README) if "COMMAND" not in text])
+@pytest.mark.parametrize("text", [text for text in re.findall(r"`(bottomup [^`]+)`", "".join(PAGES.values())) if "COMMAND" not in text])
 def test_commands_in_the_text_are_understood(text):
     assert cli._parser().parse_args(shlex.split(text)[1:]).command is not None
 
@@ -149,4 +156,15 @@ def test_every_extra_is_named():
         r"^([\w-]+) = \[", project.split("[project.optional-dependencies]")[1].split("\n[")[0], re.MULTILINE
     )
     assert len(extras) > 8
-    assert [extra for extra in extras if f"[{extra}]" not in README and f",{extra}]" not in README] == []
+    text = "".join(PAGES.values())
+    assert [extra for extra in extras if f"[{extra}]" not in text and f",{extra}]" not in text] == []
+
+
+def test_links_between_pages_lead_somewhere():
+    for page, content in PAGES.items():
+        for target in re.findall(r"\]\(([^)#:]+)\)", content):
+            assert (ROOT / page).parent.joinpath(target).exists(), f"{page} links to {target}"
+
+
+def test_the_readme_is_short():
+    assert PAGES["README.md"].count("\n") <= 220
