@@ -1,4 +1,4 @@
-"""What the README, the guide and the families' pages show is run as it stands, in a folder with the files that they name."""
+"""What the README, the guide and the families' pages show is run as it stands, in a folder with the files they name."""
 
 import json
 import re
@@ -145,7 +145,9 @@ def test_commands_run(command, folder, capsys):
     assert "Traceback" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("text", [text for text in re.findall(r"`(bottomup [^`]+)`", "".join(PAGES.values())) if "COMMAND" not in text])
+@pytest.mark.parametrize(
+    "text", [text for text in re.findall(r"`(bottomup [^`]+)`", "".join(PAGES.values())) if "COMMAND" not in text]
+)
 def test_commands_in_the_text_are_understood(text):
     assert cli._parser().parse_args(shlex.split(text)[1:]).command is not None
 
