@@ -124,6 +124,7 @@ def load(
             device=device,
             providers=providers,
             reference_kernels=bool(reference_kernels),
+            trusted=bool(trusted),
             cut=_cut(keeps_whole=decoder == "file"),
         )
 
@@ -150,7 +151,7 @@ def load(
         tuple(networks[1:]),
         fits_input,
         lowest,
-        dict(outputs or {}),
+        {**network.aliases, **(outputs or {})},
     )
 
 
@@ -198,6 +199,7 @@ def _recognise(
             f"outputs names {', '.join(sorted(unknown))}, but {network.path} gives "
             f"{', '.join(info.name for info in network.outputs)}"
         )
+    names = {**network.aliases, **names}
     infos = tuple(info._replace(name=names.get(info.name, info.name)) for info in network.outputs)
     own = {names.get(info.name, info.name): info.name for info in network.outputs}
     clues = Clues(
@@ -297,4 +299,4 @@ def _legal(size: ImageSize, own: ImageSize, layout: Layout) -> ImageSize:
 
 
 def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
-    return {output.name: output.shape for output in network.outputs}
+    return {network.aliases.get(output.name, output.name): output.shape for output in network.outputs}

@@ -4,6 +4,7 @@ import ctypes
 import importlib
 import os
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,11 @@ class LiteRtNetwork:
         """Width and height of the image that the network takes."""
         _, height, width, _ = self.input.shape
         return ImageSize(width, height)
+
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """Telling names of outputs whose own say nothing."""
+        return self.graph.aliases
 
     def resize_input(self, size: ImageSize) -> None:
         """Have the network take images of another size.

@@ -55,6 +55,10 @@ class Network(Protocol):
         """Name of the operator that computes each output, as "LOGISTIC", as far as the file tells."""
 
     @property
+    def aliases(self) -> Mapping[str, str]:
+        """Telling names, from the tensors that outputs are made of, of outputs whose own say nothing: "Identity_1"."""
+
+    @property
     def input_size(self) -> ImageSize:
         """Width and height of the image that it takes."""
 

@@ -81,6 +81,11 @@ class OnnxNetwork:
         return self._file.producers
 
     @property
+    def aliases(self) -> Mapping[str, str]:
+        """Telling names of outputs whose own say nothing."""
+        return self._file.aliases
+
+    @property
     def input_size(self) -> ImageSize:
         """Width and height of the image that the network takes."""
         return ImageSize(self.input.shape[2], self.input.shape[1])

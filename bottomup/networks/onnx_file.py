@@ -9,6 +9,7 @@ from typing import Any
 from bottomup.errors import MissingRuntimeError, ModelError
 from bottomup.geometry import ImageSize
 from bottomup.networks.cells import Change, Resample, Step, Window, first_cells
+from bottomup.networks.naming import aliases
 from bottomup.networks.network import one_line
 
 __all__ = ["OnnxFile"]
@@ -103,6 +104,20 @@ class OnnxFile:
             if node is not None:
                 found[output.name] = {"Sigmoid": "LOGISTIC"}.get(node.op_type, node.op_type.upper())
         return found
+
+    @cached_property
+    def aliases(self) -> Mapping[str, str]:
+        """Telling names of outputs whose own say nothing: those of the weights that they are made with."""
+        makers = {name: node for node in self._model.graph.node for name in node.output}
+        candidates: dict[str, list[str]] = {}
+        for output in self._model.graph.output:
+            node, candidates[output.name] = makers.get(output.name), []
+            while node is not None and node.op_type in (*PASSING, "Sigmoid", "Concat", "Add"):
+                candidates[output.name].append(node.name)
+                node = makers.get(node.input[0])
+            if node is not None and node.op_type in ("Conv", "ConvTranspose"):
+                candidates[output.name] += [*node.input[1:], node.name]
+        return aliases(candidates)
 
     @cached_property
     def units(self) -> Mapping[str, tuple[float, int]]:

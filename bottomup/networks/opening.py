@@ -32,7 +32,6 @@ from bottomup.networks.network import Network
 from bottomup.networks.onnx import OnnxNetwork
 from bottomup.networks.onnx_file import OnnxFile
 from bottomup.networks.openvino import OpenVinoNetwork
-from bottomup.networks.tflite.coral import coral_cut
 from bottomup.networks.tflite.graph import TfliteGraph, read_graph
 
 __all__ = ["RUNTIMES", "open_network", "runs_better_in_openvino"]
@@ -102,7 +101,7 @@ def open_network(
     runtime = _wanted(path, kind, runtime, delegate, reference_kernels, providers, device)
     source: Any = path
     if kind == "tflite":
-        source = read_graph(path, cut or coral_cut, trusted=trusted)
+        source = read_graph(path, cut, trusted=trusted)
     elif kind == "onnx":
         source = OnnxFile(path, trusted=trusted)
     candidates = [runtime] if runtime else _candidates(source, kind, delegate is not None or reference_kernels)

@@ -92,6 +92,12 @@ class OpenVinoNetwork:
         return {name: producer(output) for name, output in zip(self._names, self._model.outputs, strict=True)}
 
     @property
+    def aliases(self) -> Mapping[str, str]:
+        """Telling names of outputs whose own say nothing."""
+        source = self.graph or self._onnx
+        return {} if source is None else source.aliases
+
+    @property
     def input_size(self) -> ImageSize:
         """Width and height of the image that the network takes."""
         return ImageSize(self.input.shape[2], self.input.shape[1])

@@ -19,6 +19,7 @@ from bottomup.catalogue import cards as catalogue
 from bottomup.networks.opening import open_network
 from bottomup.networks.pixels import INPUT_RULES, InputRule
 from bottomup.networks.tflite.graph import read_graph
+from bottomup.posenet.operator import coral_cut
 
 FETCHED = [name for name in catalogue.names() if (file := catalogue.get(name).file) and file.address]
 SHIPPED = [name for name in catalogue.names() if (file := catalogue.get(name).file) and not file.address]
@@ -103,7 +104,7 @@ def test_cards_say_what_the_files_take_and_give(shared):
     for path, card in files_of(shared):
         if card.delegate is not None:
             continue
-        network = open_network(path)
+        network = open_network(path, cut=coral_cut)
         shapes = {output.name: output.shape for output in network.outputs}
         assert network.input_size == card.input.size
         assert card.gives(network.input.dtype.name, shapes)
@@ -111,7 +112,7 @@ def test_cards_say_what_the_files_take_and_give(shared):
 
 def test_cards_say_how_the_files_are_set_to_decode(shared):
     for path, card in files_of(shared):
-        options = dict(read_graph(path).options)
+        options = dict(read_graph(path, coral_cut).options)
         if not options:
             assert card.decoder == {}
         else:

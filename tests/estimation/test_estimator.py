@@ -377,6 +377,7 @@ class DecodingNetwork:
     input_size = bu.ImageSize(129, 97)
     options: ClassVar = {}
     producers: ClassVar = {}
+    aliases: ClassVar = {}
 
     def __init__(self, path):
         self.path = path

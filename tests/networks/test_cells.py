@@ -12,6 +12,7 @@ from bottomup.family import Cut
 from bottomup.geometry import ImageSize
 from bottomup.networks.cells import Axis, Resample, Step, Window, first_cells, scaled_side
 from bottomup.networks.opening import open_network
+from bottomup.posenet.operator import coral_cut
 
 PIXELS = Axis(0.0, 1.0, 40)
 
@@ -99,13 +100,15 @@ SIZES = [(641, 481), (640, 480), (512, 512), (224, 224), (256, 256), (505, 377),
 
 @pytest.mark.parametrize("size", SIZES)
 def test_corals_networks_shift_by_their_halvings(shared, size):
-    network = open_network(shared / "models/coral/posenet_mobilenet_v1_075_481_641_quant_decoder.tflite")
+    network = open_network(shared / "models/coral/posenet_mobilenet_v1_075_481_641_quant_decoder.tflite", cut=coral_cut)
     wanted = tuple(shift_by_halving(side, 16) for side in size)
     assert {network.cell_shift(output.name, ImageSize(*size)) for output in network.outputs} == {wanted}
 
 
 def test_a_graph_that_pads_itself_stays_at_the_first_pixel(shared):
-    network = open_network(shared / "models/bodypix/bodypix_mobilenet_v1_075_512_512_16_quant_decoder.tflite")
+    network = open_network(
+        shared / "models/bodypix/bodypix_mobilenet_v1_075_512_512_16_quant_decoder.tflite", cut=coral_cut
+    )
     assert network.cell_shift("float_segments", network.input_size) == (0, 0)
 
 

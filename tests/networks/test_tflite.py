@@ -20,6 +20,7 @@ from bottomup.networks.litert import RUNTIMES, import_runtime
 from bottomup.networks.opening import open_network
 from bottomup.networks.pixels import INPUT_RULES, InputRule, as_input_rule, input_tensor
 from bottomup.networks.tflite.graph import read_graph
+from bottomup.posenet.operator import coral_cut
 from bottomup.tensors import Quantized, TensorInfo
 
 DTYPES = ["uint8", "int8", "float32"]
@@ -123,9 +124,10 @@ import sys, numpy as np
 from pathlib import Path
 from bottomup.errors import ModelError
 from bottomup.networks.opening import open_network
+from bottomup.posenet.operator import coral_cut
 for path in sorted(Path(sys.argv[2]).iterdir()):
     try:
-        network = open_network(path, runtime=sys.argv[1])
+        network = open_network(path, runtime=sys.argv[1], cut=coral_cut)
         network.run(np.zeros(network.input.shape, network.input.dtype))
         print(path.name, "ran")
     except ModelError:
@@ -189,18 +191,18 @@ def test_no_damaged_coral_model_ends_the_process(tmp_path, runtime, shared):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_corals_decoder_is_taken_out_and_its_options_are_kept(path, runtime, dtype):
-    network = open_network(TinyPoseNet(dtype, decoder_op=True).write(path), runtime=runtime)
+    network = open_network(TinyPoseNet(dtype, decoder_op=True).write(path), runtime=runtime, cut=coral_cut)
     assert [output.name for output in network.outputs] == list(CHANNELS)
     assert network.options == dict(output_stride=16, max_poses=7, score_threshold=0.25, nms_radius=12.0)
 
 
 def test_outputs_that_are_not_the_decoders_stay(path):
-    graph = read_graph(TinyPoseNet(channels=CHANNELS | SEGMENTS, decoder_op=True).write(path))
+    graph = read_graph(TinyPoseNet(channels=CHANNELS | SEGMENTS, decoder_op=True).write(path), coral_cut)
     assert graph.output_names == (*CHANNELS, "float_segments")
 
 
 def test_a_model_without_decoder_has_no_options(path):
-    assert read_graph(TinyPoseNet().write(path)).options == {}
+    assert read_graph(TinyPoseNet().write(path), coral_cut).options == {}
 
 
 def test_a_decoder_without_network_is_refused(path):
@@ -208,7 +210,7 @@ def test_a_decoder_without_network_is_refused(path):
     net.graph.operators = net.graph.operators[-1:]
     net.graph.inputs = net.graph.operators[0].inputs
     with pytest.raises(ModelError, match=r"without a network: load the \*_quant_decoder\.tflite file"):
-        read_graph(net.write(path))
+        read_graph(net.write(path), coral_cut)
 
 
 @pytest.mark.parametrize("options", [b"", b"\0\1\2\3", b"garbage that is no flexbuffer"])
@@ -216,7 +218,7 @@ def test_unreadable_decoder_options_are_damage(path, options):
     net = TinyPoseNet(decoder_op=True)
     net.graph.operators[-1].customOptions = np.frombuffer(options, np.uint8)
     with pytest.raises(ModelError, match="options of its PosenetDecoderOp cannot be"):
-        read_graph(net.write(path))
+        read_graph(net.write(path), coral_cut)
 
 
 @pytest.mark.parametrize(
@@ -466,7 +468,7 @@ def test_an_unknown_scaling_is_refused(scaling):
 def test_raw_tensors_equal_those_stored_with_the_goldens(runtime, shared, golden, size):
     image = pytest.importorskip("PIL.Image")
     path = shared / f"models/coral/posenet_mobilenet_v1_075_{size}_quant_decoder.tflite"
-    network = open_network(path, runtime=runtime, reference_kernels=True)
+    network = open_network(path, runtime=runtime, reference_kernels=True, cut=coral_cut)
     photo = image.open(shared / "models/coral/test_couple.jpg").convert("RGB").resize(network.input_size, image.NEAREST)
     outputs = network.run(input_tensor(np.asarray(photo), "rgb", INPUT_RULES["signed"], network.input))
     expected = np.load(shared / f"goldens/posenet/coral/pp{golden}_couple.npz")
@@ -482,7 +484,7 @@ def test_decoder_options_equal_those_stored_with_the_goldens(shared):
     paths = sorted(shared.glob("models/*/*_quant_decoder.tflite"))
     assert len(paths) >= 4
     for path in paths:
-        options, found = by_name.get(path.name), read_graph(path).options
+        options, found = by_name.get(path.name), read_graph(path, coral_cut).options
         if options is not None:
             wanted = [options[key] for key in ("stride", "max_detections", "score_threshold", "nms_radius")]
             assert list(found.values()) == pytest.approx(wanted)

@@ -18,11 +18,11 @@ from bottomup.family import Cut, GraphView, Operator
 from bottomup.geometry import ImageSize
 from bottomup.networks.cells import first_cells
 from bottomup.networks.kinds import kind_of
+from bottomup.networks.naming import aliases
 from bottomup.networks.network import ImageAxes, image_axes
-from bottomup.networks.tflite.coral import coral_cut
 from bottomup.networks.tflite.resizing import FixedResizes
 from bottomup.networks.tflite.schema import CUSTOM, builtin_code, numbers, operator_names, pack, text, unpack
-from bottomup.networks.tflite.steps import steps
+from bottomup.networks.tflite.steps import CONVOLUTIONS, steps
 from bottomup.networks.tflite.validate import DTYPES, problems
 from bottomup.tensors import TensorInfo
 
@@ -95,6 +95,20 @@ class TfliteGraph:
         return found
 
     @property
+    def aliases(self) -> dict[str, str]:
+        """Telling names of outputs whose own say nothing: those of the weights that they are made with."""
+        makers = {number: operator for operator in self.operators for number in operator.outputs}
+        candidates = {}
+        for number, name in zip(self.outputs, self.output_names, strict=True):
+            candidates[name], operator = [self.tensors[number].name], makers.get(number)
+            while operator is not None and operator.name in (*PASSING, "CONCATENATION", "LOGISTIC"):
+                candidates[name].append(self.tensors[operator.inputs[0]].name)
+                operator = makers.get(operator.inputs[0])
+            if operator is not None and operator.name in CONVOLUTIONS:
+                candidates[name] += [self.tensors[weights].name for weights in operator.inputs[1:] if weights >= 0]
+        return aliases(candidates)
+
+    @property
     def fixes_resizes(self) -> bool:
         """Whether sizes of resized maps are constants of the file, which another input size changes."""
         return bool(self._resizes) and self.input_size is not None
@@ -149,7 +163,7 @@ class TfliteGraph:
 
 
 def read_graph(
-    path: str | Path, cut: Callable[[GraphView], Cut | None] | None = coral_cut, *, trusted: bool = False
+    path: str | Path, cut: Callable[[GraphView], Cut | None] | None = None, *, trusted: bool = False
 ) -> TfliteGraph:
     """Read a .tflite file, check it, and cut it where `cut` says.
 

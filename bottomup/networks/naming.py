@@ -1,0 +1,40 @@
+"""Outputs whose names say nothing: what else in the graph tells what they are."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+__all__ = ["aliases", "telling"]
+
+#: What converters call tensors that nobody named.
+_NOTHING = re.compile(
+    r"(?:StatefulPartitionedCall|PartitionedCall|Identity|outputs?|out|serving_default|tensor|const|weights?|bias(?:add)?"
+    r"|kernel|model|functional|sequential|layers?|conv(?:2d|olution)?|depthwise|separable|onnx|node|transpose|sigmoid"
+    r"|quant(?:ize)?|readvariableop|result|port|\d|[:/_.;#-])*",
+    re.IGNORECASE,
+)
+
+
+def telling(names: Iterable[str]) -> str | None:
+    """Return the first name that says something, None where none does.
+
+    Examples
+    --------
+    >>> telling(["StatefulPartitionedCall:3", "MobilenetV1/displacement_fwd_2/Conv2D"])
+    'MobilenetV1/displacement_fwd_2/Conv2D'
+    >>> telling(["Identity_1", "model/conv2d_7/Conv2D"]) is None
+    True
+    """
+    return next((name for name in names if not _NOTHING.fullmatch(name)), None)
+
+
+def aliases(candidates: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    """Return telling names for outputs whose own names say nothing, those that several share left out.
+
+    Parameters
+    ----------
+    candidates : mapping of str to iterable of str
+        For each output's name, those of the tensors that it is made of, the nearest first.
+    """
+    found = {name: telling(others) for name, others in candidates.items() if telling([name]) is None}
+    given = [*found.values(), *(name for name in candidates if name not in found)]
+    return {name: other for name, other in found.items() if other is not None and given.count(other) == 1}
