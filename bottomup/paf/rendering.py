@@ -125,8 +125,10 @@ def _centres(height: int, width: int, stride: float, shift: float) -> NDArray[An
 def _heatmaps(people: NDArray[np.float64], centres: NDArray[np.float64], sigma: float) -> NDArray[Any]:
     """Return (H, W, N)."""
     heatmaps = np.zeros((*centres.shape[:2], people.shape[1]))
+    columns, rows = centres[0, :, :1], centres[:, 0, 1:]
     for person in people:
-        squared = np.square(centres[:, :, None] - person).sum(axis=-1)
+        across, down = np.square(columns - person[:, 0]), np.square(rows - person[:, 1])
+        squared = across[None] + down[:, None]
         heatmaps = np.fmax(heatmaps, np.exp(-squared / (2 * sigma**2)))
     return heatmaps
 
@@ -135,16 +137,21 @@ def _pafs(people: NDArray[np.float64], skeleton: Skeleton, centres: NDArray[np.f
     """Return (H, W, 2E), each edge's x and y in its own channels."""
     channels = skeleton.paf_channels
     pafs = np.zeros((*centres.shape[:2], 1 + max(channel for pair in channels for channel in pair)))
+    columns, rows = centres[0, :, 0], centres[:, 0, 1]
     for (parent, child), pair in zip(skeleton.edges, channels, strict=True):
         total, count = np.zeros((*centres.shape[:2], 2)), np.zeros(centres.shape[:2])
         for start, end in zip(people[:, parent], people[:, child], strict=True):
             length = np.hypot(*(end - start))
             if length > 0:  # False of nan
                 direction = (end - start) / length
-                across = (centres - start) @ np.array([-direction[1], direction[0]])
                 low, high = np.minimum(start, end) - stride, np.maximum(start, end) + stride
-                on_limb = (np.abs(across) <= stride) & ((centres >= low) & (centres <= high)).all(axis=-1)
-                total[on_limb] += direction
-                count[on_limb] += 1
+                box = tuple(
+                    slice(np.searchsorted(cells, low[axis], "left"), np.searchsorted(cells, high[axis], "right"))
+                    for axis, cells in ((1, rows), (0, columns))
+                )
+                across = (rows[box[0], None] - start[1]) * direction[0] - (columns[box[1]] - start[0]) * direction[1]
+                on_limb = np.abs(across) <= stride
+                total[box][on_limb] += direction
+                count[box][on_limb] += 1
         pafs[:, :, list(pair)] = total / np.maximum(count, 1)[..., None]
     return pafs

@@ -107,13 +107,13 @@ def posenet_fields(
         grid = int(height // stride) + 1, int(width // stride) + 1
     places = cell_to_input(np.moveaxis(np.indices(grid), 0, 2), stride) + (left, top)
     reach = disk + math.sqrt(2) * stride
-    distances, owners = _nearest(places, targets, reach)
+    distances, owners = nearest_people(places, targets, reach)
 
     logits = np.maximum(_PEAK_LOGIT * (1 - np.minimum(distances, 2 * disk) ** 2 / disk**2), -_PEAK_LOGIT)
-    offsets = _vectors(places, targets, owners, np.arange(NUM_PARTS))
+    offsets = vectors_to_parts(places, targets, owners, np.arange(NUM_PARTS))
     parents, children = np.array(EDGES).T
-    forward = _vectors(places, targets, owners[..., parents], children)
-    backward = _vectors(places, targets, owners[..., children], parents)
+    forward = vectors_to_parts(places, targets, owners[..., parents], children)
+    backward = vectors_to_parts(places, targets, owners[..., children], parents)
     displacements = np.concatenate([forward, backward], axis=2)
     longest = max(float(np.abs(displacements).max()), 1.0)
     tensors = {
@@ -151,19 +151,36 @@ def same_padding_shift(side: int, output_stride: int) -> int:
     return shift
 
 
-def _nearest(places: NDArray[Any], targets: NDArray[Any], reach: float) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """Return, for each cell and part, how far the nearest person's is, and whose; past `reach` the last's, nobody."""
+def nearest_people(
+    places: NDArray[Any], targets: NDArray[Any], reach: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Say, for each cell and part, how far the nearest person's is, and whose is nearest of those in reach.
+
+    Parameters
+    ----------
+    places : (H, W, 2) array
+        x and y that each cell stands for, input pixels.
+    targets : (M + 1, 17, 2) array
+        x and y of the people's parts, nan where one is absent; the last person is nobody, whose are all.
+    reach : float or (M,) array
+        How far from a part a cell may be owned, input pixels; of all people, or of each.
+
+    Returns
+    -------
+    (H, W, 17) float64 and int arrays
+        Distances, and numbers of people, M for nobody.
+    """
     squared = np.full((*places.shape[:2], NUM_PARTS), np.inf)
-    owners = np.full(squared.shape, len(targets) - 1)
-    for person, parts in enumerate(targets[:-1]):
-        to_person = np.square(places[:, :, None] - parts).sum(axis=-1)
-        nearer = to_person < squared
-        squared[nearer], owners[nearer] = to_person[nearer], person
-    owners[squared > reach**2] = len(targets) - 1
+    owned, owners = squared.copy(), np.full(squared.shape, len(targets) - 1)
+    for person, furthest in enumerate(np.broadcast_to(np.asarray(reach, np.float64), len(targets) - 1)):
+        to_person = np.square(places[:, :, None] - targets[person]).sum(axis=-1)
+        squared = np.fmin(squared, to_person)
+        nearer = (to_person < owned) & (to_person <= furthest**2)
+        owned[nearer], owners[nearer] = to_person[nearer], person
     return np.sqrt(squared), owners
 
 
-def _vectors(
+def vectors_to_parts(
     places: NDArray[Any], targets: NDArray[Any], owners: NDArray[np.intp], parts: NDArray[np.intp]
 ) -> NDArray[np.float64]:
     """Return (H, W, 2C) vectors from each cell to its owner's part, y of every channel, then x; 0 to an absent part."""
@@ -197,7 +214,7 @@ def _people(
     depth = np.where(anybody, inside - 0.5, 0.5 - outside)[rows, columns]
     logits = np.clip(depth / stride, -1, 1) * _PEAK_LOGIT
     owners = masks.argmax(axis=0)[tuple(nearest[:, rows, columns])]
-    return logits[..., None], _vectors(places, targets, owners[..., None], np.arange(NUM_PARTS))
+    return logits[..., None], vectors_to_parts(places, targets, owners[..., None], np.arange(NUM_PARTS))
 
 
 def _part_logits(body_parts: ArrayLike, shape: tuple[int, ...], places: NDArray[Any]) -> NDArray[np.float64]:

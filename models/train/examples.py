@@ -8,6 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bottomup.geometry import ImageSize
+from bottomup.poses import Poses
+from models.train.labels import as_poses
 from models.train.scenes import Scene, render_scene
 
 #: Seeds of scenes that no training sees begin here.
@@ -20,6 +23,12 @@ class Example(NamedTuple):
     image: NDArray[np.uint8]
     annotations: list[dict[str, Any]]
     masks: NDArray[np.bool_] | None
+
+    @property
+    def poses(self) -> Poses:
+        """The people as poses; parts that are not labelled are missing."""
+        keypoints = np.array([person["keypoints"] for person in self.annotations], np.float32).reshape(-1, 17, 3)
+        return as_poses(keypoints, ImageSize(self.image.shape[1], self.image.shape[0]))
 
 
 def photo_examples(folder: Path, annotations: Path) -> list[Example]:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from bottomup.geometry import ImageSize
 from bottomup.poses import Poses
-from bottomup.skeletons import COCO17
 from models.train.figures import HEAD, Figure, random_figure
+from models.train.labels import as_poses
 from models.train.paint import paint_figure, random_outfit
 
 MOST_PEOPLE = 6
@@ -32,11 +32,7 @@ class Scene(NamedTuple):
     @property
     def poses(self) -> Poses:
         """The people as poses; parts that are not labelled are missing."""
-        keypoints = self.keypoints.copy()
-        keypoints[..., 2] = keypoints[..., 2] > 0
-        keypoints[keypoints[..., 2] == 0] = np.nan, np.nan, 0
-        size = ImageSize(self.image.shape[1], self.image.shape[0])
-        return Poses(keypoints, np.ones(len(keypoints), np.float32), COCO17, size)
+        return as_poses(self.keypoints, ImageSize(self.image.shape[1], self.image.shape[0]))
 
 
 def render_scene(seed: int, size: tuple[int, int] = (640, 480), num_people: int | None = None) -> Scene:

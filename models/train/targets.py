@@ -8,8 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bottomup.geometry import cell_to_input
+from bottomup.paf.rendering import paf_fields
 from bottomup.posenet.fields import EDGES
-from bottomup.skeletons import COCO17, OPENPOSE18
+from bottomup.posenet.rendering import nearest_people, vectors_to_parts
+from bottomup.poses import Poses
+from bottomup.skeletons import OPENPOSE18
+from models.train.labels import as_poses
 
 STRIDE = 16  #: of PoseNet's heads
 PAF_STRIDE = 8
@@ -20,8 +25,6 @@ SIGMA = 7.0
 _PARENTS, _CHILDREN = np.array(EDGES).T
 _FROM = np.concatenate([_PARENTS, _CHILDREN])
 _TO = np.concatenate([_CHILDREN, _PARENTS])
-_NECK = OPENPOSE18.index("neck")
-_OPENPOSE_OF_COCO = [COCO17.index(part) if part in COCO17.parts else -1 for part in OPENPOSE18.parts]
 
 
 class Targets(NamedTuple):
@@ -48,105 +51,62 @@ def posenet_targets(keypoints: NDArray[np.float32], side: int) -> tuple[NDArray[
     nearer keypoint has the cell. Offsets and displacements weigh 1 inside the
     disks of the part they start from, 0 elsewhere.
     """
-    cells = side // STRIDE + 1
-    places = np.arange(cells, dtype=np.float32) * STRIDE
-    if not len(keypoints):
-        keypoints = np.zeros((1, 17, 3), np.float32)
-    labelled = keypoints[..., 2] > 0
-    away = _vectors(keypoints, places)  # (M, 17, 2, H, W)
-    radii = STRIDE * np.clip(_extents(keypoints) / 75, *RADIUS)[:, None, None, None]
-    squared = (away**2).sum(axis=2)
-    squared[~(labelled[:, :, None, None] & (squared <= radii**2))] = np.inf
-    owners = squared.argmin(axis=0)  # (17, H, W)
-    inside = np.isfinite(squared.min(axis=0))
-    offsets = np.take_along_axis(away, owners[None, :, None], axis=0)[0]
-    displacements = np.take_along_axis(away[:, _TO], owners[_FROM][None, :, None], axis=0)[0]
-    to_labelled = labelled[owners[_FROM], _TO[:, None, None]]
-    weights = inside.astype(np.float32)
-    return weights, offsets, weights, displacements, weights[_FROM] * to_labelled
+    people = as_poses(keypoints)
+    targets, places = _with_nobody(people), _places(side // STRIDE + 1)
+    _, owners = nearest_people(places, targets, STRIDE * np.clip(_extents(people) / 75, *RADIUS))
+    weights = _channels_first(owners < len(people))
+    offsets = vectors_to_parts(places, targets, owners, np.arange(17))
+    displacements = vectors_to_parts(places, targets, owners[..., _FROM], _TO)
+    to_labelled = np.isfinite(targets[owners[..., _FROM], _TO, 0])
+    return (
+        weights,
+        _vectors_first(offsets),
+        weights,
+        _vectors_first(displacements),
+        weights[_FROM] * _channels_first(to_labelled),
+    )
 
 
 def long_targets(
     keypoints: NDArray[np.float32], owners: NDArray[np.integer]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return vectors from each cell to all parts of the person who owns it, (H, W) numbers, -1 for nobody."""
-    places = np.arange(owners.shape[0], dtype=np.float32) * STRIDE
-    if not len(keypoints):
-        return np.zeros((17, 2, *owners.shape), np.float32), np.zeros((17, *owners.shape), np.float32)
-    away = _vectors(keypoints, places)
-    vectors = np.take_along_axis(away, np.maximum(owners, 0)[None, None, None], axis=0)[0]
-    labelled = np.moveaxis((keypoints[..., 2] > 0)[owners], 2, 0) & (owners >= 0)
-    return vectors, labelled.astype(np.float32)
+    targets = _with_nobody(as_poses(keypoints))
+    parts, whose = np.arange(17), owners[..., None].astype(np.intp)
+    vectors = vectors_to_parts(_places(owners.shape[0]), targets, whose, parts)
+    return _vectors_first(vectors), _channels_first(np.isfinite(targets[whose, parts, 0]))
 
 
 def openpose_targets(keypoints: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     """Return (57, H, W) heatmaps of 18 parts, background, and 19 fields of x and y, a cell every 8 pixels.
 
-    Cell (r, c) speaks for the middle of its 8 x 8 pixels. Heatmaps are
-    Gaussians, of overlapping people the highest; fields are unit vectors
-    within one cell of a limb, the mean where limbs overlap.
+    They are those of `bottomup.synthetic.paf_fields`, the neck midway between labelled shoulders.
     """
-    cells = side // PAF_STRIDE + 1
-    places = np.arange(cells, dtype=np.float32) * PAF_STRIDE + (PAF_STRIDE - 1) / 2
-    people = openpose_keypoints(keypoints)
-    maps = np.zeros((57, cells, cells), np.float32)
-    seen = people[..., 2] > 0
-    if len(people):
-        across = np.exp(-((places - people[..., :1]) ** 2) / (2 * SIGMA**2)) * seen[..., None]
-        down = np.exp(-((places - people[..., 1:2]) ** 2) / (2 * SIGMA**2))
-        maps[:18] = (down[..., :, None] * across[..., None, :]).max(axis=0)
-    maps[18] = 1 - maps[:18].max(axis=0)
-    for person in people:
-        for (parent, child), channels in zip(OPENPOSE18.edges, OPENPOSE18.paf_channels, strict=True):
-            if person[parent, 2] and person[child, 2]:
-                _add_limb(maps[19:], channels, person[parent, :2], person[child, :2], places)
-    fields = maps[19:].reshape(19, 2, cells, cells)
-    fields /= np.maximum(_count_overlaps(fields), 1)
-    return maps
+    reach = PAF_STRIDE * (side // PAF_STRIDE + 1)
+    fields = paf_fields(as_poses(keypoints), (reach, reach), PAF_STRIDE, skeleton=OPENPOSE18, sigma=SIGMA)
+    return _channels_first(np.concatenate([fields.heatmaps, fields.pafs], axis=2))
 
 
-def openpose_keypoints(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (M, 18, 3) keypoints in OpenPose's order; the neck is midway between labelled shoulders."""
-    people = keypoints[:, _OPENPOSE_OF_COCO].copy()
-    left, right = keypoints[:, COCO17.index("left_shoulder")], keypoints[:, COCO17.index("right_shoulder")]
-    people[:, _NECK] = (left + right) / 2
-    people[:, _NECK, 2] = np.minimum(left[:, 2], right[:, 2])
-    return people
+def _with_nobody(people: Poses) -> NDArray[np.float32]:
+    """Return (M + 1, 17, 2) positions, nan where a part is not labelled; the last person has none."""
+    return np.concatenate([people.xy, np.full((1, 17, 2), np.nan, np.float32)])
 
 
-def _add_limb(fields, channels, start, end, places) -> None:  # type: ignore[no-untyped-def]
-    """Add a limb's unit vector to the cells within one stride of it; an absolute length above 1 marks overlaps."""
-    along = end - start
-    length = float(np.hypot(*along))
-    if length < 1:
-        return
-    along = along / length
-    low = np.searchsorted(places, np.minimum(start, end) - PAF_STRIDE)
-    high = np.searchsorted(places, np.maximum(start, end) + PAF_STRIDE)
-    x, y = places[low[0] : high[0]][None] - start[0], places[low[1] : high[1]][:, None] - start[1]
-    near = np.abs(x * along[1] - y * along[0]) <= PAF_STRIDE
-    window = (slice(low[1], high[1]), slice(low[0], high[0]))
-    for channel, component in zip(channels, along, strict=True):
-        fields[channel][window] += near * component
+def _places(cells: int) -> NDArray[np.float32]:
+    """Return (H, W, 2) x and y of PoseNet's cells."""
+    return np.asarray(cell_to_input(np.moveaxis(np.indices((cells, cells)), 0, 2), STRIDE), np.float32)
 
 
-def _count_overlaps(fields: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (E, 1, H, W) lengths of the summed vectors, so that overlaps shrink to unit length."""
-    return np.sqrt((fields**2).sum(axis=1, keepdims=True))
+def _channels_first(values: NDArray[np.generic]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(np.moveaxis(values, 2, 0), np.float32)
 
 
-def _vectors(keypoints: NDArray[np.float32], places: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (M, 17, 2, H, W) vectors, y first, from every cell to every part."""
-    shape = (*keypoints.shape[:2], 2, len(places), len(places))
-    away = np.empty(shape, np.float32)
-    away[:, :, 0] = (keypoints[..., 1, None] - places)[..., :, None]
-    away[:, :, 1] = (keypoints[..., 0, None] - places)[..., None, :]
-    return away
+def _vectors_first(vectors: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return (H, W, 2C) vectors, y of every channel, then x, as (C, 2, H, W)."""
+    height, width, channels = vectors.shape
+    return np.ascontiguousarray(vectors.reshape(height, width, 2, channels // 2).transpose(3, 2, 0, 1), np.float32)
 
 
-def _extents(keypoints: NDArray[np.float32]) -> NDArray[np.float32]:
+def _extents(people: Poses) -> NDArray[np.float64]:
     """Return (M,) the longer side of the box around each person's labelled parts."""
-    seen = keypoints[..., 2:] > 0
-    low = np.where(seen, keypoints[..., :2], np.inf).min(axis=1)
-    high = np.where(seen, keypoints[..., :2], -np.inf).max(axis=1)
-    return np.maximum(np.nan_to_num(high - low, nan=0.0, neginf=0.0).max(axis=1), 0).astype(np.float32)
+    return np.nan_to_num(people.boxes[:, 2:].astype(np.float64), nan=0.0).max(axis=1, initial=0)
