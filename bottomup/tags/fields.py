@@ -194,6 +194,12 @@ class TagFields:
         fields._set((mean, enlarged(real(tags), grid)), output_stride, skeleton, False, shift)
         return fields
 
+    def with_stride(self, output_stride: float) -> "TagFields":
+        """Return these fields with another number of input pixels per cell."""
+        fields = type(self).__new__(type(self))
+        fields._set(self._planes, output_stride, self.skeleton, self.negated, self.shift)
+        return fields
+
     @property
     def grid(self) -> tuple[int, int]:
         """H and W, in cells."""

@@ -203,7 +203,7 @@ def decode_system(fields: TagFields, rules: SystemRules, score_threshold: float)
     num_found = _kernel()(
         fields.tensors,
         *room.workspace,
-        _order(num_parts),
+        order_of_parts(num_parts),
         tuple(rules),
         lowest,
         tuple(_frame(fields, rules.udp)),
@@ -244,7 +244,7 @@ def _frame(fields: TagFields, udp: bool) -> Frame:
 
 
 @lru_cache(maxsize=16)
-def _order(num_parts: int) -> NDArray[np.int64]:
+def order_of_parts(num_parts: int) -> NDArray[np.int64]:
     """Return the order in which parts are grouped."""
     return np.array(_ORDER_OF_COCO if num_parts == len(_ORDER_OF_COCO) else range(num_parts), np.int64)
 
