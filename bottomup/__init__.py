@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bottomup import posenet as posenet
     from bottomup import skeletons as skeletons
     from bottomup import synthetic as synthetic
+    from bottomup import tags as tags
     from bottomup import tracking as tracking
     from bottomup import video as video
     from bottomup.boxes.best import BoxDecoder as BoxDecoder
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
     from bottomup.skeletons import OPENPOSE18 as OPENPOSE18
     from bottomup.skeletons import TRTPOSE18 as TRTPOSE18
     from bottomup.skeletons import Skeleton as Skeleton
+    from bottomup.tags.best import TagDecoder as TagDecoder
+    from bottomup.tags.fields import TagFields as TagFields
     from bottomup.tensors import Quantized as Quantized
 
 __version__ = "0.2.0"
@@ -89,6 +92,8 @@ _HOME = {
     "Skeleton": "skeletons",
     "Stretch": "geometry",
     "TRTPOSE18": "skeletons",
+    "TagDecoder": "tags.best",
+    "TagFields": "tags.fields",
     "boxes": "boxes",
     "catalogue": "catalogue",
     "centers": "centers",
@@ -109,6 +114,7 @@ _HOME = {
     "read_outputs": "families",
     "skeletons": "skeletons",
     "synthetic": "synthetic",
+    "tags": "tags",
     "tracking": "tracking",
     "video": "video",
 }

@@ -18,8 +18,9 @@ from bottomup.paf.rendering import paf_fields
 from bottomup.posenet.rendering import posenet_fields
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
+from bottomup.tags.rendering import tag_fields
 
-__all__ = ["box_fields", "center_fields", "paf_fields", "posenet_fields", "random_poses"]
+__all__ = ["box_fields", "center_fields", "paf_fields", "posenet_fields", "random_poses", "tag_fields"]
 
 _TRUNK = ((1, 0.03, -0.03), (3, 0.06, -0.015), (5, 0.12, 0.14), (11, 0.08, 0.45))  # left part, x, y
 _LIMBS = ((5, 7, 0.17), (7, 9, 0.15), (11, 13, 0.24), (13, 15, 0.23))  # left joint, left part, length

@@ -18,7 +18,8 @@ from bottomup.tags.higherhrnet import HigherHrnetDecoder
 from bottomup.tags.mmpose import MmposeTagDecoder
 from bottomup.tags.omz import OmzTagDecoder
 from bottomup.tags.systems import (
-    MOST_FILLING_PASSES,
+    FILLING_CELLS,
+    FILLING_PASSES,
     Frame,
     as_poses,
     lowest_element,
@@ -49,6 +50,7 @@ class Rules(NamedTuple):
     slope: float
     max_overlap: float
     filling_passes: int
+    filling_cells: int
 
 
 class Crowd(NamedTuple):
@@ -121,8 +123,8 @@ class TagDecoder:
         How much a distance as long as the grid's diagonal counts beside one of `tag_threshold` between tags.
         0 costs .063.
     fill : bool
-        Fill missing parts in; without, .049 less. At most twelve times all cells are looked at, the best people first;
-        those beyond are left as found.
+        Fill missing parts in; without, .049 less. All cells are looked at twelve times at most, and four million more,
+        for the best people first; those beyond are left as found.
     fill_threshold : float
         Lowest worth of a cell to fill in: its score times 1 - d^2, d being the distance of tags by `tag_threshold`.
     fill_window, min_fill_window : float
@@ -235,7 +237,8 @@ class TagDecoder:
             half_score=self.half_score,
             slope=self.slope,
             max_overlap=self.max_overlap,
-            filling_passes=MOST_FILLING_PASSES,
+            filling_passes=FILLING_PASSES,
+            filling_cells=FILLING_CELLS,
         )
         return tuple(rules)
 

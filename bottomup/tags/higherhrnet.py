@@ -27,8 +27,9 @@ class HigherHrnetDecoder:
     tag_threshold : float
         A part's tag and its person's are less apart than this.
     fill : bool
-        Fill missing parts in where the tag is the person's. At most twelve
-        times all cells are looked at; people beyond are left as found.
+        Fill missing parts in where the tag is the person's. All cells are
+        looked at twelve times at most, and four million more; people beyond
+        are left as found.
 
     References
     ----------

@@ -110,8 +110,8 @@ class TagLayout:
         stride = _stride(input_size, grid)
         if stride is None:
             raise InputError(
-                f"input_size=({input_size.width}, {input_size.height}) and a grid of {grid[0]} x {grid[1]} cells fit no "
-                "stride of 1, 2, 4 or 8: pass (width, height) of the network's input, or build TagFields with its "
+                f"input_size=({input_size.width}, {input_size.height}) and a grid of {grid[0]} x {grid[1]} cells fit "
+                "no stride of 1, 2, 4 or 8: pass (width, height) of the network's input, or build TagFields with its "
                 "output_stride"
             )
         return stride

@@ -33,8 +33,9 @@ class MmposeTagDecoder:
     tag_threshold : float
         A part's tag and its person's are less apart than this.
     fill : bool
-        Fill all missing parts in where the tag is nearest to the person's. At
-        most twelve times all cells are looked at; people beyond are left as found.
+        Fill all missing parts in where the tag is nearest to the person's.
+        All cells are looked at twelve times at most, and four million more;
+        people beyond are left as found.
 
     References
     ----------

@@ -33,8 +33,9 @@ class OmzTagDecoder:
     min_score : float
         A person's score, the mean of all parts before filling, is above this.
     fill : bool
-        Fill missing parts in where the tag is the person's. At most twelve
-        times all cells are looked at; people beyond are left as found.
+        Fill missing parts in where the tag is the person's. All cells are
+        looked at twelve times at most, and four million more; people beyond
+        are left as found.
 
     References
     ----------

@@ -11,8 +11,10 @@ from bottomup.tags.fields import TagFields, level_table
 from bottomup.tensors import Quantized
 from bottomup.workspaces import Shelf
 
-#: How often, at most, all cells of all parts may be looked at to fill parts in; people beyond are left as found.
-MOST_FILLING_PASSES = 12
+#: To fill parts in, all cells of all parts are looked at so often at most,
+FILLING_PASSES = 12
+#: and so many cells besides; people beyond are left as found.
+FILLING_CELLS = 2**22
 _BLOCK = 64  # cells that are looked at together
 #: In which order parts are grouped: head and trunk before limbs, whose tags are less sure.
 _ORDER_OF_COCO = (0, 1, 2, 3, 4, 5, 6, 11, 12, 7, 8, 9, 10, 13, 14, 15, 16)
@@ -179,7 +181,7 @@ def _make_room(shape: tuple[int, ...]) -> Room:
         highs=np.empty((num_parts, num_blocks), np.float32),
         is_known=np.empty(num_parts, np.bool_),
         block_costs=np.empty(_BLOCK, np.float32),
-        blocks_left=np.array([0, MOST_FILLING_PASSES * num_parts * num_blocks], np.int64),
+        blocks_left=np.array([0, FILLING_PASSES * num_parts * num_blocks + FILLING_CELLS // _BLOCK], np.int64),
     )
     ranking = Ranking(
         means=np.empty(num_people),

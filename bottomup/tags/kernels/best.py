@@ -25,7 +25,7 @@ def decode_best(tensors, candidates, crowd, matching, standings, order, rules, f
     (members, _tag_sums, weights, sizes) = crowd
     (evidence, ranks, boxes, person_tag) = standings
     (radius, _tag_threshold, _nearness, fill, _fill_threshold, _fill_window, _min_fill_window, min_parts, half_size,
-     half_score, slope, max_overlap, filling_passes) = rules  # fmt: skip
+     half_score, slope, max_overlap, filling_passes, filling_cells) = rules  # fmt: skip
     (keypoints, scores, filled) = found
     find_candidates(tensors, lowest, radius, True, candidates)
     num_people = group_best(tensors, candidates, crowd, matching, order, rules)
@@ -43,7 +43,7 @@ def decode_best(tensors, candidates, crowd, matching, standings, order, rules, f
             place -= 1
         ranks[place] = person
         num_kept += 1
-    cells_left = filling_passes * num_parts * height * width
+    cells_left = filling_passes * num_parts * height * width + filling_cells
     num_found = np.int64(0)
     for rank in range(num_kept):
         person = ranks[rank]
@@ -75,7 +75,7 @@ def group_best(tensors, candidates, crowd, matching, order, rules):
     (members, tag_sums, weights, sizes) = crowd
     (costs, chosen, solver) = matching
     (_radius, tag_threshold, nearness, _fill, _fill_threshold, _fill_window, _min_fill_window, _min_parts, _half_size,
-     _half_score, _slope, _max_overlap, _filling_passes) = rules  # fmt: skip
+     _half_score, _slope, _max_overlap, _filling_passes, _filling_cells) = rules  # fmt: skip
     per_cell = nearness / math.sqrt(float(height * height + width * width))
     num_people = np.int64(0)
     for part in order:
@@ -185,9 +185,9 @@ def top_between(tensors, part, before, cell, behind):
     """Return where the parabola through the logarithms of three cells' scores is highest, within half a cell."""
     (heatmaps, heat_reals, _tags, _tag_reals, _num_parts, _tag_size, height, width, is_negated) = tensors
     base = part * height * width
-    low = math.log(np.float64(max(score_at(heatmaps, heat_reals, is_negated, base + before), _LEAST_LOG)))
-    middle = math.log(np.float64(max(score_at(heatmaps, heat_reals, is_negated, base + cell), _LEAST_LOG)))
-    high = math.log(np.float64(max(score_at(heatmaps, heat_reals, is_negated, base + behind), _LEAST_LOG)))
+    low = log_of(score_at(heatmaps, heat_reals, is_negated, base + before))
+    middle = log_of(score_at(heatmaps, heat_reals, is_negated, base + cell))
+    high = log_of(score_at(heatmaps, heat_reals, is_negated, base + behind))
     curvature = low - 2 * middle + high
     if not curvature < 0:
         return 0.0
@@ -195,6 +195,12 @@ def top_between(tensors, part, before, cell, behind):
     if not math.isfinite(top):
         return 0.0
     return min(max(top, -0.5), 0.5)
+
+
+@helper
+def log_of(score):
+    """Return the logarithm of a score, as of 0.001 where it is less or no number."""
+    return math.log(np.float64(score if score > _LEAST_LOG else _LEAST_LOG))
 
 
 @helper
@@ -206,7 +212,7 @@ def fill_parts(tensors, crowd, person, box, rules, cells_left, keypoints, filled
     (heatmaps, heat_reals, tags, tag_reals, num_parts, tag_size, height, width, is_negated) = tensors
     (members, tag_sums, weights, _sizes) = crowd
     (_radius, tag_threshold, _nearness, _fill, fill_threshold, fill_window, min_fill_window, _min_parts, _half_size,
-     _half_score, _slope, _max_overlap, _filling_passes) = rules  # fmt: skip
+     _half_score, _slope, _max_overlap, _filling_passes, _filling_cells) = rules  # fmt: skip
     reach = max(fill_window * max(box[2] - box[0], box[3] - box[1]), min_fill_window)
     first_row = np.int64(max(box[0] - reach, 0.0))
     first_column = np.int64(max(box[1] - reach, 0.0))

@@ -48,7 +48,8 @@ def group(tensors, candidates, people, pairing, order, system_rules):
         for candidate in range(num_candidates):
             for group in range(num_groups):
                 cost = np.rint(costs[candidate, group]) * 100.0 - np.float64(scores[part, candidate])
-                costs[candidate, group] = cost if cost < _FAR else _FAR  # NaN is far
+                cost = cost if cost < _FAR else _FAR  # NaN is far
+                costs[candidate, group] = cost if cost > -_FAR else -_FAR
             for column in range(num_groups, num_candidates):
                 costs[candidate, column] = _FAR
         if system == OMZ:

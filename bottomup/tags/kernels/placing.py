@@ -9,6 +9,8 @@ from bottomup.tags.kernels.grouping import MMPOSE, OMZ
 from bottomup.tags.kernels.peaks import score_at
 
 _QUARTER = 0.25
+_LEAST = np.float32(1e-3)
+_MOST = np.float32(50)
 _EPSILON = np.float64(np.finfo(np.float32).eps)
 
 
@@ -86,7 +88,8 @@ def log_of_blurred(tensors, part, row, column, scale):
     row = min(max(row, 0), height - 1)
     column = min(max(column, 0), width - 1)
     value = blurred(tensors, part, row, column) * scale
-    return math.log(min(max(value, np.float32(1e-3)), np.float32(50)))
+    value = value if value > _LEAST else _LEAST  # NaN is least
+    return math.log(np.float64(value if value < _MOST else _MOST))
 
 
 @helper

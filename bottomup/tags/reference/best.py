@@ -88,10 +88,10 @@ def gain(peak: Peak, person: Person, maps: Maps, decoder: TagDecoder) -> float:
     distance = math.sqrt(np.square(peak.tag.astype(np.float64) - person.tag).sum()) / decoder.tag_threshold
     if not distance < 1:
         return 0
-    diagonal = math.hypot(*maps.scores.shape[1:])
-    nearest = min(math.hypot(peak.row - own.row, peak.column - own.column) for own in person.peaks.values())
-    distance += decoder.nearness * nearest / diagonal
-    return score_of(peak) * max(1 - distance**2, 1e-6)
+    height, width = maps.scores.shape[1:]
+    squared = min((peak.row - own.row) ** 2 + (peak.column - own.column) ** 2 for own in person.peaks.values())
+    distance += decoder.nearness / math.sqrt(height**2 + width**2) * math.sqrt(squared)
+    return score_of(peak) * max(1 - distance * distance, 1e-6)
 
 
 def extent_of(person: Person) -> float:
@@ -130,13 +130,15 @@ def fill_in(pose: Pose, person: Person, maps: Maps, decoder: TagDecoder) -> None
     low, high = cells.min(axis=0), cells.max(axis=0)
     reach = max(decoder.fill_window * extent_of(person), decoder.min_fill_window)
     top, left = (int(max(edge - reach, 0)) for edge in low)
-    bottom, right = (int(min(edge + reach, side - 1)) + 1 for edge, side in zip(high, maps.scores.shape[1:], strict=True))
+    bottom, right = (
+        int(min(edge + reach, side - 1)) + 1 for edge, side in zip(high, maps.scores.shape[1:], strict=True)
+    )
     for part in range(len(maps.scores)):
         if part in person.peaks:
             continue
         scores = maps.scores[part, top:bottom, left:right].astype(np.float64)
         squared = np.square(maps.tags[part, top:bottom, left:right].astype(np.float64) - person.tag).sum(axis=2)
-        worth = np.minimum(scores, 1e6) * (1 - squared / decoder.tag_threshold**2)
+        worth = np.minimum(scores, 1e6) * (1 - squared / (decoder.tag_threshold * decoder.tag_threshold))
         worth = np.where(scores > 0, worth, -np.inf)  # nan of either is worth nothing
         worth = np.where(np.isnan(worth), -np.inf, worth)
         row, column = np.unravel_index(worth.argmax(), worth.shape)

@@ -8,7 +8,7 @@ from bottomup.tags.fields import TagFields
 from bottomup.tags.mmpose import MmposeTagDecoder
 from bottomup.tags.reference.munkres import pair_by_covers
 from bottomup.tags.reference.peaks import Maps, Peak, read_fields
-from bottomup.tags.reference.systems import Person, Pose, find_filling, group, slopes, sign, tag_distances, to_poses
+from bottomup.tags.reference.systems import Person, Pose, find_filling, group, sign, slopes, tag_distances, to_poses
 
 
 def decode_mmpose(fields: TagFields, decoder: MmposeTagDecoder) -> Poses:

@@ -16,8 +16,8 @@ from bottomup.tags.reference.systems import (
     find_filling,
     group,
     half_up,
-    slopes,
     sign,
+    slopes,
     tag_distances,
     to_poses,
 )

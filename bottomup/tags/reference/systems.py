@@ -60,7 +60,7 @@ def group(
         chosen_by, distances = distances_of(peaks, groups)
         scores = np.array([peak.score for peak in peaks], np.float64)
         costs = np.rint(chosen_by.astype(np.float64)) * 100 - scores[:, None]
-        costs = np.where(costs < _FAR, costs, _FAR)
+        costs = np.maximum(np.where(costs < _FAR, costs, _FAR), -_FAR)
         costs = np.pad(costs, ((0, 0), (0, max(len(peaks) - len(groups), 0))), constant_values=_FAR)
         for peak, column in zip(range(len(peaks)), pair(costs), strict=True):
             if column < len(groups) and distances[peak, column] < decoder.tag_threshold:
