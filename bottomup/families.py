@@ -13,12 +13,13 @@ from bottomup.geometry import ImageSize, as_size
 from bottomup.paf.family import PAF
 from bottomup.posenet.family import POSENET
 from bottomup.skeletons import Skeleton, as_skeleton
+from bottomup.tags.family import TAGS
 from bottomup.tensors import FieldLike, Quantized, TensorInfo, as_number
 
 __all__ = ["FAMILIES", "clues_of", "family_of", "get", "read_outputs", "recognise"]
 
 #: All of them, in the order in which they look at a network's outputs.
-FAMILIES: tuple[Family, ...] = (POSENET, PAF, CENTERS, BOXES)
+FAMILIES: tuple[Family, ...] = (POSENET, PAF, CENTERS, BOXES, TAGS)
 
 
 def get(name: str) -> Family:

@@ -122,6 +122,8 @@ class TagLayout:
             return (0.0, 0.0)
         here = self.clues.cell_shift(self.heatmaps, input_size)
         usual = self.clues.cell_shift(self.heatmaps, _whole(input_size))
+        if here is None or usual is None:
+            return (0.0, 0.0)
         return (here[0] - usual[0], here[1] - usual[1])
 
 
