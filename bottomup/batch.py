@@ -22,6 +22,15 @@ def map_on_threads(function: Callable[[Given], Result], items: Iterable[Given], 
     All callers share the other threads, of which there are as many as the most that one of them asked for: who gets
     none does it all.
 
+    Parameters
+    ----------
+    function : callable
+        What to do with an item.
+    items : iterable
+        The items.
+    threads : int
+        At most so many work at once.
+
     Raises
     ------
     InputError

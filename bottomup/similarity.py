@@ -83,7 +83,17 @@ def similarity(squared: NDArray[Any], areas: Any, kappas: Any) -> NDArray[np.flo
 
 
 def squared_reach(lowest: float, areas: Any, kappas: Any) -> NDArray[np.float64]:
-    """Return the squared distances in pixels below which two keypoints are more alike than `lowest`, in (0, 1)."""
+    """Return the squared distances in pixels below which two keypoints are more alike than `lowest`, in (0, 1).
+
+    Parameters
+    ----------
+    lowest : float
+        The similarity.
+    areas : array or float
+        Areas of the people in square pixels.
+    kappas : array or sequence of float
+        The parts' constants, as `Skeleton.kappas`.
+    """
     return np.asarray(-2 * np.log(lowest) * areas * np.square(kappas), np.float64)
 
 

@@ -210,7 +210,18 @@ class Skeleton:
         return Skeleton(name, parts, edges, _mirror_by_name(parts), category.get("sigmas"))
 
     def index(self, part: str) -> int:
-        """Return the index of the part of that name."""
+        """Return the index of the part of that name.
+
+        Parameters
+        ----------
+        part : str
+            A name.
+
+        Raises
+        ------
+        InputError
+            If no part has that name.
+        """
         try:
             return self.parts.index(part)
         except ValueError:

@@ -26,7 +26,15 @@ class Shelf(threading.local, Generic[Space]):
         self._spare: list[Space] = []
 
     def take(self, fits: Callable[[Space], bool], make: Callable[[], Space]) -> Space:
-        """Return the spare workspace if it fits, else a new one."""
+        """Return the spare workspace if it fits, else a new one.
+
+        Parameters
+        ----------
+        fits : callable
+            Whether a workspace will do.
+        make : callable
+            What makes a new one.
+        """
         try:
             space = self._spare.pop()
         except IndexError:
@@ -34,7 +42,13 @@ class Shelf(threading.local, Generic[Space]):
         return space if fits(space) else make()
 
     def put_back(self, space: Space) -> None:
-        """Keep a workspace for the next decode."""
+        """Keep a workspace for the next decode.
+
+        Parameters
+        ----------
+        space
+            A workspace that `take` returned.
+        """
         self._spare[:] = [space]
 
 

@@ -105,6 +105,13 @@ def similarity(poses: NDArray[np.float64], person: Person) -> NDArray[np.float64
 
     Of a person without labelled keypoints: how near the keypoints are to a
     box twice as large as theirs, as COCO's evaluation has it.
+
+    Parameters
+    ----------
+    poses : (K, N, 3) array
+        x, y and score of each part, in pixels.
+    person : Person
+        A labelled person of the same parts.
     """
     if person.labelled.any():
         labelled = np.flatnonzero(person.labelled)

@@ -72,6 +72,13 @@ def worst_images(matches: Iterable[ImageMatches], *, count: int = 12) -> list[Im
 
     Each person costs 1 - OKS to the pose that is theirs, and each pose that
     is nobody's its score. Images without an error are left out.
+
+    Parameters
+    ----------
+    matches : iterable of ImageMatches
+        What `match_people` returns.
+    count : int
+        At most so many.
     """
     ranked = sorted(matches, key=_loss, reverse=True)
     return [match for match in ranked[: max(count, 0)] if _loss(match) > 0]

@@ -10,6 +10,8 @@ from bottomup.errors import InputError
 from bottomup.metric3d.plausibility import as_boxes
 from bottomup.poses import Poses
 
+__all__ = ["Detector", "boxes_from_poses", "detect_boxes", "suppress_overlapping"]
+
 #: A BGR (H, W, 3) uint8 image to Poses, or to (M, 4) or (M, 5) boxes: left, top, width, height, score.
 Detector: TypeAlias = Callable[[NDArray[np.uint8]], Any]
 
@@ -46,7 +48,20 @@ def boxes_from_poses(
 
 
 def suppress_overlapping(boxes: ArrayLike, *, threshold: float = 0.7) -> NDArray[np.bool_]:
-    """Return which (M, 5) boxes overlap no better one by more than `threshold` of their union."""
+    """Return which (M, 5) boxes overlap no better one by more than `threshold` of their union.
+
+    Parameters
+    ----------
+    boxes : (M, 5) array
+        Left, top, width, height in pixels, and score.
+    threshold : float
+        Intersection over union above which the worse box goes.
+
+    Raises
+    ------
+    InputError
+        If boxes have no score.
+    """
     places = as_boxes(boxes)
     if places.shape[1] != 5:
         raise InputError(f"boxes must be (M, 5), with a score each, got {places.shape}")
@@ -76,6 +91,21 @@ def detect_boxes(
     """Return (M, 5) boxes of the people in a BGR image, best first.
 
     `flip` also asks about the mirrored image; -1 `max_detections` takes all.
+
+    Parameters
+    ----------
+    detector : callable
+        The image to `Poses`, or to (M, 4) or (M, 5) boxes.
+    image : (H, W, 3) uint8 array
+        BGR.
+    score_threshold : float
+        Lowest score of a box.
+    nms_iou_threshold : float
+        Of boxes that overlap by more of their union, the best stays.
+    max_detections : int
+        At most so many boxes; -1 for all.
+    flip : bool
+        Ask about the mirrored image, too.
 
     Raises
     ------

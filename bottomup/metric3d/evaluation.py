@@ -11,9 +11,24 @@ from numpy.typing import ArrayLike, NDArray
 from bottomup.errors import InputError
 from bottomup.metric3d.arrays import as_points
 
+__all__ = ["align", "auc", "distances", "mpjpe", "ncps", "pa_mpjpe", "pck"]
+
 
 def distances(found: ArrayLike, truth: ArrayLike, *, root: int | None = None) -> NDArray[np.float64]:
-    """Return (..., N) millimetres between parts; with a `root`, after both poses are moved to have it at 0."""
+    """Return (..., N) millimetres between parts; with a `root`, after both poses are moved to have it at 0.
+
+    Parameters
+    ----------
+    found, truth : (..., N, 3) arrays
+        Millimetres; parts of the truth that nobody labelled are NaN.
+    root : int, optional
+        The part that both poses are moved to have at 0. Default: they are compared where they are.
+
+    Raises
+    ------
+    InputError
+        If their shapes differ, or are not (..., N, 3).
+    """
     first, second = as_points(found, 3, "found"), as_points(truth, 3, "truth")
     if first.shape != second.shape or first.ndim < 2:
         raise InputError(f"found and truth must both be (..., N, 3), got {first.shape} and {second.shape}")
@@ -25,6 +40,18 @@ def distances(found: ArrayLike, truth: ArrayLike, *, root: int | None = None) ->
 def mpjpe(found: ArrayLike, truth: ArrayLike, *, root: int | None = None) -> float:
     """Return the mean per-joint position error, millimetres; with a `root`, relative to that part.
 
+    Parameters
+    ----------
+    found, truth : (..., N, 3) arrays
+        Millimetres; parts of the truth that nobody labelled are NaN.
+    root : int, optional
+        The part that both poses are moved to have at 0. Default: they are compared where they are.
+
+    Raises
+    ------
+    InputError
+        If their shapes differ, or the truth has no finite part.
+
     Examples
     --------
     >>> truth = np.zeros((5, 17, 3))
@@ -35,24 +62,78 @@ def mpjpe(found: ArrayLike, truth: ArrayLike, *, root: int | None = None) -> flo
 
 
 def pa_mpjpe(found: ArrayLike, truth: ArrayLike) -> float:
-    """Return the mean per-joint position error after each pose is aligned to its truth by `align`, millimetres."""
+    """Return the mean per-joint position error after each pose is aligned to its truth by `align`, millimetres.
+
+    Parameters
+    ----------
+    found, truth : (..., N, 3) arrays
+        Millimetres; parts of the truth that nobody labelled are NaN.
+
+    Raises
+    ------
+    InputError
+        If their shapes differ, or the truth has no finite part.
+    """
     return mpjpe(align(found, truth), truth)
 
 
 def pck(found: ArrayLike, truth: ArrayLike, *, threshold: float = 150.0, root: int | None = None) -> float:
-    """Return the share of parts that are less than `threshold` millimetres off, in [0, 1]."""
+    """Return the share of parts that are at most `threshold` millimetres off, in [0, 1].
+
+    Parameters
+    ----------
+    found, truth : (..., N, 3) arrays
+        Millimetres; parts of the truth that nobody labelled are NaN.
+    threshold : float
+        Millimetres up to which a part is right.
+    root : int, optional
+        The part that both poses are moved to have at 0. Default: they are compared where they are.
+
+    Raises
+    ------
+    InputError
+        If their shapes differ, or the truth has no finite part.
+    """
     return _mean((distances(found, truth, root=root) <= threshold).astype(np.float64), truth)
 
 
 def auc(found: ArrayLike, truth: ArrayLike, *, highest: float = 150.0, root: int | None = None) -> float:
-    """Return the mean of PCK over thresholds, in [0, 1]: every 5 mm from 0 to `highest`, as MPI-INF-3DHP counts."""
+    """Return the mean of PCK over thresholds, in [0, 1]: every 5 mm from 0 to `highest`, as MPI-INF-3DHP counts.
+
+    Parameters
+    ----------
+    found, truth : (..., N, 3) arrays
+        Millimetres; parts of the truth that nobody labelled are NaN.
+    highest : float
+        The last threshold, millimetres.
+    root : int, optional
+        The part that both poses are moved to have at 0. Default: they are compared where they are.
+
+    Raises
+    ------
+    InputError
+        If their shapes differ, or the truth has no finite part.
+    """
     thresholds = np.arange(0, highest + 1e-9, 5.0)
     every = distances(found, truth, root=root)[..., None] <= thresholds
     return _mean(every.mean(axis=-1), truth)
 
 
 def ncps(found: ArrayLike, truth: ArrayLike, *, threshold: float = 150.0) -> float:
-    """Return the share of poses no part of which is further off than `threshold` after `align`, in [0, 1]."""
+    """Return the share of poses no part of which is further off than `threshold` after `align`, in [0, 1].
+
+    Parameters
+    ----------
+    found, truth : (..., N, 3) arrays
+        Millimetres; parts of the truth that nobody labelled are NaN.
+    threshold : float
+        Millimetres up to which a part is right.
+
+    Raises
+    ------
+    InputError
+        If their shapes differ.
+    """
     off = distances(align(found, truth), truth)
     off = np.where(_labelled(truth), off, 0)
     return float((off <= threshold).all(axis=-1).mean())
@@ -63,6 +144,16 @@ def align(found: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
 
     Only parts that are finite in both count. A pose with no extent is moved
     alone; one with nothing in common with its truth becomes NaN.
+
+    Parameters
+    ----------
+    found, truth : (..., N, 3) arrays
+        Millimetres; parts of the truth that nobody labelled are NaN.
+
+    Raises
+    ------
+    InputError
+        If their shapes differ, or are not (..., N, 3).
 
     References
     ----------

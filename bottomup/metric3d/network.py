@@ -14,6 +14,8 @@ from bottomup.networks.opening import open_network
 from bottomup.networks.pixels import InputRule, as_input_rule
 from bottomup.tensors import Quantized
 
+__all__ = ["UNIT", "CropModel", "TfliteCropModel", "as_crop_model", "as_input"]
+
 #: (B, S, S, 3) float32 crops to raw tensors.
 CropModel: TypeAlias = Callable[[NDArray[np.float32]], Outputs]
 #: Crops as MeTRAbs's networks take them: RGB in [0, 1].

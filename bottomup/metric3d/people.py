@@ -14,6 +14,8 @@ from bottomup.metric3d.distance.bones import absolute_by_bones
 from bottomup.metric3d.heads.heatmaps import Decoded, Heads
 from bottomup.skeletons import Skeleton
 
+__all__ = ["PoseOfCrop", "Seen", "as_seen", "poses_of_crops"]
+
 
 class PoseOfCrop(NamedTuple):
     """What one crop says of its person."""

@@ -7,6 +7,16 @@ from bottomup.errors import InputError
 from bottomup.metric3d.arrays import as_float64, as_points
 from bottomup.metric3d.distance.bones import as_edges, bone_lengths_of
 
+__all__ = [
+    "as_boxes",
+    "fills_box",
+    "finite_mean",
+    "has_plausible_bones",
+    "is_consistent",
+    "suppress_implausible_poses",
+    "suppress_similar",
+]
+
 _TOLERANCES = (0.1, 3.0, 300.0)  # a bone is absurd below a tenth, above three times, and by more than 300 mm
 _SPREAD = 200.0  # mm within which augmentations agree on a part
 _SIMILAR = 300.0  # mm at which two parts have nothing in common
@@ -27,6 +37,11 @@ def has_plausible_bones(poses3d: ArrayLike, edges: ArrayLike, bone_lengths: Arra
         The two parts of each bone.
     bone_lengths : (E,) array
         Millimetres: your subjects', or `median_bone_lengths` of a sequence.
+
+    Raises
+    ------
+    InputError
+        If a shape is not what it must be, or an edge joins parts that are none.
     """
     found, known = bone_lengths_of(_people(poses3d), edges), as_float64(bone_lengths, "bone_lengths")
     if known.shape != found.shape[-1:]:
@@ -42,6 +57,16 @@ def is_consistent(poses3d: ArrayLike) -> NDArray[np.bool_]:
 
     Each augmentation is first brought to the person's own mean distance; more
     than a quarter of the parts must then spread by less than 200 mm. One augmentation agrees with itself.
+
+    Parameters
+    ----------
+    poses3d : (M, A, N, 3) array
+        All augmentations of each person, millimetres in the camera's frame.
+
+    Raises
+    ------
+    InputError
+        If the shape is another.
     """
     poses = as_points(poses3d, 3, "poses3d")
     if poses.ndim != 4:
@@ -57,7 +82,20 @@ def is_consistent(poses3d: ArrayLike) -> NDArray[np.bool_]:
 
 @np.errstate(all="ignore")  # numbers of no sense are judged, not warned of
 def fills_box(poses2d: ArrayLike, boxes: ArrayLike) -> NDArray[np.bool_]:
-    """Return which (M, N, 2) poses, in image pixels, cover more than half of the (M, 4) box that they were found in."""
+    """Return which (M, N, 2) poses, in image pixels, cover more than half of the (M, 4) box that they were found in.
+
+    Parameters
+    ----------
+    poses2d : (M, N, 2) array
+        Image pixels.
+    boxes : (M, 4) or (M, 5) array
+        Left, top, width, height in image pixels.
+
+    Raises
+    ------
+    InputError
+        If the shapes are others, or of different people.
+    """
     poses, places = as_points(poses2d, 2, "poses2d"), as_boxes(boxes)
     if poses.ndim != 3 or len(poses) != len(places):
         raise InputError(f"poses2d must be (M, N, 2) for {len(places)} boxes, got {poses.shape}")
@@ -77,6 +115,20 @@ def suppress_similar(poses3d: ArrayLike, scores: ArrayLike, *, threshold: float 
     Two poses, brought to one size about the camera, are alike by the mean of
     1 - distance / 300 mm, not below 0, over the quarter of their parts that
     lie furthest apart. Camera frame, millimetres.
+
+    Parameters
+    ----------
+    poses3d : (M, N, 3) array
+        Millimetres in the camera's frame.
+    scores : (M,) array
+        Who comes first.
+    threshold : float
+        Similarity above which two poses are one person's.
+
+    Raises
+    ------
+    InputError
+        If the shapes are others, or of different people.
     """
     poses, order = _people(poses3d), np.argsort(-as_float64(scores, "scores"), kind="stable")
     if len(order) != len(poses):
@@ -113,6 +165,11 @@ def suppress_implausible_poses(
     Returns
     -------
     (M,) bool array
+
+    Raises
+    ------
+    InputError
+        If the shapes are others, or of different people.
     """
     poses, seen, places = as_points(poses3d, 3, "poses3d"), as_points(poses2d, 2, "poses2d"), as_boxes(boxes)
     if poses.ndim != 4 or seen.shape[:3] != poses.shape[:3] or len(places) != len(poses):
@@ -130,7 +187,18 @@ def suppress_implausible_poses(
 
 
 def as_boxes(boxes: ArrayLike) -> NDArray[np.float64]:
-    """Return boxes as an (M, 4) or (M, 5) array; no boxes at all are (0, 4)."""
+    """Return boxes as an (M, 4) or (M, 5) array; no boxes at all are (0, 4).
+
+    Parameters
+    ----------
+    boxes : array
+        (M, 4) or (M, 5): left, top, width, height and perhaps a score.
+
+    Raises
+    ------
+    InputError
+        If it is none of these.
+    """
     array = as_float64(boxes, "boxes")
     if array.size == 0:
         return array.reshape(0, array.shape[-1] if array.ndim == 2 and array.shape[-1] in (4, 5) else 4)
@@ -142,7 +210,15 @@ def as_boxes(boxes: ArrayLike) -> NDArray[np.float64]:
 
 
 def finite_mean(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """Return the mean over what is finite, NaN where nothing is."""
+    """Return the mean over what is finite, NaN where nothing is.
+
+    Parameters
+    ----------
+    values : array
+        Numbers, some of them NaN or infinite.
+    axis : int
+        Along which to average.
+    """
     finite = np.isfinite(values)
     count = finite.sum(axis=axis)
     total = np.where(finite, values, 0).sum(axis=axis)

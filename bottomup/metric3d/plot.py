@@ -10,6 +10,8 @@ from bottomup.metric3d.arrays import as_points
 from bottomup.metric3d.distance.bones import as_edges
 from bottomup.skeletons import Skeleton
 
+__all__ = ["plot_poses3d"]
+
 _COLOURS = ("#ff8c1a", "#00a5cf", "#d6278d", "#e03131", "#5fb324", "#3561d4", "#d4b800", "#7b4fd6")
 
 

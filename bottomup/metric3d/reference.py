@@ -3,9 +3,17 @@
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["fit_roots", "fit_roots_weakly", "merge", "soft_argmax"]
+
 
 def soft_argmax(volumes: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return (B, N, 3) mean column, row and depth of the softmax over each part's cells, of (B, H, W, D, N) logits."""
+    """Return (B, N, 3) mean column, row and depth of the softmax over each part's cells, of (B, H, W, D, N) logits.
+
+    Parameters
+    ----------
+    volumes : (B, H, W, D, N) array
+        Logits.
+    """
     logits = np.asarray(volumes, np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
         exponentials = np.exp(logits - logits.max(axis=(1, 2, 3), keepdims=True))
@@ -30,7 +38,19 @@ def fit_roots(
     weight_outside: float = 0.0,
     batch_scaling: bool = False,
 ) -> NDArray[np.float64]:
-    """Return (M, 3) translations of (M, N, 3) poses onto (M, N, 2) rays by the normal equations of each person."""
+    """Return (M, 3) translations of (M, N, 3) poses onto (M, N, 2) rays by the normal equations of each person.
+
+    Parameters
+    ----------
+    rays : (M, N, 2) array
+        Normalised coordinates of the parts.
+    relative : (M, N, 3) array
+        Millimetres up to a translation.
+    in_view : (M, N) bool array
+        Which rays are believed.
+    ridge, weight_outside, batch_scaling
+        As in `RootFit`.
+    """
     sides = rays * relative[..., 2:] - relative[..., :2]
     axes = (0, 1, 2) if batch_scaling else (1, 2)
     ray_scales = np.broadcast_to(np.sqrt((rays**2).mean(axis=axes, keepdims=True)), (len(rays), 1, 1))
@@ -52,7 +72,17 @@ def fit_roots(
 def fit_roots_weakly(
     rays: NDArray[np.float64], relative: NDArray[np.float64], in_view: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Return (M, 3) translations by weak perspective: the spread of poses in mm by that of their rays, in view."""
+    """Return (M, 3) translations by weak perspective: the spread of poses in mm by that of their rays, in view.
+
+    Parameters
+    ----------
+    rays : (M, N, 2) array
+        Normalised coordinates of the parts.
+    relative : (M, N, 3) array
+        Millimetres up to a translation.
+    in_view : (M, N) bool array
+        Which parts to believe.
+    """
     roots = np.empty((len(rays), 3))
     for person, believed in enumerate(in_view):
         seen, pose = rays[person, believed], relative[person, believed]
@@ -70,7 +100,21 @@ def merge(
     *,
     mix: float = 0.5,
 ) -> NDArray[np.float64]:
-    """Return (M, N, 3) poses: of parts in view, `mix` of the moved pose and the rest on the ray; else the former."""
+    """Return (M, N, 3) poses: of parts in view, `mix` of the moved pose and the rest on the ray; else the former.
+
+    Parameters
+    ----------
+    rays : (M, N, 2) array
+        Normalised coordinates of the parts.
+    relative : (M, N, 3) array
+        Millimetres up to a translation.
+    in_view : (M, N) bool array
+        Which rays are believed.
+    roots : (M, 3) array
+        Translations.
+    mix : float
+        As in `RootFit`.
+    """
     moved = relative + roots[:, None]
     on_rays = np.concatenate([rays, np.ones((*rays.shape[:2], 1))], axis=-1) * moved[..., 2:]
     return np.asarray(np.where(in_view[..., None], mix * moved + (1 - mix) * on_rays, moved))

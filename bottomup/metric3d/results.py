@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from bottomup.errors import InputError
 
+__all__ = ["Poses3D", "Poses3DBatch"]
+
 _NAMES = ("boxes", "poses3d", "poses2d", "problems")
 
 

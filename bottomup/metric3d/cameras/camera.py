@@ -96,6 +96,11 @@ class Camera:
         **rest
             The other attributes.
 
+        Raises
+        ------
+        InputError
+            If the field of view is out of range, or another attribute has a wrong shape.
+
         Examples
         --------
         >>> Camera.from_fov((640, 480)).intrinsics.round(1)
@@ -131,19 +136,36 @@ class Camera:
         return turned(self.world_up, self.extrinsics[:3, :3].T)
 
     def to_camera(self, world: ArrayLike) -> NDArray[np.float64]:
-        """Turn (..., 3) world points into the camera's frame, millimetres."""
+        """Turn (..., 3) world points into the camera's frame, millimetres.
+
+        Parameters
+        ----------
+        world : (..., 3) array
+            Millimetres in the world's frame.
+        """
         return turned(as_points(world, 3, "world"), self.extrinsics[:3, :3].T) + self.extrinsics[:3, 3]
 
     def to_world(self, points: ArrayLike) -> NDArray[np.float64]:
         """Turn (..., 3) points of the camera's frame into the world's; undoes `to_camera`.
 
         The rotation may hold any invertible matrix, as that of a stitched or scaled world.
+
+        Parameters
+        ----------
+        points : (..., 3) array
+            Millimetres in the camera's frame.
         """
         inverse = np.asarray(np.linalg.inv(self.extrinsics[:3, :3]), np.float64)
         return turned(as_points(points, 3, "points") - self.extrinsics[:3, 3], inverse.T)
 
     def project(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Turn (..., 3) points of the camera's frame into (..., 2) pixels; NaN where a point is not ahead."""
+        """Turn (..., 3) points of the camera's frame into (..., 2) pixels; NaN where a point is not ahead.
+
+        Parameters
+        ----------
+        points : (..., 3) array
+            Millimetres in the camera's frame.
+        """
         points = as_points(points, 3, "points")
         ahead = points[..., 2:] > 0
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -151,13 +173,27 @@ class Camera:
             return to_pixels(distort(normalised, self.distortion) if self.has_lens else normalised, self.intrinsics)
 
     def normalise(self, pixels: ArrayLike) -> NDArray[np.float64]:
-        """Turn (..., 2) pixels into normalised coordinates without the lens; NaN where no ray meets the pixel."""
+        """Turn (..., 2) pixels into normalised coordinates without the lens; NaN where no ray meets the pixel.
+
+        Parameters
+        ----------
+        pixels : (..., 2) array
+            x, y in image pixels.
+        """
         seen = from_pixels(as_points(pixels, 2, "pixels"), self.intrinsics)
         return undistort(seen, self.distortion) if self.has_lens else seen
 
 
 def to_pixels(normalised: NDArray[np.float64], intrinsics: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn (..., 2) normalised coordinates into pixels of a camera without a lens."""
+    """Turn (..., 2) normalised coordinates into pixels of a camera without a lens.
+
+    Parameters
+    ----------
+    normalised : (..., 2) array
+        Camera x / z and y / z.
+    intrinsics : (..., 3, 3) array
+        K of the camera, or of each point's.
+    """
     x, y = normalised[..., 0], normalised[..., 1]
     return np.stack(
         [
@@ -169,7 +205,15 @@ def to_pixels(normalised: NDArray[np.float64], intrinsics: NDArray[np.float64]) 
 
 
 def from_pixels(pixels: NDArray[np.float64], intrinsics: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn (..., 2) pixels into normalised coordinates of a camera without a lens; undoes `to_pixels`."""
+    """Turn (..., 2) pixels into normalised coordinates of a camera without a lens; undoes `to_pixels`.
+
+    Parameters
+    ----------
+    pixels : (..., 2) array
+        x, y in pixels.
+    intrinsics : (..., 3, 3) array
+        K of the camera, or of each point's.
+    """
     a, b, c, d = (intrinsics[..., row, column] for row in range(2) for column in range(2))
     x, y = pixels[..., 0] - intrinsics[..., 0, 2], pixels[..., 1] - intrinsics[..., 1, 2]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

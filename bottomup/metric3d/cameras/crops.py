@@ -11,6 +11,8 @@ from bottomup.metric3d.cameras.camera import Camera, from_pixels, to_pixels
 from bottomup.metric3d.cameras.lens import distort_planes
 from bottomup.metric3d.cameras.schedules import Schedule
 
+__all__ = ["CropCameras", "LinearImage", "crop_cameras", "crop_homography", "crop_to_image", "warp_crop"]
+
 _DISPLAY_GAMMA = 2.2
 _DEEPEST_LEVEL = 2  # of the image pyramid
 _SMALLEST = 1e-3  # pixels that a box may be seen to measure
@@ -202,7 +204,15 @@ def _places_in_image(
 def crop_homography(
     camera: Camera, rotation: NDArray[np.float64], intrinsics: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the (3, 3) homography that takes crop pixels to pixels of the image, where the camera has no lens."""
+    """Return the (3, 3) homography that takes crop pixels to pixels of the image, where the camera has no lens.
+
+    Parameters
+    ----------
+    camera : Camera
+        The image's.
+    rotation, intrinsics : (3, 3) arrays
+        Of the virtual camera: one of `crop_cameras`.
+    """
     homography: NDArray[np.float64] = camera.intrinsics @ np.linalg.inv(intrinsics @ rotation)
     return homography
 
@@ -210,6 +220,16 @@ def crop_homography(
 def crop_to_image(
     pixels: NDArray[np.float64], camera: Camera, rotation: NDArray[np.float64], intrinsics: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Turn (..., 2) crop pixels into pixels of the image, lens and all."""
+    """Turn (..., 2) crop pixels into pixels of the image, lens and all.
+
+    Parameters
+    ----------
+    pixels : (..., 2) array
+        Crop pixels.
+    camera : Camera
+        The image's.
+    rotation, intrinsics : (3, 3) arrays
+        Of the virtual camera: one of `crop_cameras`.
+    """
     rays = from_pixels(np.asarray(pixels, np.float64), intrinsics)
     return camera.project(turned(np.concatenate([rays, np.ones((*rays.shape[:-1], 1))], axis=-1), rotation))

@@ -17,6 +17,11 @@ _TOLERANCE = 1e-12  # of undistorted normalised coordinates: 1e-9 px at a focal 
 def as_coefficients(values: ArrayLike) -> NDArray[np.float64]:
     """Return a lens's 12 coefficients, from as many as were measured, in the shapes that OpenCV gives.
 
+    Parameters
+    ----------
+    values : array
+        Coefficients in OpenCV's order.
+
     Raises
     ------
     InputError
@@ -45,6 +50,13 @@ def distort(points: ArrayLike, coefficients: ArrayLike) -> NDArray[np.float64]:
     """Return where a lens brings (..., 2) normalised coordinates; equal to `cv2.projectPoints`.
 
     `coefficients` are the 12 of `Camera.distortion`.
+
+    Parameters
+    ----------
+    points : (..., 2) array
+        Normalised coordinates.
+    coefficients : (12,) array
+        The lens.
     """
     points = as_points(points, 2, "points")
     return np.stack(distort_planes(points[..., 0], points[..., 1], as_float64(coefficients, "coefficients")), axis=-1)
@@ -53,7 +65,15 @@ def distort(points: ArrayLike, coefficients: ArrayLike) -> NDArray[np.float64]:
 def distort_planes(
     x: NDArray[np.float64], y: NDArray[np.float64], coefficients: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return `distort` of coordinates that lie in two arrays: some ten times faster on those of a whole picture."""
+    """Return `distort` of coordinates that lie in two arrays: some ten times faster on those of a whole picture.
+
+    Parameters
+    ----------
+    x, y : arrays
+        Normalised coordinates, of one shape.
+    coefficients : (12,) array
+        The lens.
+    """
     k1, k2, p1, p2, k3, k4, k5, k6, s1, s2, s3, s4 = coefficients.tolist()
     r2 = x * x + y * y
     factor = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
@@ -69,6 +89,13 @@ def undistort(points: ArrayLike, coefficients: ArrayLike) -> NDArray[np.float64]
     Starts at the distorted place, from where it converges on lenses that
     bend rays one way; five rounds of the fixed point that others use leave
     0.1 px on a strong lens.
+
+    Parameters
+    ----------
+    points : (..., 2) array
+        Normalised coordinates, as the lens brought them.
+    coefficients : (12,) array
+        The lens.
     """
     wanted = as_points(points, 2, "points")
     coefficients = as_float64(coefficients, "coefficients")

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from bottomup.errors import InputError
 from bottomup.metric3d.arrays import as_float64
 
+__all__ = ["Schedule"]
+
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
@@ -70,6 +72,18 @@ class Schedule:
         first half smaller down to 0.8, the rest larger up to 1.1, every other
         one mirrored. `max_degrees` of 180 spreads over the whole circle
         without meeting itself, as for models trained so.
+
+        Parameters
+        ----------
+        num_aug : int
+            Crops of each person.
+        max_degrees : float
+            How far the first and the last crop are rolled.
+
+        Raises
+        ------
+        InputError
+            If `num_aug` is no whole number from 1 on.
         """
         count, half = _checked_count(num_aug), num_aug // 2
         largest = np.radians(max_degrees if max_degrees < 180 else 180 * (1 - 1 / count))

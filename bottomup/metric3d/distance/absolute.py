@@ -12,6 +12,8 @@ from bottomup.metric3d.cameras.camera import Camera, intrinsics_problem
 from bottomup.metric3d.distance.kernels import roots as kernels
 from bottomup.tensors import as_number
 
+__all__ = ["FitRules", "Reconstruction", "RootFit", "fit_rays", "reconstruct_absolute", "unproject"]
+
 _WHY = {
     kernels.TOO_FEW: "fewer than two parts are in view",
     kernels.ONE_RAY: "all parts in view lie on one ray",

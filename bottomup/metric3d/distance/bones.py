@@ -8,6 +8,8 @@ from bottomup.metric3d.arrays import as_float64, as_points
 from bottomup.metric3d.cameras.camera import Camera
 from bottomup.metric3d.distance.absolute import Reconstruction
 
+__all__ = ["absolute_by_bones", "as_edges", "bone_lengths_of", "median_bone_lengths"]
+
 _STEPS = 100
 _LONGEST_FIRST_GUESS = 1500.0  # mm of the largest extent of a pose, as MeTRAbs guesses
 
@@ -129,7 +131,20 @@ def as_edges(edges: ArrayLike, num_parts: int) -> NDArray[np.int64]:
 
 @np.errstate(all="ignore")  # numbers of no sense are judged, not warned of
 def bone_lengths_of(poses3d: ArrayLike, edges: ArrayLike) -> NDArray[np.float64]:
-    """Return (..., E) lengths of the bones of (..., N, 3) poses."""
+    """Return (..., E) lengths of the bones of (..., N, 3) poses.
+
+    Parameters
+    ----------
+    poses3d : (..., N, 3) array
+        Millimetres.
+    edges : (E, 2) array of int
+        The two parts of each bone.
+
+    Raises
+    ------
+    InputError
+        If a shape is not what it must be, or an edge joins parts that are none.
+    """
     poses = as_points(poses3d, 3, "poses3d")
     first, second = as_edges(edges, poses.shape[-2]).T
     return np.asarray(np.linalg.norm(poses[..., first, :] - poses[..., second, :], axis=-1), np.float64)
@@ -137,6 +152,13 @@ def bone_lengths_of(poses3d: ArrayLike, edges: ArrayLike) -> NDArray[np.float64]
 
 def median_bone_lengths(poses3d: ArrayLike, edges: ArrayLike) -> NDArray[np.float64]:
     """Return the (E,) medians over many poses (M, N, 3), of a sequence say; NaN poses do not count.
+
+    Parameters
+    ----------
+    poses3d : (M, N, 3) array
+        Millimetres.
+    edges : (E, 2) array of int
+        The two parts of each bone.
 
     Raises
     ------

@@ -12,6 +12,8 @@ from bottomup.metric3d.heads.kernels.soft_argmax import soft_argmax
 from bottomup.metric3d.heads.layouts import Shape, Volumes, axis_groups, find_volumes
 from bottomup.tensors import Quantized, as_number
 
+__all__ = ["Decoded", "Heads", "Outputs", "mean_cells"]
+
 #: What a network gives: one tensor, several, or several by name.
 Outputs: TypeAlias = ArrayLike | Quantized | Sequence[Any] | Mapping[str, Any]
 
@@ -133,7 +135,13 @@ class Heads:
         return Decoded(keypoints, relative)
 
     def in_view(self, keypoints: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return which of (..., 2) crop pixels lie far enough inside that a soft-argmax can have reached them."""
+        """Return which of (..., 2) crop pixels lie far enough inside that a soft-argmax can have reached them.
+
+        Parameters
+        ----------
+        keypoints : (..., 2) array
+            x, y in crop pixels.
+        """
         shift = 0 if self.centred_stride else -self.output_stride / 2
         low = self.border * self.output_stride + shift
         high = self.crop_size - self.border * self.output_stride + shift

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from bottomup.errors import InputError
 from bottomup.tensors import Quantized
 
+__all__ = ["Shape", "Volumes", "axis_groups", "find_volumes"]
+
 _AXES = "bhwdp"
 _KERNEL_LAYOUTS = (["b", "h", "w", "dp"], ["b", "h", "w", "p"])
 

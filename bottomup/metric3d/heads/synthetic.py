@@ -7,6 +7,8 @@ from bottomup.errors import InputError
 from bottomup.metric3d.arrays import as_points
 from bottomup.metric3d.heads.heatmaps import Heads
 
+__all__ = ["encode"]
+
 _NOWHERE = -100.0  # a logit that weighs nothing
 
 
