@@ -79,11 +79,19 @@ class Standings(NamedTuple):
     person_tag: NDArray[np.float64]  #: (L,)
 
 
+class Seeking(NamedTuple):
+    """The cells that may be filled in, once somebody lacks the part."""
+
+    bright: NDArray[np.int32]  #: (N, H * W + 1) columns, row after row
+    starts: NDArray[np.int64]  #: (N, H + 1) where each row's columns begin
+    is_known: NDArray[np.bool_]  #: (N,) whether a part's cells are
+
+
 class _Room(NamedTuple):
     """What a decode takes from the shelf."""
 
-    shape: tuple[int, ...]  #: N, L, K
-    workspace: tuple[Any, ...]  #: candidates, crowd, matching, standings, plain tuples
+    shape: tuple[int, ...]  #: N, L, H, W, K
+    workspace: tuple[Any, ...]  #: candidates, crowd, matching, standings, seeking, plain tuples
     found: tuple[Any, ...]
 
 
@@ -202,7 +210,7 @@ class TagDecoder:
         if lowest is None or 0 in fields.grid:
             return nobody(fields)
         num_parts = len(fields.skeleton.parts)
-        shape = (num_parts, fields.tag_size, self.max_peaks)
+        shape = (num_parts, fields.tag_size, *fields.grid, self.max_peaks)
         room = _shelf.take(lambda spare: spare.shape == shape, lambda: _make_room(shape))
         num_found = _kernel()(
             fields.tensors,
@@ -283,7 +291,7 @@ class TagDecoder:
 
 
 def _make_room(shape: tuple[int, ...]) -> _Room:
-    num_parts, tag_size, most = shape
+    num_parts, tag_size, height, width, most = shape
     num_people = _PEOPLE_PER_PEAK * most
     crowd = Crowd(
         members=np.empty((num_people, num_parts), np.int64),
@@ -302,7 +310,12 @@ def _make_room(shape: tuple[int, ...]) -> _Room:
         boxes=np.empty((num_people, 4)),
         person_tag=np.empty(tag_size),
     )
-    workspace = (make_candidates(num_parts, most), tuple(crowd), tuple(matching), tuple(standings))
+    seeking = Seeking(
+        bright=np.empty((num_parts, height * width + 1), np.int32),
+        starts=np.empty((num_parts, height + 1), np.int64),
+        is_known=np.empty(num_parts, np.bool_),
+    )
+    workspace = (make_candidates(num_parts, most), *(tuple(part) for part in (crowd, matching, standings, seeking)))
     return _Room(shape, workspace, make_found(num_people, num_parts))
 
 

@@ -78,9 +78,11 @@ class Solver(NamedTuple):
 class Searching(NamedTuple):
     """What it takes to look through all cells for missing parts."""
 
+    planes: NDArray[np.float32]  #: (N, 1 + L, H * W) scores and tags as real numbers
     highs: NDArray[np.float32]  #: (N, blocks) highest score of each
-    is_known: NDArray[np.bool_]  #: (N,) whether a part's `highs` are
+    is_known: NDArray[np.bool_]  #: (N,) whether a part's `planes` and `highs` are
     block_costs: NDArray[np.float32]  #: (64,)
+    lines: NDArray[np.float32]  #: (3, W) of a blurred heatmap
     blocks_left: NDArray[np.int64]  #: (2,) how many may still be looked at, and at first
 
 
@@ -114,7 +116,7 @@ class Found(NamedTuple):
 class Room(NamedTuple):
     """What a decode takes from the shelf."""
 
-    shape: tuple[int, ...]  #: N, L, H * W, K
+    shape: tuple[int, ...]  #: N, L, H, W, K
     workspace: tuple[Any, ...]  #: candidates, people, pairing, searching, ranking, plain tuples
     found: tuple[Any, ...]
 
@@ -158,7 +160,8 @@ def make_found(num_people: int, num_parts: int) -> tuple[Any, ...]:
 
 
 def _make_room(shape: tuple[int, ...]) -> Room:
-    num_parts, tag_size, num_cells, most = shape
+    num_parts, tag_size, height, width, most = shape
+    num_cells = height * width
     num_people = num_parts * most
     num_blocks = -(-num_cells // _BLOCK)
     people = People(
@@ -178,9 +181,11 @@ def _make_room(shape: tuple[int, ...]) -> Room:
         path=np.empty((2 * most + 1, 2), np.int64),
     )
     searching = Searching(
+        planes=np.empty((num_parts, 1 + tag_size, num_cells), np.float32),
         highs=np.empty((num_parts, num_blocks), np.float32),
         is_known=np.empty(num_parts, np.bool_),
         block_costs=np.empty(_BLOCK, np.float32),
+        lines=np.empty((3, width), np.float32),
         blocks_left=np.array([0, FILLING_PASSES * num_parts * num_blocks + FILLING_CELLS // _BLOCK], np.int64),
     )
     ranking = Ranking(
@@ -200,7 +205,7 @@ def decode_system(fields: TagFields, rules: SystemRules, score_threshold: float)
     lowest = lowest_element(fields, score_threshold)
     if lowest is None or height * width == 0:
         return nobody(fields)
-    shape = (num_parts, fields.tag_size, height * width, rules.max_people)
+    shape = (num_parts, fields.tag_size, height, width, rules.max_people)
     room = _shelf.take(lambda spare: spare.shape == shape, lambda: _make_room(shape))
     num_found = _kernel()(
         fields.tensors,

@@ -15,7 +15,7 @@ _LEAST_LOG = np.float32(1e-3)
 
 
 @kernel
-def decode_best(tensors, candidates, crowd, matching, standings, order, rules, falloffs, lowest, frame, found):
+def decode_best(tensors, candidates, crowd, matching, standings, seeking, order, rules, falloffs, lowest, frame, found):
     """Fill `found` with the people of our own decoder, best first; return how many.
 
     `order` is that in which parts are grouped, `lowest` what the elements of peaks are above, `falloffs` what distances
@@ -26,6 +26,7 @@ def decode_best(tensors, candidates, crowd, matching, standings, order, rules, f
     (evidence, ranks, boxes, person_tag) = standings
     (radius, _tag_threshold, _nearness, fill, _fill_threshold, _fill_window, _min_fill_window, min_parts, half_size,
      half_score, slope, max_overlap, filling_passes, filling_cells) = rules  # fmt: skip
+    (_bright, _starts, is_known) = seeking
     (keypoints, scores, filled) = found
     find_candidates(tensors, lowest, radius, True, candidates)
     num_people = group_best(tensors, candidates, crowd, matching, order, rules)
@@ -43,6 +44,7 @@ def decode_best(tensors, candidates, crowd, matching, standings, order, rules, f
             place -= 1
         ranks[place] = person
         num_kept += 1
+    is_known[:] = False
     cells_left = filling_passes * num_parts * height * width + filling_cells
     num_found = np.int64(0)
     for rank in range(num_kept):
@@ -50,8 +52,8 @@ def decode_best(tensors, candidates, crowd, matching, standings, order, rules, f
         write_found(tensors, candidates, members[person], keypoints[num_found], filled[num_found])
         if fill:
             cells_left = fill_parts(
-                tensors, crowd, person, boxes[person], rules, cells_left, keypoints[num_found], filled[num_found],
-                person_tag,
+                tensors, crowd, person, boxes[person], rules, cells_left, seeking, keypoints[num_found],
+                filled[num_found], person_tag,
             )  # fmt: skip
         if max_overlap < 1 and is_fragment(keypoints, filled, num_found, falloffs, max_overlap):
             continue
@@ -204,13 +206,14 @@ def log_of(score):
 
 
 @helper
-def fill_parts(tensors, crowd, person, box, rules, cells_left, keypoints, filled, person_tag):
+def fill_parts(tensors, crowd, person, box, rules, cells_left, seeking, keypoints, filled, person_tag):
     """Put each missing part where the score, less the further its tag is from the person's, is highest near them.
 
     Returns how many cells may still be looked at: less than 0 ends all filling.
     """
     (heatmaps, heat_reals, tags, tag_reals, num_parts, tag_size, height, width, is_negated) = tensors
     (members, tag_sums, weights, _sizes) = crowd
+    (bright, starts, is_known) = seeking
     (_radius, tag_threshold, _nearness, _fill, fill_threshold, fill_window, min_fill_window, _min_parts, _half_size,
      _half_score, _slope, _max_overlap, _filling_passes, _filling_cells) = rules  # fmt: skip
     reach = max(fill_window * max(box[2] - box[0], box[3] - box[1]), min_fill_window)
@@ -223,14 +226,20 @@ def fill_parts(tensors, crowd, person, box, rules, cells_left, keypoints, filled
     for part in range(num_parts):
         if members[person, part] >= 0:
             continue
-        cells_left -= (end_row - first_row) * (end_column - first_column)
+        if not is_known[part]:
+            find_bright(tensors, part, fill_threshold, bright[part], starts[part])
+            is_known[part] = True
+        cells_left -= starts[part, end_row] - starts[part, first_row]
         if cells_left < 0:
             return cells_left
         best = fill_threshold
         found = np.int64(-1)
         for row in range(first_row, end_row):
             start = (part * height + row) * width
-            for column in range(first_column, end_column):
+            for place in range(starts[part, row], starts[part, row + 1]):
+                column = np.int64(bright[part, place])
+                if column < first_column or column >= end_column:
+                    continue
                 score = np.float64(score_at(heatmaps, heat_reals, is_negated, start + column))
                 if score > best:
                     total = 0.0
@@ -246,6 +255,20 @@ def fill_parts(tensors, crowd, person, box, rules, cells_left, keypoints, filled
             write_part(tensors, part, found, np.float32(best), keypoints)
             filled[part] = True
     return cells_left
+
+
+@helper
+def find_bright(tensors, part, threshold, bright, starts):
+    """Write the columns of a part's cells above `threshold`, row after row, and where each row's begin."""
+    (heatmaps, heat_reals, _tags, _tag_reals, _num_parts, _tag_size, height, width, is_negated) = tensors
+    count = np.int64(0)
+    for row in range(height):
+        starts[row] = count
+        for column in range(width):
+            bright[count] = column
+            index = (part * height + row) * width + column
+            count += np.int64(score_at(heatmaps, heat_reals, is_negated, index) > threshold)
+    starts[height] = count
 
 
 @helper

@@ -15,53 +15,68 @@ def find_filling(tensors, part, person_tag, weight, half_up, searching):
     Of equal cells the first. Half rounds up or to even. `blocks_left` says how many blocks of cells may still be
     looked at; those whose highest score cannot win are not.
     """
-    (heatmaps, heat_reals, tags, tag_reals, num_parts, tag_size, height, width, is_negated) = tensors
-    (highs, is_known, block_costs, blocks_left) = searching
-    num_cells = height * width
+    (_heatmaps, _heat_reals, _tags, _tag_reals, _num_parts, tag_size, height, width, _is_negated) = tensors
+    (planes, highs, is_known, block_costs, _lines, blocks_left) = searching
     if not is_known[part]:
-        find_highs(tensors, part, highs[part])
-        is_known[part] = True
+        find_planes(tensors, part, searching)
     best = np.float32(np.inf)
     cell = np.int64(-1)
-    first_tag = person_tag[0]
-    for block in range((num_cells + BLOCK - 1) // BLOCK):
+    for block in range((height * width + BLOCK - 1) // BLOCK):
         if not -highs[part, block] < best or blocks_left[0] <= 0:
             continue
         blocks_left[0] -= 1
         start = block * BLOCK
-        size = min(BLOCK, num_cells - start)
-        base = part * num_cells + start
+        size = min(BLOCK, height * width - start)
         if tag_size == 1:
             for place in range(size):
-                block_costs[place] = abs(tag_at(tags, tag_reals, base + place) - first_tag)
+                block_costs[place] = abs(planes[part, 1, start + place] - person_tag[0])
         else:
             for place in range(size):
                 total = np.float32(0)
                 for number in range(tag_size):
-                    index = number * num_parts * num_cells + base + place
-                    apart = tag_at(tags, tag_reals, index) - person_tag[number]
+                    apart = planes[part, 1 + number, start + place] - person_tag[number]
                     total += apart * apart
                 block_costs[place] = np.sqrt(total)
         for place in range(size):
             apart = block_costs[place]
             rounded = np.floor(apart + np.float32(0.5)) if half_up else np.rint(apart)
-            block_costs[place] = rounded * weight - score_at(heatmaps, heat_reals, is_negated, base + place)
-        for place in range(size):
-            if block_costs[place] < best:
-                best = block_costs[place]
-                cell = start + place
+            block_costs[place] = rounded * weight - planes[part, 0, start + place]
+        reached = np.int32(0)
+        for place in range(size):  # in this form many cells are compared at once
+            reached += np.int32(block_costs[place] < best)
+        if reached:
+            for place in range(size):
+                if block_costs[place] < best:
+                    best = block_costs[place]
+                    cell = start + place
     return cell
 
 
 @helper
-def find_highs(tensors, part, highs):
-    """Write the highest score of each block of cells; NaN is none."""
-    (heatmaps, heat_reals, _tags, _tag_reals, _num_parts, _tag_size, height, width, is_negated) = tensors
+def find_planes(tensors, part, searching):
+    """Write a part's scores and tags as real numbers, and the highest score of each block of cells; NaN is none."""
+    (heatmaps, heat_reals, tags, tag_reals, num_parts, tag_size, height, width, is_negated) = tensors
+    (planes, highs, is_known, block_costs, _lines, _blocks_left) = searching
     num_cells = height * width
+    none = np.float32(-np.inf)
+    is_known[part] = True
+    for cell in range(num_cells):
+        planes[part, 0, cell] = score_at(heatmaps, heat_reals, is_negated, part * num_cells + cell)
+    for number in range(tag_size):
+        for cell in range(num_cells):
+            planes[part, 1 + number, cell] = tag_at(tags, tag_reals, (number * num_parts + part) * num_cells + cell)
     for block in range((num_cells + BLOCK - 1) // BLOCK):
-        high = np.float32(-np.inf)
-        for index in range(block * BLOCK, min((block + 1) * BLOCK, num_cells)):
-            score = score_at(heatmaps, heat_reals, is_negated, part * num_cells + index)
-            if score > high:
-                high = score
-        highs[block] = high
+        start = block * BLOCK
+        size = min(BLOCK, num_cells - start)
+        for place in range(size):
+            score = planes[part, 0, start + place]
+            block_costs[place] = score if score > none else none
+        for place in range(size, BLOCK):
+            block_costs[place] = none
+        half = BLOCK // 2
+        while half > 0:  # in this form many cells are compared at once
+            for place in range(half):
+                other = block_costs[place + half]
+                block_costs[place] = block_costs[place] if block_costs[place] > other else other
+            half //= 2
+        highs[part, block] = block_costs[0]

@@ -68,6 +68,12 @@ def find_candidates(tensors, lowest, radius, first_of_plateau, candidates):
 @helper
 def is_highest(heatmaps, start, value, row, column, height, width, radius, first_of_plateau):
     """Tell whether no cell of the window around (row, column), whose row begins at `start`, exceeds `value`."""
+    here = start + column
+    if radius > 0:  # most cells are on a slope, and one of these two is higher
+        if column > 0 and heatmaps[_U(here - 1)] > value:
+            return False
+        if column < width - 1 and heatmaps[_U(here + 1)] > value:
+            return False
     for near_row in range(max(row - radius, 0), min(row + radius + 1, height)):
         line = start + (near_row - row) * width
         for near_column in range(max(column - radius, 0), min(column + radius + 1, width)):

@@ -5,24 +5,28 @@ import math
 import numpy as np
 
 from bottomup.kernels.jit import helper
+from bottomup.tags.kernels.filling import find_planes
 from bottomup.tags.kernels.grouping import MMPOSE, OMZ
 from bottomup.tags.kernels.peaks import score_at
 
 _QUARTER = 0.25
+_QUARTER32 = np.float32(0.25)
+_HALF32 = np.float32(0.5)
 _LEAST = np.float32(1e-3)
 _MOST = np.float32(50)
 _EPSILON = np.float64(np.finfo(np.float32).eps)
 
 
 @helper
-def place_part(tensors, part, cell, system, udp, delta, blur_scales):
+def place_part(tensors, part, cell, system_rules, delta, searching, blur_scales):
     """Return x and y of a part in cells, moved by a quarter towards the higher neighbour, or by UDP's Newton step."""
     (_heatmaps, _heat_reals, _tags, _tag_reals, _num_parts, _tag_size, height, width, _is_negated) = tensors
+    (system, _max_people, _tag_threshold, _min_score, _delta, udp, _fill) = system_rules
     column = cell % width
     row = cell // width
     if udp:
         if blur_scales[part] < 0:
-            blur_scales[part] = scale_of_blur(tensors, part)
+            blur_scales[part] = scale_of_blur(tensors, part, searching)
         return newton_step(tensors, part, row, column, blur_scales[part])
     right = slope(tensors, part, row, min(column + 1, width - 1), row, max(column - 1, 0))
     down = slope(tensors, part, min(row + 1, height - 1), column, max(row - 1, 0), column)
@@ -108,16 +112,43 @@ def blurred(tensors, part, row, column):
 
 
 @helper
-def scale_of_blur(tensors, part):
-    """Return what brings the highest blurred cell of a part back to its highest score."""
-    (heatmaps, heat_reals, _tags, _tag_reals, _num_parts, _tag_size, height, width, is_negated) = tensors
+def scale_of_blur(tensors, part, searching):
+    """Return what brings the highest blurred cell of a part back to its highest score; 1 where that is none."""
+    (_heatmaps, _heat_reals, _tags, _tag_reals, _num_parts, _tag_size, height, width, _is_negated) = tensors
+    (planes, highs, is_known, _block_costs, lines, _blocks_left) = searching
+    if not is_known[part]:
+        find_planes(tensors, part, searching)
     high = np.float32(-np.inf)
+    for block in range(highs.shape[1]):
+        high = highs[part, block] if highs[part, block] > high else high
+    scores = planes[part, 0]
     high_blurred = np.float32(-np.inf)
-    for row in range(height):
+    for row in range(height + 1):
+        above, middle, below = lines[(row + 1) % 3], lines[(row + 2) % 3], lines[row % 3]
+        if row < height:
+            blur_line(scores[row * width : (row + 1) * width], below)
+        else:
+            below[:] = 0
+        if row == 0:
+            middle[:] = 0
+            continue
+        if row == 1:
+            above[:] = 0
         for column in range(width):
-            score = score_at(heatmaps, heat_reals, is_negated, (part * height + row) * width + column)
-            high = score if score > high else high
-            mean = blurred(tensors, part, row, column)
+            mean = above[column] * _QUARTER32 + middle[column] * _HALF32 + below[column] * _QUARTER32
             high_blurred = mean if mean > high_blurred else high_blurred
     scale = high / high_blurred
     return scale if scale > 0 else np.float32(1)
+
+
+@helper
+def blur_line(scores, line):
+    """Write the means of a row's cells and their neighbours with weights 1 2 1, 0 beyond the border."""
+    last = len(scores) - 1
+    for column in range(1, last):
+        line[column] = scores[column - 1] * _QUARTER32 + scores[column] * _HALF32 + scores[column + 1] * _QUARTER32
+    if last == 0:
+        line[0] = scores[0] * _HALF32
+    else:
+        line[0] = scores[0] * _HALF32 + scores[1] * _QUARTER32
+        line[last] = scores[last - 1] * _QUARTER32 + scores[last] * _HALF32

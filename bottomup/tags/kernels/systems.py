@@ -21,9 +21,9 @@ def decode_system(tensors, candidates, people, pairing, searching, ranking, orde
     """
     (heatmaps, heat_reals, _tags, _tag_reals, num_parts, _tag_size, height, width, is_negated) = tensors
     (person_cells, person_scores, _person_tags, person_counts, _centres) = people
-    (system, _max_people, _tag_threshold, min_score, delta, udp, fill) = system_rules
+    (system, _max_people, _tag_threshold, min_score, delta, _udp, fill) = system_rules
     (means, ranks, blur_scales, person_tag, places) = ranking
-    (_highs, is_known, _block_costs, blocks_left) = searching
+    (_planes, _highs, is_known, _block_costs, _lines, blocks_left) = searching
     (keypoints, scores, filled) = found
     find_candidates(tensors, lowest, _NMS_RADIUS, False, candidates)
     person_cells[:] = -1
@@ -57,7 +57,7 @@ def decode_system(tensors, candidates, people, pairing, searching, ranking, orde
             cell = person_cells[person, part]
             if cell >= 0:
                 score = person_scores[person, part]
-                places[part] = place_part(tensors, part, cell, system, udp, delta, blur_scales)
+                places[part] = place_part(tensors, part, cell, system_rules, delta, searching, blur_scales)
                 write_part(keypoints[rank], part, places[part], score, frame)
         if not fill:
             continue
@@ -71,7 +71,7 @@ def decode_system(tensors, candidates, people, pairing, searching, ranking, orde
                 score = score_at(heatmaps, heat_reals, is_negated, part * height * width + cell)
                 if score > 0 or system == MMPOSE:
                     shift = 0.0 if system == OMZ else delta
-                    places[part] = place_part(tensors, part, cell, system, udp, shift, blur_scales)
+                    places[part] = place_part(tensors, part, cell, system_rules, shift, searching, blur_scales)
                     write_part(keypoints[rank], part, places[part], score, frame)
                     filled[rank, part] = True
     return num_kept
