@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -96,7 +97,7 @@ def decode_image(data: Any, name: str) -> NDArray[np.uint8]:
 def _decode(content: memoryview) -> NDArray[np.uint8] | None:
     """Return what OpenCV makes of a file, in silence."""
     cv2 = import_cv2()
-    with _silent(cv2):
+    with quiet(cv2):
         try:
             image: NDArray[np.uint8] | None = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
         except cv2.error:
@@ -105,7 +106,7 @@ def _decode(content: memoryview) -> NDArray[np.uint8] | None:
 
 
 @contextlib.contextmanager
-def _silent(cv2: Any) -> Any:
+def quiet(cv2: Any) -> Iterator[None]:
     """Keep OpenCV from writing to standard error what our own message says."""
     logging = getattr(getattr(cv2, "utils", None), "logging", None)
     if logging is None:

@@ -1,4 +1,4 @@
-"""Frames of a video file, a camera or a stream, by OpenCV."""
+"""Frames of a video file, a camera or a stream."""
 
 import math
 import os
@@ -8,19 +8,21 @@ import time
 from collections import deque
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.errors import InputError
+from bottomup.files import reason
 from bottomup.geometry import ImageSize
-from bottomup.images import import_cv2
+from bottomup.video.av_reading import AvSource, has_av
+from bottomup.video.cv_reading import Animation, CvSource, is_animation
 
-_LIVE = ("rtsp", "rtsps", "rtmp", "rtp", "srt", "udp")
+_LIVE = ("rtsp", "rtsps", "rtmp", "rtp", "srt", "udp", "tcp")
+_LISTS = (b"ffconcat", b"#EXTM3U", b"#FFCONCAT")  # of other files, which somebody else chose
 _FASTEST = 240  # frames per second; what claims more is a file that does not know
 _USUAL = 30.0
-_MOST_FRAMES = 10**9  # what claims more does not know
 
 
 class Picture(NamedTuple):
@@ -34,11 +36,14 @@ class Picture(NamedTuple):
 class Reader:
     """The frames of a video file, a camera or a stream, in order and once.
 
-    The first frame is read at once, so that what gives none is refused here.
-    Frames are turned upright as the file says. A camera or a live stream
-    (rtsp, rtmp, rtp, srt, udp) gives its newest frame whenever one is asked
-    for and leaves out those that came meanwhile, so that poses never lag
-    behind; a file leaves out none.
+    PyAV reads it where it is installed, `pip install 'bottomup[video]'`, with
+    exact times; OpenCV reads cameras, and everything without PyAV. Animated
+    WebP files are read too. The first frame is read at once, so that what
+    gives none is refused here. Frames are turned upright as the file says. A
+    camera or a live stream (rtsp, rtmp, rtp, srt, udp, tcp, and http where it
+    tells no length) gives its newest frame whenever one is asked for and
+    leaves out those that came meanwhile, so that poses never lag behind, at
+    the time of the clock; a file leaves out none.
     Close it, or use it in a `with` statement.
 
     Parameters
@@ -62,6 +67,8 @@ class Reader:
         where it does not know.
     num_read : int
         Frames read so far.
+    start : float
+        Seconds in the file's own time at which the first frame stands; `Picture.time` counts from there.
     is_live : bool
         Whether it is a camera or a live stream.
 
@@ -79,16 +86,16 @@ class Reader:
     def __init__(self, source: str | Path | int) -> None:
         self.source = source if isinstance(source, int) else re.sub(r"//[^/@]*@", "//", str(source))
         self.name = f"camera {source}" if isinstance(source, int) else f"video {self.source!r}"
-        self.is_live = isinstance(source, int) or str(source).lower().startswith(tuple(f"{it}://" for it in _LIVE))
-        self._lock = threading.Lock()  # OpenCV must not close a file that another thread reads
-        self._capture: Any = _opened(source, self.name)
+        self._lock = threading.Lock()  # a file must not be closed while another thread reads it
+        self._capture = _opened(source, self.name)
+        is_stream = str(source).lower().startswith(tuple(f"{it}://" for it in _LIVE))
+        self.is_live = isinstance(source, int) or is_stream or self._capture.is_endless
         self._started = time.monotonic()
         self.num_read = 0
-        cv2 = import_cv2()
-        fps = float(self._capture.get(cv2.CAP_PROP_FPS))
-        claimed = float(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        self.start = 0.0
+        fps = self._capture.fps
         self.fps = fps if 0 < fps <= _FASTEST else _USUAL
-        self._duration = claimed / fps if fps > 0 and 0 < claimed < _MOST_FRAMES and not self.is_live else None
+        self._duration = None if self.is_live else self._capture.duration
         self.num_frames = round(self._duration * self.fps) if self._duration else None
         self._time = -1 / self.fps
         first = self._read()
@@ -117,7 +124,7 @@ class Reader:
     def close(self) -> None:
         """Let go of the file or camera."""
         with self._lock:
-            self._capture.release()
+            self._capture.close()
 
     def _pictures(self) -> Generator[Picture, None, None]:
         """Yield every frame."""
@@ -128,20 +135,20 @@ class Reader:
 
     def _read(self) -> Picture | None:
         """Return the next frame; None after the last."""
-        cv2 = import_cv2()
         with self._lock:
             try:
-                is_there, image = self._capture.read()
-                milliseconds = self._capture.get(cv2.CAP_PROP_POS_MSEC)
-            except cv2.error as error:
-                raise InputError(f"{self.name} cannot be read any further: {error.err}") from error
-        if not is_there or image is None or image.size == 0:
+                read = self._capture.read()
+            except InputError as error:
+                raise InputError(f"{self.name} cannot be read any further: {error}") from error
+        if read is None:
             return None
-        moment = time.monotonic() - self._started if self.is_live else milliseconds / 1000
+        image, own = read
         if self.num_read == 0:
-            self._started, moment = time.monotonic(), 0.0
-        elif not (math.isfinite(moment) and moment > self._time):  # a file that keeps no time, or turns it back
-            moment = self._time + 1 / self.fps
+            self._started, self.start, moment = time.monotonic(), own or 0.0, 0.0
+        else:
+            moment = time.monotonic() - self._started if self.is_live else math.nan if own is None else own - self.start
+            if not (math.isfinite(moment) and moment > self._time):  # a file that keeps no time, or turns it back
+                moment = self._time + 1 / self.fps
         self._time = moment
         self.num_read += 1
         return Picture(self.num_read - 1, moment, image)
@@ -186,38 +193,52 @@ def _newest(pictures: Generator[Picture, None, None]) -> Generator[Picture, None
         thread.join()
 
 
-def _opened(source: str | Path | int, name: str) -> Any:
-    """Return OpenCV's capture of a source, or say why there is none."""
-    cv2 = import_cv2()
+def _opened(source: str | Path | int, name: str) -> AvSource | CvSource | Animation:
+    """Return an open camera, file or stream, or say why there is none."""
+    head = b""
     if isinstance(source, int):
         if source < 0:
             raise InputError(f"a camera's number must be 0 or more, got {source}")
-    elif not _is_url(source):
-        if os.path.isdir(source):
-            raise InputError(f"{name} is a folder: name a file in it")
-        try:
-            with open(source, "rb") as file:
-                if not file.read(1):
-                    raise InputError(f"{name} is empty: it has no bytes at all")
-        except OSError as error:
-            raise InputError(f"{name} cannot be opened: {error.strerror or error}") from error
+    elif not is_url(source):
+        head = _head(source, name)
     try:
-        capture = cv2.VideoCapture(source if isinstance(source, int) else str(source))
-    except cv2.error as error:
-        raise InputError(f"{name} cannot be opened: {error.err}") from error
-    if not capture.isOpened():
-        raise InputError(f"{name} cannot be opened: {_way_out(source)}")
-    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # not so by default in OpenCV 4
-    return capture
+        if isinstance(source, int):
+            return CvSource(source, is_url=False)
+        if is_animation(head):
+            return Animation(str(source))
+        return (AvSource if has_av() else CvSource)(str(source), is_url(source))
+    except InputError as error:
+        raise InputError(
+            f"{name} cannot be opened: {str(error) if 'pip' in str(error) else _way_out(source)}"
+        ) from error
+
+
+def _head(path: str | Path, name: str) -> bytes:
+    """Return the first bytes of a file that may be a video."""
+    if os.path.isdir(path):
+        raise InputError(f"{name} is a folder: name a file in it")
+    try:
+        with open(path, "rb") as file:
+            head = file.read(64)
+    except (OSError, ValueError) as error:
+        is_number = str(path).isdecimal()
+        hint = f"; camera {path} is the number {path}, not text" if is_number else ""
+        raise InputError(f"{name} cannot be opened: {reason(error)}{hint}") from error
+    if not head:
+        raise InputError(f"{name} is empty: it has no bytes at all")
+    if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_LISTS):
+        raise InputError(f"{name} is a list of other files: name the video itself")
+    return head
 
 
 def _way_out(source: str | Path | int) -> str:
     if isinstance(source, int):
         return "is it connected, not in use by another program, and are you allowed to read it?"
-    if _is_url(source):
+    if is_url(source):
         return "is the address right, and reachable from here?"
-    return "it is damaged, cut short, or no video that OpenCV can read"
+    return "it is damaged, cut short, or no video that can be read"
 
 
-def _is_url(source: str | Path) -> bool:
+def is_url(source: str | Path) -> bool:
+    """Tell whether a source is an address, not a file."""
     return "://" in str(source)

@@ -1,46 +1,62 @@
 """Video files that grow frame by frame."""
 
-import math
-from fractions import Fraction
+import contextlib
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.errors import InputError, MissingRuntimeError
+from bottomup.errors import InputError
+from bottomup.files import replacing
 from bottomup.images import import_cv2
 from bottomup.tensors import as_number
+from bottomup.video.av_reading import has_av, import_av
+from bottomup.video.av_writing import AvFile
+from bottomup.video.cv_writing import CvFile
+from bottomup.video.reading import Reader, is_url
+
+Codec: TypeAlias = Literal["h264", "mp4v", "gif"]
+CODECS: tuple[Codec, ...] = ("h264", "mp4v", "gif")
 
 _LONGEST_GAP = 60.0  # seconds that one frame may stand; more is taken for a clock that jumped
-_SLOWEST, _EVEN = 1.0, 10.0  # frames per second: below the one, mp4v repeats frames to come to the other
-_TICKS = 90_000  # a second, the usual time base of MPEG
 
 
 class Writer:
-    """A video file without sound, written frame by frame.
+    """A video file, written frame by frame.
 
-    However the writing ends, `close` makes what was written a whole file;
-    use it in a `with` statement. An odd last row or column is cut off, for
-    neither codec has it. A frame of another size than the first is resized.
+    However the writing ends, `close` makes what was written a whole file, which takes the place of an earlier one
+    only then; use it in a `with` statement. An odd last row or column is cut off, except from a GIF. A frame of another
+    size than the first is resized.
 
     Parameters
     ----------
     path : str or Path
-        The file, .mp4 as a rule; an existing one is replaced at the first frame.
+        The file, .mp4 as a rule, or .gif; an existing one stays until this one is whole.
     fps : float
         Frames per second; as `Reader.fps` says it.
-    codec : {"mp4v", "h264"}
-        "mp4v" is MPEG-4 Part 2 by OpenCV, which VLC and most programs play,
-        browsers do not. "h264" plays everywhere, and is smaller; PyAV writes
-        it: `pip install 'bottomup[video]'`.
+    codec : {"h264", "mp4v", "gif"}, optional
+        "h264", with every frame at its own time, sound, and its index in front, plays everywhere, also while it
+        loads; PyAV writes it: `pip install 'bottomup[video]'`. "mp4v" is MPEG-4 Part 2 by OpenCV, without sound, at an
+        even rate, which VLC plays and browsers do not. Default: "gif" for a name that ends so, else "h264" with
+        PyAV and "mp4v" without; `losses` says what is lost.
+    sound : Reader, str or Path, optional
+        The video whose sound is copied, as far as frames are written.
+
+    Attributes
+    ----------
+    losses : str
+        What the file lacks for want of PyAV, in one line; empty where it lacks nothing.
 
     Raises
     ------
     InputError
-        If the file cannot be written, at the first frame or when it is closed.
+        If the file cannot be written, at the first frame or when it is closed; an earlier file stays.
     MissingRuntimeError
-        If PyAV is not installed and H.264 is asked for.
+        If PyAV is not installed and H.264 or a GIF is asked for.
 
     Examples
     --------
@@ -48,21 +64,31 @@ class Writer:
     ...     writer.write(np.full((480, 640, 3), 128, np.uint8))
     """
 
-    def __init__(self, path: str | Path, *, fps: float, codec: Literal["mp4v", "h264"] = "mp4v") -> None:
+    def __init__(
+        self, path: str | Path, *, fps: float, codec: Codec | None = None, sound: Reader | str | Path | None = None
+    ) -> None:
         fps = as_number(fps, "fps")
         if not 0 < fps < float("inf"):
             raise InputError(f"fps must be a number above 0, got {fps}")
-        if codec not in ("mp4v", "h264"):
-            raise InputError(f"codec must be 'mp4v' or 'h264', got {codec!r}")
-        if codec == "h264":
-            _import_av()
+        if codec is None:
+            codec = "gif" if Path(path).suffix.lower() == ".gif" else "h264" if has_av() else "mp4v"
+        if codec not in CODECS:
+            raise InputError(f"codec must be one of {', '.join(map(repr, CODECS))}, got {codec!r}")
+        if codec != "mp4v":
+            import_av()
         self.path = Path(path)
         self.fps = fps
-        self.codec = codec
-        self._size = 0, 0
+        self.codec: Codec = codec
+        self.losses = ""
+        if codec == "mp4v" and not has_av():
+            self.losses = "no sound, no exact times, and browsers do not play it: pip install 'bottomup[video]'"
+        self._sound = _sound_of(sound)
+        self._size = self._full_size = 0, 0
         self._given: float | None = None
         self._moment = 0.0
         self._file: _File | None = None
+        self._stack = contextlib.ExitStack()
+        self._worker: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> "Writer":
         return self
@@ -80,18 +106,11 @@ class Writer:
         time : float, optional
             Seconds from any start, as `Frame.time` tells them: so cameras and
             videos of changing frame rate keep their time. mp4v repeats a frame
-            where the next comes late. Default: one frame after the other,
-            1 / fps apart.
+            where the next comes late, and leaves some out where they come too
+            fast for `fps`. Default: one frame after the other, 1 / fps apart.
         """
         if self._file is None:
-            height, width = image.shape[:2]
-            self._size = width // 2 * 2, height // 2 * 2
-            if 0 in self._size:
-                raise InputError(f"a video's frames must have 2 x 2 pixels or more, got {width} x {height}")
-            _check_writable(self.path)
-            kind = _H264File if self.codec == "h264" else _Mp4vFile
-            self._file = kind(self.path, self.fps, self._size)
-            self._full_size = width, height
+            self._open(image)
         if (image.shape[1], image.shape[0]) != self._full_size:
             image = import_cv2().resize(image, self._full_size)
         if time is not None:
@@ -99,13 +118,74 @@ class Writer:
             self._moment += min(max(step, 0), _LONGEST_GAP)
             self._given = time
         moment = None if time is None else self._moment
-        self._file.write(np.ascontiguousarray(image[: self._size[1], : self._size[0]]), moment)
+        pixels = np.ascontiguousarray(image[: self._size[1], : self._size[0]])
+        if self._file is not None:
+            try:
+                self._run(functools.partial(self._file.write, pixels, moment))
+            except InputError as error:
+                self._give_up(error)
+
+    def _open(self, image: NDArray[np.uint8]) -> None:
+        """Open the file for frames of this one's size."""
+        height, width = image.shape[:2]
+        is_gif = self.codec == "gif"
+        self._full_size = width, height
+        self._size = (width, height) if is_gif else (width // 2 * 2, height // 2 * 2)
+        if 0 in self._size:
+            raise InputError(f"a video's frames must have 2 x 2 pixels or more, got {width} x {height}")
+        try:
+            waiting = self._stack.enter_context(replacing(self.path))
+            self._worker = ThreadPoolExecutor(1, "bottomup-writer")
+            self._file = self._run(lambda: self._made(waiting))
+        except BaseException as error:
+            self._give_up(error)
+
+    def _made(self, path: Path) -> "_File":
+        if self.codec == "mp4v":
+            return CvFile(path, self.fps, self._size)
+        return AvFile(path, self.fps, self._size, self.codec, self._sound)
 
     def close(self) -> None:
         """End the file; without a frame there is none."""
         file, self._file = self._file, None
-        if file is not None:
-            file.close()
+        if file is None:
+            return
+        try:
+            self._run(file.close)
+        except KeyboardInterrupt:  # it is whole nevertheless
+            self._end()
+            self._stack.close()
+            raise
+        except BaseException as error:
+            self._give_up(error)
+        self._end()
+        self._stack.close()
+
+    def _run(self, step: Callable[[], Any]) -> Any:
+        """Do something in the thread that writes, which no Ctrl-C interrupts, and wait for its end."""
+        if self._worker is None:
+            raise InputError(f"video {str(self.path)!r} is closed")
+        future = self._worker.submit(step)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            future.exception()  # wait until it is done: nothing is left half written
+            raise
+        except (OSError, InputError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise InputError(f"video {str(self.path)!r} cannot be written: {reason or error}") from error
+
+    def _end(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.shutdown()
+
+    def _give_up(self, error: BaseException) -> None:
+        """Remove what was begun, so that an earlier file stays, and raise the error."""
+        self._file = None
+        self._end()
+        self._stack.__exit__(type(error), error, error.__traceback__)
+        raise error
 
 
 class _File(Protocol):
@@ -116,100 +196,9 @@ class _File(Protocol):
     def close(self) -> None: ...
 
 
-class _Mp4vFile:
-    """MPEG-4 Part 2 by OpenCV, whose frames are all equally long."""
-
-    def __init__(self, path: Path, fps: float, size: tuple[int, int]) -> None:
-        cv2 = import_cv2()
-        if fps < _SLOWEST:
-            fps *= math.ceil(_EVEN / fps)
-        self._path, self._fps = path, round(fps, 3 if fps < 65 else 2)  # finer ones are beyond MPEG-4's time base
-        self._written = 0
-        self._last: NDArray[np.uint8] | None = None
-        self._writer: Any = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), self._fps, size)
-        if not self._writer.isOpened():
-            raise InputError(f"OpenCV cannot write the video {str(path)!r}: name a file that ends with .mp4")
-
-    def write(self, image: NDArray[np.uint8], time: float | None) -> None:
-        """Add a frame, after the one before it was repeated until now."""
-        if time is not None and self._last is not None:
-            for _ in range(round(time * self._fps) - self._written):
-                self._add(self._last)
-        self._add(image)
-        self._last = image
-
-    def _add(self, image: NDArray[np.uint8]) -> None:
-        self._writer.write(image)
-        self._written += 1
-
-    def close(self) -> None:
-        """End the file, and see whether it can be read: OpenCV does not tell when the disk is full."""
-        self._writer.release()
-        capture = import_cv2().VideoCapture(str(self._path))
-        is_whole = capture.isOpened()
-        capture.release()
-        if not is_whole:
-            raise InputError(f"video {str(self._path)!r} could not be written to its end: is the disk full?")
-
-
-class _H264File:
-    """H.264 by PyAV, every frame at its time."""
-
-    def __init__(self, path: Path, fps: float, size: tuple[int, int]) -> None:
-        self._av, self._path, self._fps = _import_av(), path, fps
-        self._last = -1
-        try:
-            self._container = self._av.open(str(path), "w")
-            self._stream = self._container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
-        except (self._av.FFmpegError, ValueError) as error:
-            raise InputError(f"PyAV cannot write the video {str(path)!r}: {error}") from error
-        self._stream.width, self._stream.height = size
-        self._stream.pix_fmt = "yuv420p"
-        self._stream.options = {"preset": "veryfast", "crf": "20"}
-        self._stream.time_base = self._stream.codec_context.time_base = Fraction(1, _TICKS)
-
-    def write(self, image: NDArray[np.uint8], time: float | None) -> None:
-        """Add a frame."""
-        frame = self._av.VideoFrame.from_ndarray(image, format="bgr24")
-        ticks = self._last + _TICKS / self._fps if time is None else time * _TICKS
-        self._last = frame.pts = max(round(ticks), self._last + 1)
-        frame.time_base = Fraction(1, _TICKS)
-        self._mux(frame)
-
-    def close(self) -> None:
-        """End the file."""
-        try:
-            self._mux(None)
-        finally:
-            self._end()
-
-    def _mux(self, frame: Any) -> None:
-        try:
-            self._container.mux(self._stream.encode(frame))
-        except self._av.FFmpegError as error:
-            raise InputError(f"video {str(self._path)!r} cannot be written: {error.strerror or error}") from error
-
-    def _end(self) -> None:
-        try:
-            self._container.close()
-        except self._av.FFmpegError as error:
-            raise InputError(f"video {str(self._path)!r} cannot be written: {error.strerror or error}") from error
-
-
-def _check_writable(path: Path) -> None:
-    """Refuse a file that cannot be opened for writing."""
-    try:
-        path.open("wb").close()
-    except OSError as error:
-        raise InputError(f"video {str(path)!r} cannot be written: {error.strerror or error}") from error
-
-
-def _import_av() -> Any:
-    """Return PyAV."""
-    try:
-        import av
-    except ImportError as error:
-        raise MissingRuntimeError(
-            f"PyAV, which writes H.264, cannot be imported, {error}: pip install 'bottomup[video]'"
-        ) from error
-    return av
+def _sound_of(sound: Reader | str | Path | None) -> tuple[str, float] | None:
+    """Return the file whose sound is copied, and where in it the video begins; None for none, or a camera."""
+    if isinstance(sound, Reader):
+        is_file = isinstance(sound.source, str) and not sound.is_live and not is_url(sound.source)
+        return (str(sound.source), sound.start) if is_file else None
+    return None if sound is None else (str(sound), 0.0)

@@ -1,4 +1,6 @@
+import _thread
 import contextlib
+import http.server
 import struct
 import sys
 import threading
@@ -34,6 +36,7 @@ def capture(monkeypatch):
     def open_instead(frames, **settings):
         fake = FakeCapture(frames, **settings)
         monkeypatch.setattr(cv2, "VideoCapture", lambda *_: fake)
+        monkeypatch.setitem(sys.modules, "av", None)
         return fake
 
     return open_instead
@@ -330,7 +333,7 @@ def test_a_full_disk_is_noticed(tmp_path, codec, capfd):
         ({"fps": 0}, "fps must be"),
         ({"fps": "x"}, "fps must be"),
         ({"fps": np.nan}, "fps must be"),
-        ({"fps": 25, "codec": "h265"}, "'mp4v' or 'h264'"),
+        ({"fps": 25, "codec": "h265"}, "codec must be one of 'h264', 'mp4v', 'gif', got 'h265'"),
     ],
 )
 def test_settings_that_no_video_has_are_refused(settings, complaint):
@@ -342,6 +345,247 @@ def test_without_pyav_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingRuntimeError, match=r"pip install 'bottomup\[video\]'"):
         video.Writer("a.mp4", fps=25, codec="h264")
+
+
+# Times, sound, what is there already
+
+
+def written(path, moments, fps=30, codec=None, **settings):
+    with video.Writer(path, fps=fps, codec=codec, **settings) as writer:
+        for number, moment in enumerate(moments):
+            writer.write(picture(number), moment)
+    return path
+
+
+def seconds_of(path):
+    """How long players take a file to be."""
+    av = pytest.importorskip("av", reason="PyAV is not installed")
+    with av.open(str(path)) as container:
+        return container.duration / av.time_base
+
+
+def test_frames_faster_than_the_rate_keep_their_times(tmp_path, codec):
+    path = written(tmp_path / "a.mp4", np.arange(120) / 60, codec=codec)
+    assert seconds_of(path) == pytest.approx(2.0, abs=0.06)
+    assert len(read(path)) == (120 if codec == "h264" else 60)
+
+
+def test_frames_of_two_rates_keep_their_times(tmp_path, codec):
+    moments = [*(np.arange(20) / 10), *(2 + np.arange(120) / 60)]
+    path = written(tmp_path / "a.mp4", moments, codec=codec)
+    assert seconds_of(path) == pytest.approx(4.0, abs=0.11)
+
+
+def test_lying_clocks_do_not_repeat_frames_without_end(tmp_path):
+    path = written(tmp_path / "a.mp4", 59.0 * np.arange(200), codec="mp4v")
+    assert len(read(path)) <= 30 * 200 + 1
+
+
+def test_the_index_stands_in_front(tmp_path):
+    pytest.importorskip("av", reason="PyAV is not installed")
+    content = written(tmp_path / "a.mp4", np.arange(20) / 25).read_bytes()
+    assert 0 < content.index(b"moov") < content.index(b"mdat")
+
+
+def clip_with_sound(path, codec="aac", rate=44100, seconds=2):
+    av = pytest.importorskip("av", reason="PyAV is not installed")
+    with av.open(str(path), "w") as container:
+        pictures = container.add_stream("libx264", rate=25)
+        pictures.width, pictures.height, pictures.pix_fmt = *SIZE, "yuv420p"
+        sound = container.add_stream(codec, rate=rate)
+        sound.layout = "mono"
+        for number in range(25 * seconds):
+            container.mux(pictures.encode(av.VideoFrame.from_ndarray(picture(number), format="bgr24")))
+        tone = np.sin(np.arange(rate * seconds) / 20).astype(np.float32)
+        for start in range(0, len(tone) // 1024 * 1024, 1024):
+            kind = {"aac": "fltp", "pcm_s16le": "s16"}[codec]
+            samples = tone[None, start : start + 1024]
+            frame = av.AudioFrame.from_ndarray(
+                samples if kind == "fltp" else (20000 * samples).astype(np.int16), format=kind, layout="mono"
+            )
+            frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
+            container.mux(sound.encode(frame))
+        for stream in (pictures, sound):
+            container.mux(stream.encode(None))
+    return path
+
+
+def sound_of(path):
+    import av
+
+    with av.open(str(path)) as container:
+        (stream,) = container.streams.audio
+        frames = [frame.to_ndarray() for frame in container.decode(stream)]
+        return stream.codec_context.name, np.concatenate(frames, axis=1), stream.codec_context.sample_rate
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "aac"), ("a.mkv", "pcm_s16le")])
+def test_sound_comes_along_as_far_as_frames_do(tmp_path, name, codec):
+    source = clip_with_sound(tmp_path / name, codec)
+    for reader_source in (source, video.Reader(source)):
+        written(tmp_path / "b.mp4", np.arange(25) / 25, sound=reader_source)
+        kind, samples, rate = sound_of(tmp_path / "b.mp4")
+        assert kind == "aac"
+        assert samples.shape[1] / rate == pytest.approx(1.0, abs=0.1)
+        assert np.abs(samples).max() > 0.3
+    assert seconds_of(tmp_path / "b.mp4") == pytest.approx(1.0, abs=0.1)
+
+
+def test_a_video_without_sound_gives_none_and_a_camera_neither(tmp_path):
+    pytest.importorskip("av", reason="PyAV is not installed")
+    source = make_clip(tmp_path / "a.mp4")
+    written(tmp_path / "b.mp4", np.arange(5) / 25, sound=source)
+    assert len(read(tmp_path / "b.mp4")) == 5
+
+
+def test_h264_is_the_default_with_pyav_and_what_is_lost_without_is_told(tmp_path, monkeypatch):
+    pytest.importorskip("av", reason="PyAV is not installed")
+    writer = video.Writer(tmp_path / "a.mp4", fps=25)
+    assert (writer.codec, writer.losses) == ("h264", "")
+    monkeypatch.setitem(sys.modules, "av", None)
+    writer = video.Writer(tmp_path / "a.mp4", fps=25)
+    assert writer.codec == "mp4v"
+    assert "browsers do not play it: pip install 'bottomup[video]'" in writer.losses
+
+
+def test_an_earlier_file_stays_until_the_new_one_is_whole(tmp_path, codec):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"earlier")
+    with video.Writer(path, fps=25, codec=codec) as writer:
+        writer.write(picture(0))
+        assert path.read_bytes() == b"earlier"
+    assert len(read(path)) == 1
+    assert [it.name for it in tmp_path.iterdir()] == ["a.mp4"]
+
+
+@pytest.mark.parametrize("limit", [0, 10, 2000, 20_000, 200_000])
+def test_a_full_disk_loses_no_earlier_file_and_ends_no_process(tmp_path, codec, limit, capfd):
+    resource = pytest.importorskip("resource", reason="only POSIX limits the size of files")
+    noise = np.random.default_rng(0).integers(0, 256, (8, 240, 320, 3), np.uint8)
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"earlier")
+
+    def write_noise():
+        with video.Writer(path, fps=25, codec=codec) as writer:
+            for number in range(60):
+                writer.write(noise[number % 8])
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        with pytest.raises(InputError, match=r"a\.mp4.* cannot be written") as told:
+            write_noise()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "\n" not in str(told.value)
+    assert path.read_bytes() == b"earlier"
+    assert [it.name for it in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_ctrl_c_while_the_file_is_closed_leaves_it_whole(tmp_path, codec, monkeypatch):
+    writer = video.Writer(tmp_path / "a.mp4", fps=25, codec=codec)
+    for number in range(30):
+        writer.write(picture(number))
+    file = writer._file
+    close = file.close
+
+    def interrupted():
+        _thread.interrupt_main()
+        time.sleep(0.1)
+        close()
+
+    file.close = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        writer.close()
+    assert len(read(tmp_path / "a.mp4")) == 30
+
+
+# GIF, animated WebP, lists
+
+
+def test_a_gif_is_written_and_read_with_its_times(tmp_path):
+    pytest.importorskip("av", reason="PyAV is not installed")
+    path = written(tmp_path / "a.gif", [0, 0.1, 0.4, 0.5])
+    pictures = read(path)
+    assert [number_of(it.image) for it in pictures] == [0, 1, 2, 3]
+    np.testing.assert_allclose([it.time for it in pictures], [0, 0.1, 0.4, 0.5], atol=0.011)
+
+
+def test_an_animated_webp_is_read_with_its_times(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    if not hasattr(cv2, "imreadanimation"):
+        pytest.skip("this OpenCV reads no animations")
+    frames = [image.fromarray(picture(number)) for number in range(3)]
+    frames[0].save(
+        tmp_path / "a.webp", save_all=True, append_images=frames[1:], duration=[100, 300, 100], lossless=True
+    )
+    with video.Reader(tmp_path / "a.webp") as reader:
+        pictures = list(reader)
+        assert (reader.num_frames, reader.size) == (3, SIZE)
+    assert [number_of(it.image) for it in pictures] == [0, 1, 2]
+    np.testing.assert_allclose([it.time for it in pictures], [0, 0.1, 0.4], atol=0.011)
+
+
+@pytest.mark.parametrize(
+    "content", [b"ffconcat version 1.0\nfile b.mp4\n", b"#EXTM3U\nb.mp4\n", b" \n#EXTM3U\nb.mp4\n"]
+)
+def test_a_list_of_other_files_is_no_video(tmp_path, content):
+    make_clip(tmp_path / "b.mp4")
+    (tmp_path / "a.mp4").write_bytes(content)
+    with pytest.raises(InputError, match="is a list of other files: name the video itself"):
+        video.Reader(tmp_path / "a.mp4")
+
+
+def test_a_cameras_number_as_text_and_names_that_no_file_has(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="camera 0 is the number 0, not text"):
+        video.Reader("0")
+    for name in ("a\0.mp4", "\ud800.mp4"):
+        with pytest.raises(InputError, match="cannot be opened: no file has such a name"):
+            video.Reader(name)
+
+
+@pytest.mark.parametrize("has_av", [True, False])
+def test_an_http_camera_gives_its_newest_frame_at_the_clocks_time(monkeypatch, has_av):
+    if has_av:
+        pytest.importorskip("av", reason="PyAV is not installed")
+    else:
+        monkeypatch.setitem(sys.modules, "av", None)
+
+    class Camera(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                for number in range(200):
+                    jpeg = cv2.imencode(".jpg", picture(number))[1].tobytes()
+                    head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                    self.wfile.write(head.encode() + jpeg + b"\r\n")
+                    time.sleep(0.02)
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Camera)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        with video.Reader(f"http://127.0.0.1:{server.server_port}/camera") as reader:
+            assert reader.is_live
+            started, seen = time.monotonic(), []
+            with contextlib.closing(iter(reader)) as pictures:
+                for shown in pictures:
+                    time.sleep(0.1)
+                    seen.append((shown.number, shown.time, time.monotonic() - started))
+                    if len(seen) == 8:
+                        break
+        assert seen[-1][0] > 15  # frames were left out
+        assert seen[-1][1] == pytest.approx(seen[-1][2], abs=0.4)
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 # Estimating
