@@ -93,10 +93,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     predicting.add_argument(
         "--codec",
-        choices=["mp4v", "h264"],
-        default="mp4v",
-        help="of the drawn videos: h264 also plays in browsers, and needs pip install 'bottomup[video]' "
-        "(default: mp4v)",
+        choices=["h264", "mp4v", "gif"],
+        help="of the drawn videos: h264 plays everywhere, keeps the sound and needs pip install 'bottomup[video]'; mp4v "
+        "is silent and does not play in browsers (default: h264 if that is installed, else mp4v)",
     )
     predicting.add_argument("--track", action="store_true", help="give people in videos ids that they keep")
     predicting.add_argument("--smooth", action="store_true", help="calm their movements as well; implies --track")
