@@ -3,12 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.batch import map_on_threads
+from bottomup.centers.centernet import CenterNetDecoder
+from bottomup.centers.dekr import DekrDecoder
 from bottomup.centers.fields import CenterFields
 from bottomup.centers.movenet import MoveNetDecoder
 from bottomup.centers.movenet_single import MoveNetSingleDecoder
@@ -48,13 +50,13 @@ class CenterDecoder:
 
     Every peak of the centre map is a candidate. Each of its parts is the best cell near where the centre points to,
     weighted by a Gaussian as wide as the person is large; it moves to where the cells around it point. Candidates are
-    ranked by the object keypoint similarity (OKS) to expect of them, and of those that are alike the best stays. There
-    is no limit of six people, boxes cut nothing off, and people who overlap stay apart as long as their poses differ.
-    The defaults are the most accurate settings measured. `movenet()`, `movenet_single()`, `centernet()` and `dekr()`
-    reproduce those systems instead.
+    ranked by the object keypoint similarity (OKS) to expect of them, and of those that are alike the best stays. So
+    there is no limit of six people, no box cuts a hand off, and people who overlap stay apart as long as their poses
+    differ. The defaults are the most accurate settings measured. `movenet()`, `movenet_single()`, `centernet()` and
+    `dekr()` reproduce those systems instead.
 
-    It takes the heads of MoveNet MultiPose, and those of the SinglePose networks, whose centre map has seen all people
-    in training, as one network of several people.
+    It takes the heads of MoveNet MultiPose, and those of the SinglePose networks too: their centre map has seen
+    several people in training.
 
     Attributes
     ----------
@@ -65,8 +67,8 @@ class CenterDecoder:
     local_maximum_radius : int
         Half-width, in cells, of the window in which a centre is highest.
     window : float
-        Width of the Gaussian: the squared distance at which its weight is 1 / e, as a share of the area of the
-        person's box, or of the box around the parts that the centre points to where the network gives no boxes.
+        Width of the Gaussian: the squared distance at which its weight is 1 / e, by the area of the person's box, or of
+        the box around where their centre points to if the network gives no boxes.
     vote_radius : float
         Cells from a part within which the places that its 5 x 5 cells point to count. 0 leaves parts where their own
         cell points to.
@@ -162,6 +164,24 @@ class CenterDecoder:
     def movenet_single() -> MoveNetSingleDecoder:
         """Return the decoder of MoveNet Lightning and Thunder; see `MoveNetSingleDecoder`."""
         return MoveNetSingleDecoder()
+
+    @staticmethod
+    def centernet(
+        *, max_poses: int = 100, score_threshold: float = 0.3, peak_threshold: float = 0.1, reach: float = 0.3
+    ) -> CenterNetDecoder:
+        """Return the decoder of CenterNet's poses; see `CenterNetDecoder` for its parameters."""
+        return CenterNetDecoder(max_poses, score_threshold, peak_threshold, reach)
+
+    @staticmethod
+    def dekr(
+        *,
+        flavour: Literal["mmpose", "official"] = "mmpose",
+        max_poses: int = 30,
+        score_threshold: float = 0.01,
+        nearness: float = 0.05,
+    ) -> DekrDecoder:
+        """Return DEKR's decoder; see `DekrDecoder` for its parameters."""
+        return DekrDecoder(flavour, max_poses, score_threshold, nearness)
 
 
 @lru_cache(maxsize=64)

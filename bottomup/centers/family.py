@@ -4,6 +4,8 @@ import numpy as np
 
 from bottomup.centers.augment import averaged, mirrored
 from bottomup.centers.best import CenterDecoder
+from bottomup.centers.centernet import CenterNetDecoder
+from bottomup.centers.dekr import DekrDecoder
 from bottomup.centers.fields import CenterFields
 from bottomup.centers.layers import layers
 from bottomup.centers.layout import HEADS, is_of_head, recognise
@@ -58,8 +60,10 @@ CENTERS = Family(
         "best": CenterDecoder,
         "movenet": CenterDecoder.movenet,
         "movenet_single": CenterDecoder.movenet_single,
+        "centernet": CenterDecoder.centernet,
+        "dekr": CenterDecoder.dekr,
     },
-    decoder_types=(CenterDecoder, MoveNetDecoder, MoveNetSingleDecoder),
+    decoder_types=(CenterDecoder, MoveNetDecoder, MoveNetSingleDecoder, CenterNetDecoder, DekrDecoder),
     mirrored=mirrored,
     averaged=averaged,
     layers=layers,

@@ -131,7 +131,8 @@ class CenterFields:
         num_parts = len(as_skeleton(self.skeleton).parts)
         channels = {"center": 1, "heatmaps": num_parts, "regressions": 2 * num_parts}
         channels |= {"offsets": 2 * num_parts, "box_sizes": 2, "box_offsets": 2}
-        if self.offsets is not None and 2 in _channel_counts(self.offsets) and num_parts > 1:
+        counts = () if self.offsets is None else _channel_counts(self.offsets)
+        if 2 in counts and 2 * num_parts not in counts:
             channels["offsets"] = 2
         if (self.box_sizes is None) != (self.box_offsets is None):
             raise InputError("box_sizes and box_offsets come together: pass both or neither")

@@ -105,7 +105,7 @@ class CenterLayout:
 
     def best_decoder(self) -> Any:
         """Return our best decoder for this network."""
-        return CenterDecoder()
+        return CenterDecoder.dekr() if self.kind == "dekr" else CenterDecoder()
 
     def file_decoder(self) -> None:
         """Return None: the decoder is part of the graph, and runs where the graph is left whole."""

@@ -163,3 +163,15 @@ def lowest_element(fields: CenterFields, name: str, score: float) -> Any:
     if score <= 0:
         return np.float32(-np.inf)
     return np.float32(np.log(score / (1 - score))) if score < 1 else np.float32(np.inf)
+
+
+def above_element(fields: CenterFields, name: str, score: float) -> Any:
+    """Return the last element of centres or heatmaps, a level or a float32, whose score is not above `score`.
+
+    None if no level's is.
+    """
+    if fields.is_quantized:
+        scores = fields.tensors[0 if name == "center" else 1][1]
+        below = int(np.count_nonzero(~(scores > np.float32(score))))
+        return below - 1 if below < len(scores) else None
+    return lowest_element(fields, name, score)

@@ -78,3 +78,17 @@ def test_quantised_heads_come_near_to_corals_8_bit_graph(path):
     assert is_same_cell.sum() >= 6
     assert np.median(distances[is_same_cell]) < 0.75  # pixels: a level of Coral's coordinates
     assert np.median(distances) < 4
+
+
+@needs_shared
+@pytest.mark.parametrize(
+    "path", sorted((SHARED / "dekr").glob("*.npz")) or [pytest.param(None, marks=needs_shared)], ids=named
+)
+def test_dekr_answers_as_mmpose(path):
+    golden = dict(np.load(path))
+    fields = CenterFields.from_dekr(golden["heatmaps"], golden["displacements"])
+    poses = CenterDecoder.dekr().decode(fields)
+    np.testing.assert_allclose(poses.xy, golden["mmpose_keypoints"], rtol=0, atol=1e-4)
+    scores = golden["mmpose_scores"]
+    np.testing.assert_allclose(poses.keypoint_scores, np.maximum(scores, 0), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(poses.scores, scores.mean(axis=1), rtol=0, atol=1e-6)

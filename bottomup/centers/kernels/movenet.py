@@ -62,7 +62,7 @@ def decode_movenet(space, tiles, centers, heat, vectors, grid, boxes, most):
             if score > _LEAST_PART:
                 total += score
                 number += 1
-        pose_scores[person] = scores[person] * (total / np.float32(max(number, 1)))
+        pose_scores[person] = min(scores[person] * (total / np.float32(max(number, 1))), _ONE)
         write_box(boxes_found, person, limits[person], grid)
     return count
 

@@ -68,6 +68,16 @@ def first_best(weighted: Array) -> tuple[int, int]:
     return int(row), int(column)
 
 
+def top_cells(elements: Any, lowest: Any, radius: int, most: int) -> list[tuple[int, int]]:
+    """Return the `most` best cells above `lowest` that no cell of their window exceeds, best first."""
+    marked = []
+    for row, column in np.argwhere(elements > lowest).tolist():
+        window = elements[max(row - radius, 0) : row + radius + 1, max(column - radius, 0) : column + radius + 1]
+        if not (window > elements[row, column]).any():
+            marked.append((row, column))
+    return sorted(marked, key=lambda cell: -float(elements[cell]))[:most]
+
+
 def as_poses(people: list[Array], scores: list[Any], fields: CenterFields, boxes: list[Any] | None = None) -> Poses:
     """Return poses of (N, 3) rows, columns and scores; of boxes top, left, bottom and right."""
     if not people:

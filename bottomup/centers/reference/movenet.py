@@ -46,7 +46,7 @@ def decode_movenet(fields: CenterFields, decoder: MoveNetDecoder) -> Poses:
         for score in sure:
             total += score
         people.append(pose)
-        scores.append(maps.centers[cell] * (total / f32(max(len(sure), 1))))
+        scores.append(min(maps.centers[cell] * (total / f32(max(len(sure), 1))), f32(1)))
     number = int((peaks[best] > 0).sum())  # the rest are nobodies
     return as_poses(people[:number], scores[:number], fields, boxes[:number])
 

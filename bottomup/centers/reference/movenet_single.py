@@ -21,8 +21,6 @@ def decode_movenet_single(fields: CenterFields) -> Poses:
     """Return what `MoveNetSingleDecoder.decode` returns."""
     maps = read(fields)
     grid = fields.grid
-    if 0 in grid:
-        return Poses.empty(fields.skeleton)
     middle = np.array(grid, f32) / f32(2)
     cell = first_best(maps.centers * inverse_distance(squared_distances(grid, middle), _NEAR))
     pose = np.zeros((maps.parts.shape[2], 3), f32)
