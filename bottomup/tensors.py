@@ -1,5 +1,6 @@
 """Turning what callers pass into what kernels accept, or saying why it cannot be done."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -80,6 +81,12 @@ class TensorInfo(NamedTuple):
     zero_point: int = 0  #: the level that stands for 0
 
 
+_PAF_CHANNELS = {16, 18, 19, 26, 28, 38, 42, 44, 52, 57, 78}
+_FINISHED: dict[tuple[int, ...], str] = {
+    (6, 56): "the finished poses of MoveNet MultiPose, which bottomup.read_outputs takes",
+    (17, 3): "the finished pose of a one-person MoveNet, which bottomup.read_outputs takes",
+}
+
 Field: TypeAlias = NDArray[np.float32] | Quantized
 FieldLike: TypeAlias = ArrayLike | Quantized
 
@@ -115,7 +122,7 @@ def as_fields(**tensors: tuple[FieldLike, int]) -> list[Field]:
         name = next(name for name, array in arrays.items() if array.shape[2] != channels[name])
         raise InputError(
             f"{name} must have {channels[name]} channels, shape (H, W, {channels[name]}) or ({channels[name]}, H, W), "
-            f"got {arrays[name].shape}: all tensors of one image share one layout"
+            f"got {arrays[name].shape}: all tensors of one image share one layout{look_alike(arrays[name].shape)}"
         )
     first = next(iter(grids))
     for name, grid in grids.items():
@@ -124,6 +131,26 @@ def as_fields(**tensors: tuple[FieldLike, int]) -> list[Field]:
                 f"{name} has a grid of {grid} cells but {first} has {grids[first]}: pass one model's outputs"
             )
     return [_as_kernel_field(field, tensors[name][0], name) for name, field in fields.items()]
+
+
+def look_alike(shape: Sequence[int], own: str = "") -> str:
+    """Return what networks give tensors of that shape, and what takes them, as the end of a message; "" if any may.
+
+    `own` is the class that refuses it, which is not proposed again.
+    """
+    sides = tuple(side for side in shape if side != 1)
+    found = _FINISHED.get(sides, "")
+    if len(sides) == 2 and {56, 57} & set(sides) and max(sides) > 57:
+        found = "the rows of a YOLO-pose, which BoxFields.from_yolo takes"
+    elif len(sides) == 2 and 65 in sides and max(sides) > 65:
+        found = "the raw heads of a YOLO-pose, which BoxFields.from_yolo_heads takes"
+    elif len(sides) == 3 and {sides[0], sides[-1]} & _PAF_CHANNELS:
+        found = "maps of part affinity fields, which PafFields takes"
+    elif len(sides) == 3 and 17 in (sides[0], sides[-1]):
+        found = "heatmaps of 17 parts, which PoseNetFields, CenterFields and TagFields take"
+    elif len(sides) == 3 and 34 in (sides[0], sides[-1]):
+        found = "heatmaps with tags, which TagFields takes, or vectors to 17 parts (PoseNetFields, CenterFields)"
+    return f"; it looks like {found}" if found and not (own and own in found) else ""
 
 
 def _as_image(values: FieldLike, name: str) -> NDArray[Any]:

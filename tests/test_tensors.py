@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bottomup.errors import BottomupError, InputError, MissingRuntimeError, ModelError
-from bottomup.tensors import Quantized, as_fields, as_number
+from bottomup.tensors import Quantized, as_fields, as_number, look_alike
 
 GRID = np.arange(4 * 5 * 3, dtype=np.float32).reshape(4, 5, 3)
 
@@ -144,3 +144,25 @@ def test_errors_are_of_three_kinds_and_of_pythons_own():
     assert issubclass(ModelError, RuntimeError)
     assert issubclass(MissingRuntimeError, BottomupError)
     assert issubclass(MissingRuntimeError, ImportError)
+
+
+@pytest.mark.parametrize(
+    ("shape", "looks"),
+    [
+        ((1, 6, 56), "the finished poses of MoveNet MultiPose, which bottomup.read_outputs takes"),
+        ((1, 1, 17, 3), "the finished pose of a one-person MoveNet, which bottomup.read_outputs takes"),
+        ((1, 56, 8400), "the rows of a YOLO-pose, which BoxFields.from_yolo takes"),
+        ((1, 300, 57), "the rows of a YOLO-pose, which BoxFields.from_yolo takes"),
+        ((1, 65, 2100), "the raw heads of a YOLO-pose, which BoxFields.from_yolo_heads takes"),
+        ((1, 34, 128, 96), "heatmaps with tags, which TagFields takes, or vectors to 17 parts"),
+        ((1, 46, 54, 38), "maps of part affinity fields, which PafFields takes"),
+    ],
+)
+def test_a_tensor_of_another_family_is_told_what_it_looks_like(shape, looks):
+    with pytest.raises(InputError, match=looks):
+        as_fields(heatmaps=(np.zeros(shape[-3:]), 17))
+
+
+def test_what_may_be_anything_and_what_was_asked_are_not_proposed():
+    assert look_alike((1, 20, 30, 7)) == look_alike((3,)) == ""
+    assert look_alike((1, 56, 8400), "BoxFields") == ""

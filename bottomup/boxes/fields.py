@@ -17,7 +17,6 @@ from bottomup.boxes.rows import (
     join,
     join_heads,
     of_field,
-    other_family,
     refuse_dead_values,
     refuse_other_lengths,
     rows_of,
@@ -27,7 +26,7 @@ from bottomup.boxes.rows import (
 from bottomup.errors import InputError
 from bottomup.geometry import ImageSize, as_size
 from bottomup.skeletons import COCO17, Skeleton, as_skeleton
-from bottomup.tensors import Field, FieldLike, Quantized
+from bottomup.tensors import Field, FieldLike, Quantized, look_alike
 
 
 @dataclass(frozen=True, eq=False)
@@ -314,7 +313,7 @@ class BoxFields:
         shapes = [shape_of(values, name) for values, name in ((dets, "dets"), (keypoints, "keypoints"))]
         num_rows = shapes[0][-2] if len(shapes[0]) > 1 else -1
         if shapes[0] not in [(num_rows, 5), (1, num_rows, 5)] or shapes[1][-3:-1] != (num_rows, count):
-            hint = other_family(shapes[0]) or other_family(shapes[1])
+            hint = look_alike(shapes[0]) or look_alike(shapes[1])
             raise InputError(
                 f"dets and keypoints must have shapes (1, M, 5) and (1, M, {count}, 3), got {shapes[0]} and {shapes[1]}"
                 f"{hint}"

@@ -9,15 +9,10 @@ from numpy.typing import NDArray
 from bottomup.boxes.grid import STRIDES, count_rows, find_strides, grid_shape, guess_size
 from bottomup.errors import InputError
 from bottomup.geometry import ImageSize
-from bottomup.tensors import Field, FieldLike, Quantized, as_fields
+from bottomup.tensors import Field, FieldLike, Quantized, as_fields, look_alike
 
 _SURE = 0.01  # rows above this score are people often enough to tell units by
 _PIXELS = 4.0  # boxes and parts that are shares of the input stay below this: real files reach 1.54
-_PAF_CHANNELS = (16, 18, 19, 26, 28, 38, 42, 44, 52, 57, 78)
-_KINDS = {
-    (6, 56): ", the finished poses of MoveNet MultiPose: bottomup.read_outputs takes them",
-    (17, 3): ", the finished pose of a one-person MoveNet: bottomup.read_outputs takes it",
-}
 
 
 def of_field(field: Field, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Field:
@@ -80,27 +75,12 @@ def has_rows(shape: tuple[int, ...], size: ImageSize) -> bool:
 
 def _misfit(shape: tuple[int, ...], size: ImageSize) -> str:
     """Return the message on a shape of which no axis is as long as the input has cells, after its name."""
-    hint = other_family(shape)
+    hint = look_alike(shape, "BoxFields")
     if not hint:
         side = next((side for side in map(guess_size, shape) if side), None)
         hint = f": pass input_size=({side}, {side})" if side else ": pass the (width, height) of the network's input"
     expected = count_rows(size, STRIDES[0])
     return f"{expected} rows for an input of {size.width} x {size.height}, got shape {shape}{hint}"
-
-
-def other_family(shape: tuple[int, ...]) -> str:
-    """Return of which family a tensor looks, as the end of a message; empty where it may be one of rows."""
-    sides = tuple(side for side in shape if side != 1)
-    if sides in _KINDS:
-        return _KINDS[sides]
-    ends = {sides[0], sides[-1]} if len(sides) == 3 else set()
-    if 17 in ends:
-        return ", heatmaps of 17 parts: PoseNetFields, CenterFields and TagFields take such maps"
-    if 34 in ends:
-        return ", a map of 34 channels: PoseNetFields and CenterFields take vectors, TagFields heatmaps with tags"
-    if ends & set(_PAF_CHANNELS):
-        return ", maps of part affinity fields: PafFields takes them"
-    return ""
 
 
 def join_heads(values: FieldLike | Sequence[FieldLike], name: str, size: ImageSize) -> Field:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bottomup.errors import InputError
 from bottomup.skeletons import OPENPOSE18, Skeleton, as_skeleton
-from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_flat, as_number, take_channels
+from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_flat, as_number, look_alike, take_channels
 
 
 class Heat(NamedTuple):
@@ -276,7 +276,7 @@ def _told_apart(heatmaps: FieldLike, pafs: FieldLike, skeleton: Skeleton) -> tup
     raise InputError(
         f"skeleton {skeleton.name!r} needs heatmaps of {num_parts} channels ({num_parts + 1} with background) and pafs "
         f"of {num_paf_channels}, both (H, W, C) or both (C, H, W), grids of one picture, got {shapes[0]} and "
-        f"{shapes[1]}: pass one model's outputs and its skeleton"
+        f"{shapes[1]}: pass one model's outputs and its skeleton{look_alike(shapes[0], 'PafFields')}"
     )
 
 

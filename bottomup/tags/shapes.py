@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.errors import InputError
-from bottomup.tensors import Field, FieldLike, Quantized, as_fields
+from bottomup.tensors import Field, FieldLike, Quantized, as_fields, look_alike
 
 
 def told_apart(
@@ -103,9 +103,9 @@ def _tag_planes(tags: NDArray[Any], shape: tuple[int, ...], axis: int) -> NDArra
 
 def _hint(*shapes: tuple[int, ...]) -> str:
     """Return what else such shapes look like."""
+    if found := look_alike(shapes[0], "TagFields"):
+        return found
     sizes = {size for shape in shapes for size in shape}
-    if any(len(shape) == 3 and shape[0] == 1 and {56, 57, 65} & set(shape) for shape in shapes):
-        return ": these look like rows of YOLO-pose, pass them to BoxFields.from_yolo"
     if 19 in sizes or 38 in sizes or 57 in sizes:
         return ": these look like part affinity fields, pass them to PafFields"
     if any(1 in shape[1:] or 2 in shape[1:] for shape in shapes):

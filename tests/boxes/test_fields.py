@@ -292,14 +292,14 @@ def test_rtmo_gives_corners():
             r"must have 42 rows for an input of 64 x 32, got shape \(1, 56, 8400\): pass input_size=\(640, 640\)",
         ),
         ((1, 56, 99), r"got shape \(1, 56, 99\): pass the \(width, height\) of the network's input"),
-        ((1, 6, 56), "the finished poses of MoveNet MultiPose: bottomup.read_outputs takes them"),
+        ((1, 6, 56), "; it looks like the finished poses of MoveNet MultiPose, which bottomup.read_outputs takes"),
         ((1, 1, 17, 3), "the finished pose of a one-person MoveNet"),
-        ((1, 48, 48, 17), "heatmaps of 17 parts: PoseNetFields, CenterFields and TagFields take such maps"),
+        ((1, 48, 48, 17), "heatmaps of 17 parts, which PoseNetFields, CenterFields and TagFields take"),
         (
             (1, 34, 128, 96),
-            "a map of 34 channels: PoseNetFields and CenterFields take vectors, TagFields heatmaps with tags",
+            "heatmaps with tags, which TagFields takes, or vectors to 17 parts",
         ),
-        ((1, 38, 46, 54), "maps of part affinity fields: PafFields takes them"),
+        ((1, 38, 46, 54), "maps of part affinity fields, which PafFields takes"),
         ((1, 46, 54, 57), "maps of part affinity fields"),
     ],
 )
