@@ -255,7 +255,7 @@ def _seen(planes: Field, num_parts: int | None) -> Field:
 def _last(planes: NDArray[Any], num_parts: int | None) -> NDArray[Any]:
     if num_parts is None:
         return np.moveaxis(planes, 0, 2)
-    return planes.reshape(-1, num_parts, *planes.shape[1:]).transpose(2, 3, 1, 0)
+    return planes.reshape(len(planes) // num_parts, num_parts, *planes.shape[1:]).transpose(2, 3, 1, 0)
 
 
 def _is_negated(heatmaps: Field) -> bool:

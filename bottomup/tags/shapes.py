@@ -90,11 +90,11 @@ def _tag_planes(tags: NDArray[Any], shape: tuple[int, ...], axis: int) -> NDArra
     if tags.ndim == 4:
         num_parts, height, width = shape
         if axis == 2 and tags.shape[:3] == (height, width, num_parts):
-            return tags.transpose(3, 2, 0, 1).reshape(-1, height, width)
+            return tags.transpose(3, 2, 0, 1).reshape(tags.shape[3] * num_parts, height, width)
         if axis == 0 and tags.shape[:3] == shape:
-            return np.moveaxis(tags, 3, 0).reshape(-1, height, width)
+            return np.moveaxis(tags, 3, 0).reshape(tags.shape[3] * num_parts, height, width)
         if axis == 0 and tags.shape[1:] == shape:
-            return tags.reshape(-1, height, width)
+            return tags.reshape(len(tags) * num_parts, height, width)
     planes = _planes(_image(tags), axis)
     if planes is None or planes.shape[1:] != shape[1:] or len(planes) == 0 or len(planes) % shape[0]:
         return None
