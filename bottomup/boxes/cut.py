@@ -7,14 +7,13 @@ from bottomup.geometry import ImageSize
 
 #: Operators that change no number, through which a head's values come from its last convolution.
 _CARRIERS = frozenset({"CONCATENATION", "DEQUANTIZE", "QUANTIZE", "RESHAPE", "TRANSPOSE"})
-_HEADS = ("boxes_and_classes", "keypoints")
 
 
 def cut_heads(graph: GraphView) -> Cut | None:
     """Return where the heads of all grids are joined, of a graph that ends in one tensor of rows; None of others.
 
     The heads are concatenations of one tensor a stride, (1, 64 + C, R) and (1, 3N, R) or with rows first, whose
-    values come straight from convolutions.
+    values come straight from convolutions; in files of later exports boxes and classes are apart.
     """
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         return None
@@ -29,11 +28,13 @@ def cut_heads(graph: GraphView) -> Cut | None:
         num_values = _joined_values(operator, graph, counts)
         if num_values and operator.outputs[0] not in graph.outputs and _is_raw(operator, by_output):
             heads.setdefault(num_values, operator.outputs[0])
-    for boxes in heads:
-        num_classes = boxes - 4 * NUM_BINS
-        for parts in heads:
-            if parts != boxes and num_classes >= 1 and 4 + num_classes + parts in output:
-                return Cut((heads[boxes], heads[parts]), _HEADS)
+    bins = 4 * NUM_BINS
+    for first in heads:
+        for parts in heads.keys() - {first}:
+            if first > bins and 4 + first - bins + parts in output:
+                return Cut((heads[first], heads[parts]), ("boxes_and_classes", "keypoints"))
+            if bins in heads and bins not in (first, parts) and 4 + first + parts in output and first < parts:
+                return Cut((heads[bins], heads[first], heads[parts]), ("boxes", "classes", "keypoints"))
     return None
 
 

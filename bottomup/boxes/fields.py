@@ -160,9 +160,9 @@ class BoxFields:
         ----------
         boxes_and_classes : array, Quantized or sequence of them
             (1, 65, R) or (1, R, 65): 16 logits of distances for each side of
-            the box, left, top, right, bottom, then a logit a class. Or the
-            maps of all grids, (1, H, W, 65) or (1, 65, H, W), perhaps with
-            boxes and classes apart, in any order.
+            the box, left, top, right, bottom, then a logit a class. Or boxes
+            and classes apart, (1, 64, R) and (1, 1, R). Or the maps of all
+            grids, (1, H, W, 65) or (1, 65, H, W), together or apart, in any order.
         keypoints : array, Quantized or sequence of them
             (1, 17, 3, R), (1, 51, R) or (1, R, 51); or the maps of all grids.
         input_size, skeleton, classes

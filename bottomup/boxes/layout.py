@@ -131,8 +131,8 @@ def _find_picked(shapes: Mapping[str, tuple[int, ...]], clues: Clues) -> BoxLayo
 
 
 def _find_heads(shapes: Mapping[str, tuple[int, ...]], clues: Clues) -> BoxLayout | None:
-    """Find a YOLO's raw heads, joined over the grids."""
-    if clues.input_size is None or len(shapes) != 2:
+    """Find a YOLO's raw heads, joined over the grids: boxes and classes together or apart, and parts."""
+    if clues.input_size is None or len(shapes) not in (2, 3):
         return None
     values = {}
     for name, shape in shapes.items():
@@ -140,13 +140,14 @@ def _find_heads(shapes: Mapping[str, tuple[int, ...]], clues: Clues) -> BoxLayou
         if axis is None:
             return None
         values[name] = int(np.prod(shape)) // shape[axis]
-    count = _num_parts(clues)
-    boxes = [name for name, number in values.items() if number == 4 * NUM_BINS + 1]
-    parts = [name for name, number in values.items() if number in (2 * count, 3 * count)]
-    boxes = boxes or [name for name, number in values.items() if number > 4 * NUM_BINS and name not in parts]
-    if len(boxes) != 1 or len(parts) != 1 or boxes == parts:
+    count, bins = _num_parts(clues), 4 * NUM_BINS
+    by_size = sorted(values, key=lambda name: -values[name])
+    of_parts = [name for name in by_size if values[name] in (2 * count, 3 * count)][:1]
+    of_boxes = tuple(name for name in values if name not in of_parts)
+    is_known = values[of_boxes[0]] > bins if len(of_boxes) == 1 else bins in (values[name] for name in of_boxes)
+    if not of_parts or not is_known or len(of_boxes) + 1 != len(shapes):
         return None
-    return BoxLayout("heads", ((boxes[0],), (parts[0],)), clues.skeleton or COCO17, clues.skeleton)
+    return BoxLayout("heads", (of_boxes, tuple(of_parts)), clues.skeleton or COCO17, clues.skeleton)
 
 
 def _find_maps(shapes: Mapping[str, tuple[int, ...]], clues: Clues) -> BoxLayout | None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bottomup.boxes.form import NUM_BINS
 from bottomup.boxes.grid import STRIDES, count_rows, find_strides, grid_shape, guess_size
 from bottomup.errors import InputError
 from bottomup.geometry import ImageSize
@@ -84,22 +85,26 @@ def _misfit(shape: tuple[int, ...], size: ImageSize) -> str:
 
 
 def join_heads(values: FieldLike | Sequence[FieldLike], name: str, size: ImageSize) -> Field:
-    """Return a network's raw heads as (rows, values): one tensor, or the maps of the grids.
+    """Return a network's raw heads as (rows, values): one tensor, several to be put side by side, or maps of the grids.
 
-    Several maps of one grid are put side by side, that of most channels first.
+    Several maps of one grid are put side by side, too, boxes first.
     """
     if not isinstance(values, (list, tuple)) or not all(len(shape_of(each, name)) > 1 for each in values):
         return rows_of(values, name, size)  # type: ignore[arg-type]
     shapes = [shape_of(each, name) for each in values]
     shapes = [shape[1:] if len(shape) == 4 and shape[0] == 1 else shape for shape in shapes]
     grids, channel_axis = find_grids(shapes, size)
+    if not grids and all(has_rows(shape, size) for shape in shapes):
+        return join(sorted((rows_of(each, name, size) for each in values), key=lambda rows: _place(rows.shape[1])), 1)
     if not grids:
         raise InputError(
             f"{name} must be maps of one layout, whose grids fit an input of {size.width} x {size.height}, got shapes "
             f"{shapes}"
         )
     of_stride: dict[int, list[Field]] = {}
-    for each, shape, stride in sorted(zip(values, shapes, grids, strict=True), key=lambda one: -one[1][channel_axis]):
+    for each, shape, stride in sorted(
+        zip(values, shapes, grids, strict=True), key=lambda one: _place(one[1][channel_axis])
+    ):
         channels = shape[channel_axis]
         if channel_axis == -1:
             table = as_table(each, name, (int(np.prod(shape)) // channels, channels))
@@ -112,6 +117,11 @@ def join_heads(values: FieldLike | Sequence[FieldLike], name: str, size: ImageSi
     ):
         raise InputError(f"{name} must be the maps of all grids, with the same channels, got shapes {shapes}")
     return join(joined, 0)
+
+
+def _place(num_values: int) -> int:
+    """Return by what heads are sorted: logits of distances before those of classes."""
+    return -1 if num_values == 4 * NUM_BINS else num_values
 
 
 def find_grids(shapes: Sequence[tuple[int, ...]], size: ImageSize) -> tuple[list[int], int]:

@@ -268,6 +268,7 @@ def test_constant_rows_end_in_a_few_poses(value):
     assert len(decode(rows)) <= 1
 
 
+@pytest.mark.slow
 def test_rows_without_end_take_time_that_the_field_bounds():
     import time
 
@@ -295,6 +296,7 @@ def test_known_people_come_back(heads, quantized, count):
         assert errors.min() < (3.5 if quantized else 1e-3)
 
 
+@pytest.mark.slow
 def test_four_threads_agree_with_one():
     fields = [
         bu.synthetic.box_fields(

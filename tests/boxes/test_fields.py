@@ -198,6 +198,8 @@ def test_heads_in_any_layout_give_the_same():
     check_heads(boxes, parts)
     check_heads(boxes.T[None], parts.T[None])
     check_heads(boxes[None], parts.T.reshape(1, 17, 3, ROWS))
+    check_heads([boxes[None, :, 64:], boxes[None, :, :64]], parts)
+    check_heads((boxes.T[None, :64], boxes.T[None, 64:]), [parts.T[None]])
     for channels_last in (False, True):
         check_heads(maps_of(boxes, channels_last), maps_of(parts, channels_last)[::-1])
         nine = maps_of(boxes[:, 64:], channels_last) + maps_of(boxes[:, :64], channels_last)

@@ -36,6 +36,8 @@ GRIDS = [(4, 8), (2, 4), (1, 2)]
         ([(1, 65, 42), (1, 17, 3, 42)], "heads"),
         ([(1, 51, 42), (1, 65, 42)], "heads"),
         ([(1, 42, 51), (1, 42, 70)], "heads"),
+        ([(1, 51, 42), (1, 1, 42), (1, 64, 42)], "heads"),
+        ([(1, 42, 3), (1, 42, 64), (1, 42, 51)], "heads"),
         ([(1, *grid, channels) for grid in GRIDS for channels in (64, 1, 51)], "heads"),
         ([(1, channels, *grid) for grid in GRIDS for channels in (51, 65)], "heads"),
         ([(1, -1, 5), (1, -1, 17, 3)], "rtmo"),
@@ -61,6 +63,9 @@ def test_outputs_tell_by_their_shapes(shapes, kind):
         [(1, 19, 46, 54), (1, 38, 46, 54)],
         [(1, 34, 128, 128), (1, 17, 256, 256)],
         [(1, 65, 42), (1, 51, 41)],
+        [(1, 63, 42), (1, 51, 42)],
+        [(1, 65, 42), (1, 1, 42), (1, 51, 42)],
+        [(1, 51, 42), (1, 51, 42)],
         [(1, 4, 8, 17), (1, 4, 8, 34)],
         [(1, 10, 5), (1, 11, 17, 3)],
         [(1, *grid, channels) for grid in GRIDS for channels in (32, 51, 7)],
@@ -154,6 +159,21 @@ def test_a_graph_is_cut_where_its_grids_are_joined():
     assert cut.outputs == (numbers["boxes"], numbers["parts"])
     assert cut.names == ("boxes_and_classes", "keypoints")
     assert not cut.is_needed
+
+
+def test_boxes_and_classes_may_be_joined_apart():
+    operators, tensors = [], {"rows": (1, 56, 42)}
+    for name, channels in (("boxes", 64), ("classes", 1), ("parts", 51)):
+        tensors[name] = (1, channels, 42)
+        for level, count in enumerate((32, 8, 2)):
+            tensors[f"{name}{level}"] = (1, channels, count)
+            operators.append(("CONV_2D", ["image"], f"{name}{level}"))
+        operators.append(("CONCATENATION", [f"{name}{level}" for level in range(3)], name))
+    operators.append(("CONCATENATION", ["boxes", "classes", "parts"], "rows"))
+    view, numbers = graph(*operators, tensors=tensors, output="rows")
+    cut = cut_heads(view)
+    assert cut.outputs == tuple(numbers[name] for name in ("boxes", "classes", "parts"))
+    assert cut.names == ("boxes", "classes", "keypoints")
 
 
 @pytest.mark.parametrize("changed", [{"between": "LOGISTIC"}, {"joined": "ADD"}, {"channels": 5}, {"channels": 64}])
