@@ -102,16 +102,15 @@ def _tag_planes(tags: NDArray[Any], shape: tuple[int, ...], axis: int) -> NDArra
 
 
 def _hint(*shapes: tuple[int, ...]) -> str:
-    """Return what else such shapes look like."""
-    if found := look_alike(shapes[0], "TagFields"):
-        return found
-    sizes = {size for shape in shapes for size in shape}
-    if 19 in sizes or 38 in sizes or 57 in sizes:
-        return ": these look like part affinity fields, pass them to PafFields"
-    if any(1 in shape[1:] or 2 in shape[1:] for shape in shapes):
-        return ": these look like MoveNet's or CenterNet's heads, pass them to CenterFields"
-    if {32, 64} & {shape[axis] for shape in shapes if len(shape) > 2 for axis in (-1, -3)}:
-        return ": these look like PoseNet's tensors, pass them to PoseNetFields"
+    """Return what else such shapes look like, as the end of a message."""
+    for shape in shapes:
+        if found := look_alike(shape, "TagFields"):
+            return found
+    channels = {shape[axis] for shape in shapes if len(shape) > 2 for axis in (-1, -3)}
+    if {32, 64} & channels:
+        return "; it looks like vectors along edges, which PoseNetFields takes"
+    if {1, 2} & channels:
+        return "; it looks like MoveNet's or CenterNet's heads, which CenterFields takes"
     return ""
 
 

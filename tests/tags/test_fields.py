@@ -140,10 +140,18 @@ def test_another_skeleton_has_other_channels():
         (np.zeros((4, 5, 17)), np.zeros((4, 5, 17), complex), "tags must hold real numbers"),
         (np.zeros((4, 5, 17)), np.full((4, 5, 17), np.nan), "tags"),
         ([[1.0], [2.0, 3.0]], np.zeros((4, 5, 17)), "heatmaps must be a numeric array"),
-        (np.zeros((1, 56, 8400)), np.zeros((4, 5, 17)), r"look like rows of YOLO-pose, pass them to BoxFields"),
-        (np.zeros((46, 54, 19)), np.zeros((46, 54, 38)), "look like part affinity fields, pass them to PafFields"),
-        (np.zeros((31, 41, 17)), np.zeros((31, 41, 64)), "look like PoseNet's tensors, pass them to PoseNetFields"),
-        (np.zeros((1, 64, 96, 17)), np.zeros((1, 64, 96, 1)), "look like MoveNet's or CenterNet's heads"),
+        (np.zeros((1, 56, 8400)), np.zeros((4, 5, 17)), "looks like the rows of a YOLO-pose, which BoxFields"),
+        (
+            np.zeros((46, 54, 19)),
+            np.zeros((46, 54, 38)),
+            "looks like maps of part affinity fields, which PafFields takes",
+        ),
+        (np.zeros((31, 41, 17)), np.zeros((31, 41, 64)), "looks like vectors along edges, which PoseNetFields takes"),
+        (
+            np.zeros((1, 64, 96, 17)),
+            np.zeros((1, 64, 96, 1)),
+            "looks like MoveNet's or CenterNet's heads, which CenterFields",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_way_out(heatmaps, tags, message):
@@ -171,7 +179,7 @@ def test_settings_of_another_kind_are_refused(settings, message):
 def test_one_tensor_of_too_few_channels_is_refused():
     with pytest.raises(bu.InputError, match="maps must have 34 channels, 17 heatmaps and 17 tags"):
         bu.TagFields.from_concatenated(np.zeros((1, 17, 8, 8)))
-    with pytest.raises(bu.InputError, match="these look like part affinity fields"):
+    with pytest.raises(bu.InputError, match="looks like maps of part affinity fields"):
         bu.TagFields.from_concatenated(np.zeros((1, 57, 46, 54)))
 
 
