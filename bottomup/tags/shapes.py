@@ -107,10 +107,10 @@ def _hint(*shapes: tuple[int, ...]) -> str:
         if found := look_alike(shape, "TagFields"):
             return found
     channels = {shape[axis] for shape in shapes if len(shape) > 2 for axis in (-1, -3)}
-    if {32, 64} & channels:
-        return "; it looks like vectors along edges, which PoseNetFields takes"
     if {1, 2} & channels:
         return "; it looks like MoveNet's or CenterNet's heads, which CenterFields takes"
+    if {32, 64} & channels:
+        return "; it looks like vectors along edges, which PoseNetFields takes"
     return ""
 
 
