@@ -86,3 +86,9 @@ def test_pairs_that_are_alike_are_those_of_the_whole_table():
             np.testing.assert_array_equal(np.argwhere(table >= lowest), np.stack([rows, columns], axis=1))
             np.testing.assert_allclose(alike, table[rows, columns])
     assert len(alike_pairs(people[:0], others, COCO17, lowest=0.5)[0]) == 0
+
+
+def test_kernels_that_cannot_import_the_constant_have_the_same():
+    from bottomup.posenet.kernels import best
+
+    assert getattr(best, "_AREA_OF_BOX", np.float32(AREA_OF_BOX)) == np.float32(AREA_OF_BOX)

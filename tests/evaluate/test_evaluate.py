@@ -590,3 +590,38 @@ def test_annotations_that_lead_out_of_the_folder_are_refused(run, tmp_path):
     status, printed, complaints = run()
     assert (status, printed) == (2, "")
     assert "image 1 of the annotations is" in complaints
+
+
+# Limits, just inside and just outside
+
+
+def at(similarity, part, area):
+    """Return how far a keypoint of that similarity lies off, in pixels."""
+    return np.sqrt(-2 * np.log(similarity) * area) * COCO17.kappas[part]
+
+
+@pytest.mark.parametrize(
+    ("similarity", "kind"), [(0.851, "good"), (0.849, "jitter"), (0.501, "jitter"), (0.499, "miss")]
+)
+def test_kinds_of_errors_begin_where_the_reference_says(similarity, kind):
+    found = grid(spacing=1000)
+    found[NOSE] += (0, at(similarity, NOSE, 10_000))
+    truth = document([annotation(1, 0, grid(spacing=1000), area=10_000)], 1)
+    table = evaluate.part_errors(evaluate.match_people([result(0, found)], truth))
+    assert getattr(table[NOSE], kind) == 1
+
+
+@pytest.mark.parametrize(("similarity", "num_pairs"), [(0.101, 1), (0.099, 0)])
+def test_poses_are_someones_from_a_tenth_on(similarity, num_pairs):
+    truth = document([annotation(1, 0, grid(), area=10_000, visibility=[2] + [0] * 16)], 1)
+    (match,) = evaluate.match_people([result(0, grid() + (at(similarity, NOSE, 10_000), 0))], truth)
+    assert len(match.pairs) == num_pairs
+
+
+def test_at_most_twenty_poses_of_an_image_count():
+    many = [result(0, grid(left=5000), score=0.9) for _ in range(19)]
+    truth = document([annotation(1, 0, grid())], 1)
+    for more, num_pairs in ((0, 1), (1, 0)):
+        results = [*many, *many[:more], result(0, grid(), score=0.5)]
+        (match,) = evaluate.match_people(results, truth)
+        assert (len(match.poses), len(match.pairs)) == (20, num_pairs)

@@ -218,3 +218,34 @@ def test_without_bones_in_view_there_is_no_distance():
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
         RootFit(**wrong)
+
+
+def test_defaults_and_presets_are_what_they_say():
+    plain, theirs = RootFit(), RootFit.metrabs()
+    assert (plain.ridge, plain.weight_outside, plain.batch_scaling, plain.mix) == (0, 0, False, 0.5)
+    assert (plain.weak_perspective, plain.fallback) == (False, False)
+    assert (theirs.ridge, theirs.weight_outside, theirs.batch_scaling, theirs.mix) == (0.01, 0.0001, True, 0.5)
+
+
+@pytest.mark.parametrize(("spread", "problem"), [(1.1e-6, None), (0.9e-6, "all parts in view lie on one ray")])
+def test_rays_must_spread_by_a_thousandth_of_a_pixel(spread, problem):
+    rays = np.array([[[-spread, 0], [spread, 0], [-spread, 0], [spread, 0]]])
+    relative = np.array([[[-1.0, 0, 0], [1, 0, 0], [-1, 0, 0], [1, 0, 0]]])
+    found = fit_rays(rays, relative, np.ones((1, 4), bool), RootFit())
+    assert found.problems == (problem,)
+
+
+@pytest.mark.parametrize(("extent", "problem"), [(1.1e-6, None), (0.9e-6, "all parts in view lie on one ray")])
+def test_bones_must_be_seen_to_have_an_extent(extent, problem):
+    seen = np.array([[[0.0, 0], [extent, 0]]])
+    found = absolute_by_bones(seen, np.zeros((1, 2)), Camera(np.eye(3)), [(0, 1)], [0.004])
+    assert found.problems == (problem,)
+
+
+def test_the_distance_by_bones_does_not_hang_on_where_the_search_starts():
+    """Bones from 1 mm to 100 m: the first guess is right for none of them."""
+    seen = np.array([[[0.0, 0], [0.1, 0], [0.1, 0.2]]])
+    for scale in (1e-3, 1.0, 1e5):
+        lengths = np.array([0.1, 0.2]) * 3000 * scale
+        found = absolute_by_bones(seen, np.zeros((1, 3)), Camera(np.eye(3)), [(0, 1), (1, 2)], lengths)
+        np.testing.assert_allclose(found.roots[0, 2], 3000 * scale, rtol=1e-6)

@@ -210,9 +210,38 @@ def test_one_augmentation_is_the_plain_crop_and_metrabs_has_its_own():
     np.testing.assert_allclose(np.degrees(five.angles), [-25, -12.5, 0, 12.5, 25])
     assert five.flips.tolist() == [False, True, False, True, False]
     np.testing.assert_allclose(np.degrees(Schedule.metrabs(4, max_degrees=180).angles[-1]), 135)
+    np.testing.assert_allclose(np.degrees(Schedule.metrabs(4, max_degrees=179).angles[-1]), 179)
+    np.testing.assert_allclose(five.gammas, [0.6, 0.7, 0.8, 0.9, 1.0])
+    four = Schedule.default(4)
+    np.testing.assert_allclose(four.scales, [0.8, 0.9, 1.0, 1.1])
+    assert four.flips.tolist() == [False, True, False, True]
 
 
 @pytest.mark.parametrize("count", [0, True, 2.0])
 def test_a_schedule_needs_a_whole_number(count):
     with pytest.raises(InputError, match="num_aug"):
         Schedule.default(count)
+
+
+def test_crops_are_averaged_in_linear_light():
+    """Columns of black and white seen from afar are as bright as half the light: 0.5 ** (1 / 2.2)."""
+    image = np.zeros((200, 200, 3), np.uint8)
+    image[:, ::2] = 255
+    eye = Camera([[100, 0, 100], [0, 100, 100], [0, 0, 1]])
+    nearer = np.array([[25.0, 0, 16], [0, 25, 16], [0, 0, 1]])
+    seen = crops.warp_crop(crops.LinearImage(image), eye, np.eye(3), nearer, 32, scale=0.25)
+    np.testing.assert_allclose(seen[8:24, 8:24], 0.5 ** (1 / 2.2), atol=0.01)
+
+
+@pytest.mark.parametrize(("side", "is_seen"), [(1.1e-3, True), (0.9e-3, False)])
+def test_boxes_must_be_seen_to_measure_a_thousandth_of_a_pixel(side, is_seen):
+    box = np.array([640, 480, side, side])
+    found = crops.crop_cameras(Camera(INTRINSICS), box, IMAGE_SIZE, 64, Schedule.default(1))
+    assert (found.problem is None) == is_seen
+
+
+@pytest.mark.parametrize(("side", "is_seen"), [(0.9e5, True), (1.2e5, False)])
+def test_boxes_that_are_seen_to_reach_too_far_have_no_camera(side, is_seen):
+    box = np.array([640 - side / 2, 480 - side / 2, side, side])
+    found = crops.crop_cameras(Camera(INTRINSICS), box, IMAGE_SIZE, 64, Schedule.default(1))
+    assert (found.problem is None) == is_seen
