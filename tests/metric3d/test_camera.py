@@ -245,3 +245,31 @@ def test_boxes_that_are_seen_to_reach_too_far_have_no_camera(side, is_seen):
     box = np.array([640 - side / 2, 480 - side / 2, side, side])
     found = crops.crop_cameras(Camera(INTRINSICS), box, IMAGE_SIZE, 64, Schedule.default(1))
     assert (found.problem is None) == is_seen
+
+
+@pytest.mark.parametrize("times", [0.99, 1.01])
+def test_numbers_beyond_a_billion_make_no_camera(times):
+    """And so do a focal length, a rotation or an up vector that are as good as nothing."""
+    large, tiny = 1e9 * times, 1e-12 * times
+    turned = np.eye(4)
+    turned[0, 3] = large
+    for rest in (
+        {"intrinsics": np.array([[large, 0, 0], [0, 1000, 0], [0, 0, 1]])},
+        {"distortion": [large, 0, 0, 0]},
+        {"extrinsics": turned},
+        {"world_up": [0, large, 0]},
+    ):
+        assert (Camera(**{"intrinsics": INTRINSICS, **rest}).problem is None) == (times < 1)
+    for rest in (
+        {"intrinsics": np.diag([tiny, 1, 1])},
+        {"extrinsics": np.diag([tiny, 1, 1, 1])},
+        {"world_up": [0, 1e3 * tiny, 0]},
+    ):
+        assert (Camera(**{"intrinsics": INTRINSICS, **rest}).problem is None) == (times > 1)
+
+
+def test_the_guessed_field_of_view_is_metrabs():
+    np.testing.assert_allclose(Camera.from_fov((200, 100)).intrinsics[0, 0], 100 / np.tan(np.radians(27.5)))
+    assert Camera.from_fov((200, 100), 179.9).problem is None
+    with pytest.raises(InputError, match="fov_degrees must be above 0 and below 180"):
+        Camera.from_fov((200, 100), 180)
