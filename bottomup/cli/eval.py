@@ -26,7 +26,6 @@ def evaluate_model(asked: argparse.Namespace) -> int:
     """Run a model on labelled images and measure its poses: tables to the terminal, pictures and JSON into a folder."""
     quiet_opencv()
     from bottomup import evaluate
-    from bottomup.evaluate.documents import read_truth
     from bottomup.evaluate.photos import photo_paths
     from bottomup.evaluate.precision import import_faster_coco_eval
     from bottomup.evaluate.report import import_matplotlib
@@ -34,7 +33,7 @@ def evaluate_model(asked: argparse.Namespace) -> int:
     import_faster_coco_eval(), import_matplotlib()  # what is missing is said before the network runs
     if not Path(asked.images).is_dir():
         raise InputError(f"--images {asked.images} is no folder: name the one that holds the annotations' images")
-    truth, out = read_truth(asked.annotations), Path(asked.out)
+    truth, out = _read_truth(asked), Path(asked.out)
     paths = photo_paths(truth.images, asked.images)
     present = {number: path for number, path in paths.items() if path.is_file()}
     if not present:
@@ -62,6 +61,21 @@ def evaluate_model(asked: argparse.Namespace) -> int:
     _print_errors(errors, matches, asked.min_score)
     say(f"\n{out}: {', '.join(written)}")
     return _FAILED if progress.complaints else 0
+
+
+def _read_truth(asked: argparse.Namespace) -> "Truth":
+    """Return what is labelled: COCO's parts, those that the annotations name, or --skeleton's with its sigmas."""
+    from bottomup.evaluate.documents import read_truth
+    from bottomup.skeletons import read_skeleton
+
+    if asked.skeleton is None:
+        return read_truth(asked.annotations)
+    skeleton = read_skeleton(asked.skeleton)
+    try:
+        truth = read_truth(asked.annotations)
+    except InputError:  # it may be that they name no parts
+        return read_truth(asked.annotations, skeleton)
+    return read_truth(truth, skeleton) if truth.skeleton.parts == skeleton.parts else truth
 
 
 def _estimate(

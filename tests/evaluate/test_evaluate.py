@@ -625,3 +625,26 @@ def test_at_most_twenty_poses_of_an_image_count():
         results = [*many, *many[:more], result(0, grid(), score=0.5)]
         (match,) = evaluate.match_people(results, truth)
         assert (len(match.poses), len(match.pairs)) == (20, num_pairs)
+
+
+@pytest.mark.parametrize("category", [{"keypoints": list(HAND.parts)}, {"keypoints": None}], ids=["named", "unnamed"])
+def test_the_command_measures_other_parts_with_their_sigmas(run, tmp_path, monkeypatch, category):
+    class Hands:
+        skeleton, decoder = HAND, None
+
+        def batch(self, images):
+            for _ in images:
+                keypoints = np.ones((1, 3, 3), np.float32)
+                keypoints[0, :, :2] = FINGERS + (5, 0)
+                yield Poses(keypoints, [0.5], HAND)
+
+    monkeypatch.setattr("bottomup.estimation.loading.load", lambda *_, **__: Hands())
+    truth = {**hands(**category), "images": [{"id": 0, "file_name": "0.png", "width": 300, "height": 100}]}
+    (tmp_path / "hands.json").write_text(json.dumps(truth))
+    entry = {"name": "hand", "keypoints": list(HAND.parts), "skeleton": [[1, 2], [1, 3]], "sigmas": list(HAND.sigmas)}
+    (tmp_path / "hand.json").write_text(json.dumps(entry))
+    status, printed, complaints = run("--skeleton", "hand.json", annotations="hands.json")
+    assert (status, complaints) == (0, "")
+    assert "thumb" in printed
+    expected = evaluate.keypoint_ap([result(0, FINGERS + (5, 0), score=0.5)], hands(), skeleton=HAND)
+    assert json.loads((tmp_path / "evaluation" / "figures.json").read_text())["ap"] == pytest.approx(expected.ap)
