@@ -1,17 +1,18 @@
 """Fields of a mirrored input, and means of fields: what test-time augmentation needs."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.errors import InputError
-from bottomup.posenet.fields import BODY_PARTS, EDGES, PoseNetFields
-from bottomup.skeletons import COCO17
-from bottomup.tensors import Field, Quantized
+from bottomup.posenet.bundles import real
+from bottomup.posenet.fields import BODY_PARTS, PoseNetFields
+from bottomup.posenet.trees import tree_of
+from bottomup.skeletons import Skeleton
+from bottomup.tensors import Field
 
-_PARTS = list(COCO17.mirror)
-_EDGES = [EDGES.index((_PARTS[parent], _PARTS[child])) for parent, child in EDGES]
 _SIDES = {"left": "right", "right": "left"}
 _BODY_PARTS = [
     BODY_PARTS.index(_SIDES.get(part[: part.index("_")], "torso") + part[part.index("_") :]) for part in BODY_PARTS
@@ -32,20 +33,23 @@ def mirror_fields(fields: PoseNetFields, input_width: int) -> PoseNetFields:
     input_width : int
         Width of the network's input in pixels: pixel x becomes input_width - 1 - x.
     """
+    parts, edges = list(fields.skeleton.mirror), _mirrored_edges(fields.skeleton)
+    forward, backward = (_turned(field, edges) for field in (fields.displacements_fwd, fields.displacements_bwd))
+    is_reversed = np.tile(_are_reversed(fields.skeleton), 2)
     left, top = fields.shift
     right = input_width - 1 - (fields.grid[1] - 1) * fields.output_stride - left
     return PoseNetFields(
-        np.ascontiguousarray(_real(fields.heatmaps)[:, ::-1, _PARTS]),
-        _turned(fields.offsets, _PARTS),
-        _turned(fields.displacements_fwd, _EDGES),
-        _turned(fields.displacements_bwd, _EDGES),
+        np.ascontiguousarray(real(fields.heatmaps)[:, ::-1, parts]),
+        _turned(fields.offsets, parts),
+        np.where(is_reversed, backward, forward),
+        np.where(is_reversed, forward, backward),
         fields.output_stride,
         fields.logits,
-        None if fields.long_offsets is None else _turned(fields.long_offsets, _PARTS),
-        None if fields.segments is None else np.ascontiguousarray(_real(fields.segments)[:, ::-1]),
+        None if fields.long_offsets is None else _turned(fields.long_offsets, parts),
+        None if fields.segments is None else np.ascontiguousarray(real(fields.segments)[:, ::-1]),
         None
         if fields.part_heatmaps is None
-        else np.ascontiguousarray(_real(fields.part_heatmaps)[:, ::-1, _BODY_PARTS]),
+        else np.ascontiguousarray(real(fields.part_heatmaps)[:, ::-1, _BODY_PARTS]),
         (right, top),
         fields.skeleton,
     )
@@ -74,7 +78,7 @@ def average_fields(one: PoseNetFields, *others: PoseNetFields) -> PoseNetFields:
         tensors = [getattr(fields, name) for fields in all_of_them]
         if any(tensor is None for tensor in tensors):
             return None
-        return sum(map(_real, tensors[1:]), _real(tensors[0])) / np.float32(len(tensors))
+        return sum(map(real, tensors[1:]), real(tensors[0])) / np.float32(len(tensors))
 
     return PoseNetFields(
         mean("heatmaps"),
@@ -108,7 +112,7 @@ def _on_cells_of(one: PoseNetFields, other: PoseNetFields) -> PoseNetFields:
     under = (row - np.arange(rows)) * stride - down
 
     def taken(field: Field | None) -> Any:
-        return None if field is None else np.ascontiguousarray(_real(field)[row][:, column])
+        return None if field is None else np.ascontiguousarray(real(field)[row][:, column])
 
     def moved(field: Field | None) -> Any:
         if field is None:
@@ -134,11 +138,34 @@ def _on_cells_of(one: PoseNetFields, other: PoseNetFields) -> PoseNetFields:
     )
 
 
-def _real(field: Field) -> NDArray[np.float32]:
-    return field.dequantize() if isinstance(field, Quantized) else field
+@cache
+def _mirrored_edges(skeleton: Skeleton) -> list[int]:
+    """Return, for each edge, the number of the edge between the parts on the other side.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    edges, mirror = [frozenset(edge) for edge in tree_of(skeleton)], skeleton.mirror
+    try:
+        return [edges.index(frozenset(mirror[part] for part in edge)) for edge in edges]
+    except ValueError as error:
+        raise InputError(
+            f"skeleton {skeleton.name!r} cannot be mirrored: some edge has no other on the other side of the body"
+        ) from error
+
+
+def _are_reversed(skeleton: Skeleton) -> list[bool]:
+    """Tell, for each edge, whether the one on the other side leads from child to parent."""
+    edges, mirror = tree_of(skeleton), skeleton.mirror
+    return [
+        edges[other] != (mirror[edges[edge][0]], mirror[edges[edge][1]])
+        for edge, other in enumerate(_mirrored_edges(skeleton))
+    ]
 
 
 def _turned(field: Field, channels: list[int]) -> NDArray[Any]:
     """Return vectors, y of every channel and then x, as the mirrored input has them."""
-    down, right = np.split(_real(field)[:, ::-1], 2, axis=2)
+    down, right = np.split(real(field)[:, ::-1], 2, axis=2)
     return np.concatenate([down[..., channels], -right[..., channels]], axis=2)

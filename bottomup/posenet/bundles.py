@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bottomup.tensors import Field, Quantized, as_flat
 
-__all__ = ["Cells", "Tensors", "cells_of", "flat_tensors", "level_scores", "levels_and_units"]
+__all__ = ["Cells", "Tensors", "cells_of", "flat_tensors", "level_scores", "levels_and_units", "real"]
 
 
 class Tensors(NamedTuple):

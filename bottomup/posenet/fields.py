@@ -8,12 +8,13 @@ import numpy as np
 
 from bottomup.errors import InputError
 from bottomup.posenet.bundles import Tensors, cells_of, flat_tensors
+from bottomup.posenet.checks import are_logits, as_shift, as_stride, refuse_what_is_no_number, refuse_what_is_no_score
 from bottomup.posenet.trees import EDGES as EDGES
 from bottomup.posenet.trees import NUM_EDGES as NUM_EDGES
 from bottomup.posenet.trees import NUM_PARTS as NUM_PARTS
 from bottomup.posenet.trees import coco_tree, kernel_tree, tree_of
 from bottomup.skeletons import COCO17, Skeleton, as_skeleton
-from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_number, take_channels
+from bottomup.tensors import Field, FieldLike, Quantized, as_fields, take_channels
 
 #: The 24 body parts of BodyPix's part heatmaps, in channel order (tfjs `part_channels.ts`).
 BODY_PARTS = (
@@ -24,7 +25,7 @@ BODY_PARTS = (
     "left_lower_leg_back", "right_lower_leg_front", "right_lower_leg_back", "left_feet", "right_feet",
 )  # fmt: skip
 
-_LARGEST_STRIDE = 1024
+_GIVEN = {"offsets": "short_offsets", "_mid_offsets": "mid_offsets"}  # names of arguments
 _OPTIONAL = {"long_offsets", "segments", "part_heatmaps", "_mid_offsets"}
 
 
@@ -84,8 +85,8 @@ class PoseNetFields:
 
     def __post_init__(self) -> None:
         grid = np.shape(self.heatmaps)[:2]
-        object.__setattr__(self, "output_stride", _stride(self.output_stride))
-        object.__setattr__(self, "shift", _shift(self.shift))
+        object.__setattr__(self, "output_stride", as_stride(self.output_stride))
+        object.__setattr__(self, "shift", as_shift(self.shift))
         for name, channels in _channels_of(self.skeleton).items():
             tensor = getattr(self, name)
             if tensor is None and name in _OPTIONAL:
@@ -98,6 +99,10 @@ class PoseNetFields:
                     f"{name} is no checked tensor of one grid and {channels} channels: build PoseNetFields with "
                     "from_displacements or from_mid_offsets, which take any layout"
                 )
+            if elements is tensor and not (name.startswith("displacements") and self._mid_offsets is not None):
+                refuse_what_is_no_number(tensor, name if self._mid_offsets is None else _GIVEN.get(name, name))
+        if not self.logits:
+            refuse_what_is_no_score(self.heatmaps)
 
     @classmethod
     def from_displacements(
@@ -108,7 +113,7 @@ class PoseNetFields:
         displacements_bwd: FieldLike,
         *,
         output_stride: float = 16,
-        logits: bool = True,
+        logits: bool | None = None,
         long_offsets: FieldLike | None = None,
         segments: FieldLike | None = None,
         part_heatmaps: FieldLike | None = None,
@@ -124,9 +129,10 @@ class PoseNetFields:
             them together, (C, H, W). See the class for what they hold.
         output_stride : float
             Input pixels per cell: 8, 16 or 32.
-        logits : bool
+        logits : bool, optional
             True where no sigmoid was applied to `heatmaps`, as in every model
             file; False for scores in [0, 1], as in tfjs after its sigmoid.
+            Default: True; heatmaps that lie within [0, 1] are asked about.
         long_offsets, segments, part_heatmaps : array or Quantized, optional
             34 channels, 1 and 24, of models that give them.
         shift : (float, float)
@@ -139,8 +145,9 @@ class PoseNetFields:
         Raises
         ------
         InputError
-            If a rank, channel count, grid or element type does not fit, or a
-            tensor holds nothing but NaN. The message names the tensor.
+            If a rank, channel count, grid or element type does not fit, a
+            tensor holds NaN or infinite numbers, or heatmaps are scores and
+            `logits` does not say so. The message names the tensor.
         """
         channels = _channels_of(skeleton)
         tensors: dict[str, tuple[FieldLike, int]] = {
@@ -150,7 +157,9 @@ class PoseNetFields:
             "displacements_bwd": (displacements_bwd, channels["displacements_bwd"]),
         }
         fields = _checked(tensors, long_offsets, segments, part_heatmaps, channels)
-        return cls(**fields, output_stride=output_stride, logits=bool(logits), shift=shift, skeleton=skeleton)
+        return cls(
+            **fields, output_stride=output_stride, logits=are_logits(logits, fields), shift=shift, skeleton=skeleton
+        )
 
     @classmethod
     def from_mid_offsets(
@@ -160,7 +169,7 @@ class PoseNetFields:
         mid_offsets: FieldLike,
         *,
         output_stride: float = 16,
-        logits: bool = True,
+        logits: bool | None = None,
         long_offsets: FieldLike | None = None,
         segments: FieldLike | None = None,
         part_heatmaps: FieldLike | None = None,
@@ -184,7 +193,9 @@ class PoseNetFields:
         half = channels["displacements_fwd"]
         fields["displacements_fwd"] = take_channels(mid, slice(0, half))
         fields["displacements_bwd"] = take_channels(mid, slice(half, None))
-        return cls(**fields, output_stride=output_stride, logits=bool(logits), shift=shift, skeleton=skeleton)
+        return cls(
+            **fields, output_stride=output_stride, logits=are_logits(logits, fields), shift=shift, skeleton=skeleton
+        )
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -269,25 +280,3 @@ def _channels_of(skeleton: Skeleton) -> dict[str, int]:
         "part_heatmaps": len(BODY_PARTS),
         "_mid_offsets": 4 * num_edges,
     }
-
-
-def _stride(output_stride: float) -> float:
-    """Return a stride that can be one."""
-    stride = as_number(output_stride, "output_stride")
-    if not 0.5 <= stride <= _LARGEST_STRIDE:
-        raise InputError(
-            f"output_stride must be input pixels per cell, as 8, 16 or 32, from 0.5 to {_LARGEST_STRIDE}, "
-            f"got {output_stride!r}"
-        )
-    return stride
-
-
-def _shift(shift: Any) -> tuple[float, float]:
-    """Return x and y of the first cell's middle that can be it."""
-    try:
-        x, y = (as_number(number, "shift") for number in shift)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"shift must be x and y in input pixels, as (15.0, 15.0), got {shift!r}") from error
-    if not max(abs(x), abs(y)) <= _LARGEST_STRIDE:
-        raise InputError(f"shift must be x and y, each at most {_LARGEST_STRIDE} input pixels, got {shift!r}")
-    return x, y

@@ -8,9 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from bottomup.errors import InputError
 from bottomup.geometry import as_size, cell_to_input
-from bottomup.posenet.fields import BODY_PARTS, EDGES, NUM_PARTS, PoseNetFields
+from bottomup.posenet.fields import BODY_PARTS, PoseNetFields
+from bottomup.posenet.trees import tree_of
 from bottomup.poses import Poses, as_poses
-from bottomup.skeletons import COCO17
 from bottomup.tensors import Quantized, as_number
 
 _PEAK_LOGIT = 6.0  # a score of 0.9975 at the keypoint, and of 0.0025 far from all
@@ -40,8 +40,9 @@ def posenet_fields(
     Parameters
     ----------
     poses : Poses
-        COCO-17 people in input pixels. Parts that are nan or lie outside the
-        input are absent; scores are not looked at.
+        People in input pixels, of COCO's 17 parts or of a skeleton whose edges
+        are a tree. Parts that are nan or lie outside the input are absent;
+        scores are not looked at.
     input_size : (int, int)
         Width and height of the network's input. The grid has
         `size // output_stride + 1` cells, as these networks have.
@@ -76,7 +77,7 @@ def posenet_fields(
     Raises
     ------
     InputError
-        If the poses are not of COCO's 17 parts, or a size, stride or radius cannot be.
+        If the skeleton's edges are no tree, or a size, stride or radius cannot be.
 
     References
     ----------
@@ -93,12 +94,12 @@ def posenet_fields(
     stride, disk = as_number(output_stride, "output_stride"), as_number(radius, "radius")
     if not (0 < stride < math.inf and 0 < disk < math.inf):
         raise InputError(f"output_stride and radius must be above 0 pixels, got {output_stride} and {radius}")
-    if as_poses(poses).skeleton.parts != COCO17.parts:
-        raise InputError(f"PoseNet fields have the 17 parts of coco_17, got poses of skeleton {poses.skeleton.name!r}")
+    skeleton = as_poses(poses).skeleton
+    num_parts, edges = len(skeleton.parts), tree_of(skeleton)
 
     x, y = poses.xy[..., 0], poses.xy[..., 1]
     seen = (x >= -0.5) & (x < width - 0.5) & (y >= -0.5) & (y < height - 0.5)
-    nobody = np.full((1, NUM_PARTS, 2), np.nan)  # owns the cells that are near no one's part
+    nobody = np.full((1, num_parts, 2), np.nan)  # owns the cells that are near no one's part
     targets = np.concatenate([np.where(seen[..., None], poses.xy, np.nan), nobody])
 
     left, top = (0.0, 0.0) if shift is None else shift
@@ -110,8 +111,8 @@ def posenet_fields(
     distances, owners = nearest_people(places, targets, reach)
 
     logits = np.maximum(_PEAK_LOGIT * (1 - np.minimum(distances, 2 * disk) ** 2 / disk**2), -_PEAK_LOGIT)
-    offsets = vectors_to_parts(places, targets, owners, np.arange(NUM_PARTS))
-    parents, children = np.array(EDGES).T
+    offsets = vectors_to_parts(places, targets, owners, np.arange(num_parts))
+    parents, children = np.array(edges).T
     forward = vectors_to_parts(places, targets, owners[..., parents], children)
     backward = vectors_to_parts(places, targets, owners[..., children], parents)
     displacements = np.concatenate([forward, backward], axis=2)
@@ -131,7 +132,9 @@ def posenet_fields(
     fields: dict[str, Any] = {
         name: _levels(values, limit) if quantized else values for name, (values, limit) in tensors.items()
     }
-    return PoseNetFields.from_mid_offsets(**fields, output_stride=stride, shift=(left, top))
+    return PoseNetFields.from_mid_offsets(
+        **fields, output_stride=stride, shift=(left, top), logits=True, skeleton=skeleton
+    )
 
 
 def same_padding_shift(side: int, output_stride: int) -> int:
@@ -160,17 +163,17 @@ def nearest_people(
     ----------
     places : (H, W, 2) array
         x and y that each cell stands for, input pixels.
-    targets : (M + 1, 17, 2) array
+    targets : (M + 1, N, 2) array
         x and y of the people's parts, nan where one is absent; the last person is nobody, whose are all.
     reach : float or (M,) array
         How far from a part a cell may be owned, input pixels; of all people, or of each.
 
     Returns
     -------
-    (H, W, 17) float64 and int arrays
+    (H, W, N) float64 and int arrays
         Distances, and numbers of people, M for nobody.
     """
-    squared = np.full((*places.shape[:2], NUM_PARTS), np.inf)
+    squared = np.full((*places.shape[:2], targets.shape[1]), np.inf)
     owned, owners = squared.copy(), np.full(squared.shape, len(targets) - 1)
     for person, furthest in enumerate(np.broadcast_to(np.asarray(reach, np.float64), len(targets) - 1)):
         to_person = np.square(places[:, :, None] - targets[person]).sum(axis=-1)
@@ -205,7 +208,7 @@ def _people(
     """Return person logits and long offsets at the cells: those of the nearest person, the first of several."""
     anybody = masks.any(axis=0)
     if not anybody.any():
-        return np.full((*places.shape[:2], 1), -_PEAK_LOGIT), np.zeros((*places.shape[:2], 2 * NUM_PARTS))
+        return np.full((*places.shape[:2], 1), -_PEAK_LOGIT), np.zeros((*places.shape[:2], 2 * targets.shape[1]))
     from scipy.ndimage import distance_transform_edt
 
     columns, rows = np.moveaxis(np.minimum(places.round().astype(int), np.array(anybody.shape)[::-1] - 1), 2, 0)
@@ -214,7 +217,7 @@ def _people(
     depth = np.where(anybody, inside - 0.5, 0.5 - outside)[rows, columns]
     logits = np.clip(depth / stride, -1, 1) * _PEAK_LOGIT
     owners = masks.argmax(axis=0)[tuple(nearest[:, rows, columns])]
-    return logits[..., None], vectors_to_parts(places, targets, owners[..., None], np.arange(NUM_PARTS))
+    return logits[..., None], vectors_to_parts(places, targets, owners[..., None], np.arange(targets.shape[1]))
 
 
 def _part_logits(body_parts: ArrayLike, shape: tuple[int, ...], places: NDArray[Any]) -> NDArray[np.float64]:

@@ -212,3 +212,76 @@ def test_batches_say_what_they_are(decoder):
     for single in (fields, None, 5):
         with pytest.raises(InputError, match="a batch must be several"):
             decoder.decode_batch(single)
+
+
+# What is no tensor of a network
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["heatmaps", "short_offsets", "mid_offsets", "long_offsets", "segments"])
+def test_a_tensor_that_is_partly_no_number_is_refused_by_name_and_channel(name, value):
+    tensors = {"heatmaps": 17, "short_offsets": 34, "mid_offsets": 64, "long_offsets": 34, "segments": 1}
+    tensors = {each: random_tensor(channels) for each, channels in tensors.items()}
+    channel = tensors[name].shape[2] // 2
+    tensors[name] = tensors[name].copy()
+    tensors[name][1, 2, channel] = value
+    with pytest.raises(InputError, match=f"{name} holds NaN or infinite numbers, channel {channel} in 1 of 15 cells"):
+        PoseNetFields.from_mid_offsets(**tensors)
+    tensors[name][:] = value
+    with pytest.raises(InputError, match=name):
+        PoseNetFields.from_mid_offsets(**tensors)
+
+
+def test_displacements_that_came_apart_are_looked_at_as_well():
+    tensors = [random_tensor(channels) for channels in (17, 34, 32, 32)]
+    tensors[3] = np.where(np.arange(32) == 30, np.inf, tensors[3])
+    with pytest.raises(InputError, match="displacements_bwd holds NaN or infinite numbers, channel 30"):
+        PoseNetFields.from_displacements(*tensors)
+
+
+def test_huge_numbers_are_numbers():
+    tensors = [np.full((H, W, channels), 3e38) for channels in (17, 34, 64)]
+    assert PoseNetFields.from_mid_offsets(*tensors).grid == (H, W)
+
+
+def test_scores_where_logits_are_the_default_are_asked_about():
+    scores = np.linspace(0, 1, H * W * 17).reshape(H, W, 17)
+    rest = random_tensor(34), random_tensor(64)
+    with pytest.raises(InputError, match=r"heatmaps lie within \[0, 1\].*as scores do: pass logits=False"):
+        PoseNetFields.from_mid_offsets(scores, *rest)
+    with pytest.raises(InputError, match="pass logits=False"):
+        PoseNetFields.from_mid_offsets(Quantized((scores * 255).astype(np.uint8), 1 / 255, 0), *rest)
+    assert not PoseNetFields.from_mid_offsets(scores, *rest, logits=False).logits
+    assert PoseNetFields.from_mid_offsets(scores, *rest, logits=True).logits
+    assert PoseNetFields.from_mid_offsets(scores * 1.01, *rest).logits
+    assert PoseNetFields.from_mid_offsets(scores - 0.01, *rest).logits
+    assert PoseNetFields.from_mid_offsets(scores * 0, *rest).logits
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 9.0), (-5.0, 0.5)])
+def test_logits_that_are_said_to_be_scores_are_refused(low, high):
+    heatmaps = np.linspace(low, high, H * W * 17).reshape(H, W, 17)
+    with pytest.raises(InputError, match="where logits=False says scores in"):
+        PoseNetFields.from_mid_offsets(heatmaps, random_tensor(34), random_tensor(64), logits=False)
+
+
+def test_scores_that_resizing_made_a_little_too_large_are_at_most_1():
+    scores = np.full((H, W, 17), 1.2)
+    fields = PoseNetFields.from_mid_offsets(scores, np.zeros((H, W, 34)), np.zeros((H, W, 64)), logits=False)
+    for decoder in (PoseNetDecoder.tfjs(), PoseNetDecoder.tfjs(max_poses=1), PoseNetDecoder.coral()):
+        poses = decoder.decode(fields)
+        assert len(poses)
+        assert poses.scores.max() <= 1
+        assert np.nanmax(poses.keypoint_scores) <= 1
+
+
+@pytest.mark.parametrize("wrong", [1e12, 0.1, -16, "16", None])
+def test_strides_that_no_network_has_are_refused(wrong):
+    with pytest.raises(InputError, match="output_stride must be"):
+        PoseNetFields.from_mid_offsets(*map(random_tensor, (17, 34, 64)), output_stride=wrong)
+
+
+@pytest.mark.parametrize("wrong", [3, (1, 2, 3), (np.nan, 0), (0, 1e9), ("a", 1), None])
+def test_shifts_that_no_network_has_are_refused(wrong):
+    with pytest.raises(InputError, match="shift must be"):
+        PoseNetFields.from_mid_offsets(*map(random_tensor, (17, 34, 64)), shift=wrong)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from unchecked import with_tensors
 
 import bottomup as bu
 from bottomup.geometry import Letterbox
@@ -119,18 +120,20 @@ def scenes_of_noise(draw, is_quantized):
         field = bu.Quantized(levels, scale, 128)
         if is_quantized:
             return field
-        values = field.dequantize()
-        values[noise.random(values.shape) < 0.02] = noise.choice([np.nan, np.inf, -np.inf, 1e30])
-        return values
+        return field.dequantize()
 
     scales = {"heatmaps": (17, 0.1), "short_offsets": (34, 0.3), "mid_offsets": (64, 1.0), "long_offsets": (34, 0.5)}
     scales |= {"segments": (1, 0.1), "part_heatmaps": (24, 0.1)}
     stride = draw(st.sampled_from([8, 16, 32]))
     tensors = {name: tensor(*units) for name, units in scales.items()}
+    shift = draw(st.sampled_from([(0, 0), (15, 7.5)]))
+    fields = bu.PoseNetFields.from_mid_offsets(**tensors, output_stride=stride, logits=True, shift=shift)
     if not is_quantized:
-        for name in tensors:
-            tensors[name][0, 0, 0] = 1.0  # not nothing but NaN
-    fields = bu.PoseNetFields.from_mid_offsets(**tensors, output_stride=stride)
+        names = {"heatmaps", "offsets", "_mid_offsets", "long_offsets", "segments", "part_heatmaps"}
+        hostile = {name: getattr(fields, name).copy() for name in names}
+        for values in hostile.values():
+            values[noise.random(values.shape) < 0.02] = noise.choice([np.nan, np.inf, -np.inf, 1e30])
+        fields = with_tensors(fields, **hostile)
     count = draw(st.integers(0, 3))
     keypoints = noise.random((count, 17, 3)) * (width * stride, height * stride, 1)
     keypoints[noise.random((count, 17)) < draw(st.sampled_from([0.0, 0.2, 1.0]))] = np.nan, np.nan, 0
@@ -368,7 +371,7 @@ def all_fields():
         (lambda f, p: OURS.parts(f), "have no part_heatmaps"),
         (lambda f, p: OURS.people(fields_of(f.long_offsets)), "have no segments"),
         (lambda f, p: OURS.masks(f, p.keypoints), "poses must be Poses, got ndarray"),
-        (lambda f, p: OURS.masks(f, bu.Poses.empty(bu.BODY25)), "17 parts of coco_17"),
+        (lambda f, p: OURS.masks(f, bu.Poses.empty(bu.BODY25)), "need the 17 parts of coco_17"),
         (lambda f, p: OURS.masks(f.long_offsets, p), "fields must be PoseNetFields"),
         (lambda f, p: OURS.masks(f, p, "image"), "size must be"),
         (lambda f, p: OURS.masks(f, p, (0, 5)), "at least 1 pixel"),
@@ -394,7 +397,7 @@ def test_nan_is_nobody():
     fields, poses = all_fields()
     segments = fields.segments.copy()
     segments[4] = np.nan
-    found = OURS.masks(fields_of(fields.long_offsets, segments), poses)
+    found = OURS.masks(with_tensors(fields, segments=segments), poses)
     assert not found[:, 4].any()
     assert found[:, 3].any()
 
