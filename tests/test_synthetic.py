@@ -150,7 +150,7 @@ def test_quantized_levels_lie_within_half_a_level_of_the_real_numbers():
         ({"input_size": 641}, "input_size must be"),
         ({"output_stride": 0}, "must be above 0 pixels"),
         ({"radius": float("nan")}, "must be above 0 pixels"),
-        ({"poses": Poses.empty(get("body_25"))}, "got poses of skeleton 'body_25'"),
+        ({"poses": Poses.empty(get("body_25"))}, "skeleton 'body_25' must have 24 edges that join its 25 parts"),
     ],
 )
 def test_what_cannot_be_rendered_is_refused(arguments, message):

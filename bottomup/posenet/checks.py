@@ -34,9 +34,9 @@ def refuse_what_is_no_number(tensor: NDArray[np.float32], name: str) -> None:
 
 
 def refuse_what_is_no_score(heatmaps: Field) -> None:
-    """Refuse heatmaps of scores that lie far outside [0, 1]; a little is what resizing maps does."""
+    """Refuse heatmaps of scores that lie far above 1; a little is what resizing maps does."""
     lowest, highest = _range(heatmaps)
-    if not -_OVERSHOOT <= lowest <= highest <= 1 + _OVERSHOOT:
+    if highest > 1 + _OVERSHOOT:
         raise InputError(
             f"heatmaps hold {lowest:.3g} to {highest:.3g} where logits=False says scores in [0, 1]: pass logits=True"
         )

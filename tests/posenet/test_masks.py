@@ -452,12 +452,12 @@ def test_estimators_without_masks_say_so():
         bu.load().masks(image, rule="coral")
 
 
-def test_the_readmes_lines_hide_people(tmp_path, monkeypatch):
+def test_the_guides_lines_hide_people(tmp_path, monkeypatch):
     import cv2
 
     monkeypatch.chdir(tmp_path)
     cv2.imwrite("street.jpg", render_scene(3, (400, 260), 2).image)
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    (lines,) = re.findall(r"```python\n(import cv2\n.*?)```", readme, re.DOTALL)
-    exec(lines.replace('"coral-bodypix-1280x720"', ""), {})
+    guide = Path(bu.__file__).with_name("guide") / "masks.md"
+    (lines,) = re.findall(r"```python\n(import cv2\n.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
+    exec(lines.replace('"coral-bodypix-640x480"', ""), {})
     assert (cv2.imread("hidden.jpg") != cv2.imread("street.jpg")).any()
