@@ -50,7 +50,7 @@ class TinyPoseNet:
 
     def operator(self, builtin, inputs, outputs, custom=None):
         code, operator = schema.OperatorCodeT(), schema.OperatorT()
-        code.builtinCode = code.deprecatedBuiltinCode = builtin
+        code.builtinCode, code.deprecatedBuiltinCode = builtin, min(builtin, 127)
         code.version, code.customCode = 3 if self.dtype == np.int8 else 1, custom
         operator.opcodeIndex, operator.inputs, operator.outputs = len(self.model.operatorCodes), inputs, outputs
         self.model.operatorCodes.append(code)

@@ -13,19 +13,31 @@ __all__ = ["read_ir"]
 MAX_XML_BYTES = 1 << 26
 MAX_ELEMENTS = 1 << 28  # of one tensor
 MAX_SUM = 1 << 31  # of all
-_NAMES = """
-Abs Add AvgPool BatchNormInference BatchToSpace Broadcast Ceiling Clamp Concat Const Convert ConvertLike Convolution
-ConvolutionBackpropData CumSum DepthToSpace Divide Elu Equal Erf Exp FakeQuantize Floor FloorMod Gather GatherElements
-GatherND Gelu Greater GreaterEqual GroupConvolution GroupConvolutionBackpropData GRN HSigmoid HSwish HardSigmoid
-Interpolate LRN LeakyRelu Less LessEqual Log LogSoftmax LogicalAnd LogicalNot LogicalOr LogicalXor MVN MatMul MaxPool
-Maximum Minimum Mish Mod Multiply Negative NonMaxSuppression NonZero NotEqual OneHot PReLU Pad Parameter Power Range
-ReduceLogicalAnd ReduceLogicalOr ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum Relu ReLU Reshape Result
-ReverseSequence Roll Round ScatterElementsUpdate ScatterNDUpdate ScatterUpdate Select Selu ShapeOf Sigmoid Sign Slice
-SoftMax SoftPlus SoftSign Softmax SpaceToBatch SpaceToDepth Split Sqrt SquaredDifference Squeeze StridedSlice Subtract
-Swish Tanh Tile TopK Transpose Unsqueeze VariadicSplit
-"""
-#: Operators of image networks. What is not here has a body of its own, keeps state, or comes from an extension.
-OPERATORS = frozenset(_NAMES.split())
+#: Operators of image networks, by how many inputs they read. What is not here has a body of its own, keeps state, or
+#: comes from an extension.
+_INPUTS = {
+    (0, 0): "Const Parameter",
+    (1, 1): """
+        Abs AvgPool Ceiling Clamp Convert Cos DepthToSpace Elu Erf Exp Floor GRN Gelu HSigmoid HSwish HardSwish LRN Log
+        LogSoftmax LogicalNot MaxPool Mish Negative ReLU Relu Result Round ShapeOf Sigmoid Sign Sin SoftMax SoftPlus
+        SoftSign Softmax SpaceToDepth Sqrt Tanh""",
+    (1, 2): "MVN Squeeze Swish",
+    (1, 999): "Concat",
+    (2, 2): """
+        Add Convolution ConvertLike CumSum Divide Equal FloorMod Greater GreaterEqual GroupConvolution LeakyRelu Less
+        LessEqual LogicalAnd LogicalOr LogicalXor MatMul Maximum Minimum Mod Multiply NormalizeL2 NotEqual PReLU Power
+        ReduceL1 ReduceL2 ReduceLogicalAnd ReduceLogicalOr ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum Reshape
+        Split SquaredDifference Subtract Tile TopK Transpose Unsqueeze GatherND GatherElements""",
+    (2, 3): "Broadcast ConvolutionBackpropData GroupConvolutionBackpropData",
+    (2, 4): "Interpolate",
+    (3, 3): "Gather HardSigmoid Range Roll ScatterNDUpdate Select Selu VariadicSplit",
+    (3, 4): "Pad StridedSlice",
+    (4, 4): "BatchToSpace OneHot ScatterElementsUpdate ScatterUpdate SpaceToBatch",
+    (4, 5): "Slice",
+    (5, 5): "BatchNormInference FakeQuantize",
+    (2, 6): "NonMaxSuppression",
+}
+OPERATORS = {name: counts for counts, names in _INPUTS.items() for name in names.split()}
 #: Bits of an element, by its name.
 BITS = {"f16": 16, "bf16": 16, "f32": 32, "f64": 64, "boolean": 8, "u1": 1, "u4": 4, "i4": 4} | {
     f"{sign}{bits}": bits for sign in "iu" for bits in (8, 16, 32, 64)
@@ -92,6 +104,9 @@ def _problems(root: ElementTree.Element, size: int) -> Iterator[str]:
         data = layer.find("data")
         yield from (f"{what} {reason}" for reason in _layer_problems(layer, {} if data is None else data.attrib, size))
         ports[number] = _ports(layer, "input"), _ports(layer, "output")
+        least, most = OPERATORS.get(kind, (0, 0))
+        if not least <= len(ports[number][0]) <= most or (kind == "Result") == bool(ports[number][1]):
+            yield f"{what} reads {len(ports[number][0])} tensors and gives {len(ports[number][1])}"
         for port in layer.iterfind("output/port"):
             dims = [dim.text or "" for dim in port.iterfind("dim")]
             if not all(dim.removeprefix("-").isdecimal() and int(dim) >= -1 for dim in dims) or len(dims) > 8:
@@ -133,7 +148,7 @@ def _constant_problems(data: Mapping[str, Any], size: int) -> Iterator[str]:
     shape = _numbers(data.get("shape", ""))
     place = _numbers(f"{data.get('offset')},{data.get('size')}")
     bits = BITS.get(data.get("element_type", ""))
-    if shape is None or place is None or bits is None or min([*shape, *place], default=0) < 0:
+    if shape is None or place is None or len(place) != 2 or bits is None or min([*shape, *place], default=0) < 0:
         yield f"is a constant of shape {data.get('shape')!r} and type {data.get('element_type')!r}"
         return
     offset, length = place

@@ -2,6 +2,7 @@
 
 import ctypes
 import importlib
+import math
 import os
 import warnings
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from bottomup.networks.network import (
     resized_to_first,
 )
 from bottomup.networks.tflite.graph import TfliteGraph
+from bottomup.networks.tflite.validate import MAX_BYTES
 from bottomup.tensors import Field, Quantized, TensorInfo
 from bottomup.workspaces import Turnstile
 
@@ -200,6 +202,10 @@ class LiteRtNetwork:
             self._interpreter.allocate_tensors()
         except Exception as error:
             raise ModelError(f"{self.path} {trouble}: {one_line(error)}") from error
+        details = self._interpreter.get_tensor_details()
+        total = sum(math.prod(map(int, detail["shape"])) * np.dtype(detail["dtype"]).itemsize for detail in details)
+        if total > MAX_BYTES:
+            raise ModelError(f"{self.path} {trouble}: its tensors take {total} bytes, more than {MAX_BYTES}")
 
     def _look_up(self) -> None:
         """Look what the inputs and outputs are."""

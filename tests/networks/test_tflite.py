@@ -88,7 +88,7 @@ def spoil_cycle(net):
         (lambda net: setattr(net.model, "version", 4), "schema version 4"),
         (lambda net: setattr(net.graph.operators[0], "opcodeIndex", 9), "no known code"),
         (lambda net: setattr(net.graph.operators[0], "inputs", [0, 99, 2]), "operator 0 reads"),
-        (lambda net: setattr(net.graph.operators[0], "inputs", [0, -1, 2]), "operator 0 reads"),
+        (lambda net: setattr(net.graph.operators[0], "inputs", [0, -1, 2]), "a tensor that is left out"),
         (lambda net: setattr(net.graph.operators[0], "outputs", [0]), "operator 0 writes"),
         (lambda net: setattr(net.graph.operators[1], "outputs", [3]), "operator 1 writes"),
         (lambda net: setattr(net.graph, "outputs", [3, 99]), "outputs"),
@@ -103,10 +103,22 @@ def spoil_cycle(net):
         (lambda net: setattr(net.graph.tensors[3].quantization, "scale", [float("nan")]), "scale"),
         (lambda net: setattr(net.graph.tensors[3].quantization, "scale", [0.0]), "scale"),
         (lambda net: setattr(net.graph.tensors[3].quantization, "zeroPoint", [256]), "zero point"),
-        (lambda net: setattr(net.graph.tensors[1].quantization, "scale", [2000.0]), "operator 0 multiplies by 312"),
-        (lambda net: setattr(net.graph.operators[0].builtinOptions, "padding", 17), "operator 0 has padding 17"),
-        (lambda net: setattr(net.graph.operators[0].builtinOptions, "strideW", 0), "operator 0 has strideW 0"),
-        (lambda net: setattr(net.graph.operators[0], "builtinOptionsType", 0), "operator 0 lacks its options"),
+        (
+            lambda net: setattr(net.graph.tensors[1].quantization, "scale", [2000.0]),
+            "multiplies by 312",
+        ),
+        (
+            lambda net: setattr(net.graph.operators[0].builtinOptions, "padding", 17),
+            "has padding 17",
+        ),
+        (
+            lambda net: setattr(net.graph.operators[0].builtinOptions, "strideW", 0),
+            "has strideW 0",
+        ),
+        (
+            lambda net: setattr(net.graph.operators[0], "builtinOptionsType", 0),
+            "lacks its options",
+        ),
         (lambda net: setattr(net.graph.operators[0], "inputs", [0, 1]), "too few or too many"),
         (lambda net: setattr(net.graph.tensors[3].quantization, "scale", [1.0, 2.0]), "2 scales"),
         (lambda net: setattr(net.model.operatorCodes[0], "version", 0), "operator code 0"),
@@ -390,8 +402,9 @@ def test_names_of_the_signature_come_before_names_of_tensors(runtime, shared):
 
 def test_an_image_is_what_a_network_takes(path):
     net = TinyPoseNet()
-    net.graph.tensors[0].shape = [1, 49, 65, 4]
-    with pytest.raises(ModelError, match=r"must take one image, .*, but takes \[\(1, 49, 65, 4\)\]"):
+    net = TinyPoseNet(size=(65, 49))
+    net.graph.tensors[0].shape = [3, 49, 65, 3]
+    with pytest.raises(ModelError, match=r"must take one image, .*, but takes \[\(3, 49, 65, 3\)\]"):
         open_network(net.write(path))
 
 

@@ -48,6 +48,10 @@ def pack(model: Any) -> bytes:
 
     model.signatureDefs = model.metadata = model.metadataBuffer = None
     model.externalBufferGroups = model.externalBuffers = None
+    for operator in model.subgraphs[0].operators:
+        for vector in ("squeezeDims", "newShape"):  # OpenVINO reads one that is missing
+            if getattr(operator.builtinOptions, vector, 0) is None:
+                setattr(operator.builtinOptions, vector, [])
     seen: set[str] = set()
     for number, tensor in enumerate(model.subgraphs[0].tensors):
         name = text(tensor.name)  # runtimes fail over names that are no UTF-8, OpenVINO over equal ones

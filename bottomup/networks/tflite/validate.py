@@ -6,7 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from bottomup.networks.tflite.schema import builtin_code
+from bottomup.networks.tflite.operators import RULES, Tensor, operator_problems
+from bottomup.networks.tflite.schema import CUSTOM, builtin_code, operator_names
+from bottomup.networks.tflite.shapes import made_shapes
+
+#: What is said of operators that are not in the list.
+UNKNOWN = "which Bottomup does not know: pass trusted=True if you trust the file's makers"
 
 MAX_RANK = 8
 MAX_ELEMENTS = 1 << 28  # more than any image network of 64 megapixels needs
@@ -16,25 +21,12 @@ DTYPES = {
     for number, name in enumerate(["float32", "float16", "int32", "uint8", "int64", "O", "bool", "int16", "O", "int8"])
     if name != "O"
 }
-#: CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, TRANSPOSE_CONV: which inputs are image and weights,
-CONVOLUTIONS = {3: (0, 1), 4: (0, 1), 9: (0, 1), 67: (2, 1)}
-#: how many inputs they may have,
-INPUT_COUNTS = {3: (3,), 4: (3,), 9: (2, 3), 67: (3, 4)}
-#: and where a bias may be missing, -1, as no other input of any operator may.
-OPTIONAL_INPUT = {9: 2, 67: 3}
-#: The options without which some operators divide by 0: the convolutions' and those of AVERAGE_, L2_ and MAX_POOL_2D.
-NEEDED_OPTIONS = {
-    3: "Conv2DOptionsT",
-    4: "DepthwiseConv2DOptionsT",
-    67: "TransposeConvOptionsT",
-    1: "Pool2DOptionsT",
-    12: "Pool2DOptionsT",
-    17: "Pool2DOptionsT",
-}
+#: Bytes of all tensors that a network computes, of which runtimes hold a part at a time.
+MAX_BYTES = 1 << 31
+#: Where convolutions have their image and weights.
+CONVOLUTIONS = {"CONV_2D": (0, 1), "DEPTHWISE_CONV_2D": (0, 1), "FULLY_CONNECTED": (0, 1), "TRANSPOSE_CONV": (2, 1)}
 #: From here on XNNPACK refuses to requantise a convolution, and frees its memory twice.
 MAX_MULTIPLIER = 256
-#: Options that count pixels.
-PIXELS = ("strideW", "strideH", "dilationWFactor", "dilationHFactor", "filterWidth", "filterHeight")
 
 
 def problems(model: Any) -> Iterator[str]:
@@ -121,43 +113,84 @@ def _wiring_problems(model: Any, graph: Any) -> Iterator[str]:
     if constant & set(inputs):
         yield f"inputs {inputs} are constants"
     known = constant | set(inputs)
+    shapes = {number: tuple(_indices(graph.tensors[number].shape)) for number in known}
+    shapes = {number: shape for number, shape in shapes.items() if number in constant or not _is_open(graph, number)}
     for number, operator in enumerate(graph.operators):
         if operator is None or not 0 <= operator.opcodeIndex < len(model.operatorCodes):
             yield f"operator {number} is of no known code"
         reads, writes = _indices(operator.inputs), _indices(operator.outputs)
-        bias = OPTIONAL_INPUT.get(builtin_code(model.operatorCodes[operator.opcodeIndex]))
-        if not all(index in known or (index == -1 and place == bias) for place, index in enumerate(reads)):
+        if not all(index in known or index == -1 for index in reads):
             yield f"operator {number} reads tensors {reads}, some of which nothing has computed before"
         if not all(0 <= index < count and index not in known for index in writes) or len(set(writes)) != len(writes):
             yield f"operator {number} writes tensors {writes}, some of which are not its own"
         if _indices(operator.intermediates) or operator.largeCustomOptionsOffset or operator.largeCustomOptionsSize:
             yield f"operator {number} keeps data outside the graph"
-        yield from (f"operator {number} {reason}" for reason in _operator_problems(operator, model, graph.tensors))
+        code = builtin_code(model.operatorCodes[operator.opcodeIndex])
+        if code != CUSTOM:  # those that no family cuts off are refused by their names, unless a delegate runs them
+            name = operator_names().get(code, f"of code {code}")
+            if name not in RULES:
+                yield f"operator {number} is {name}, {UNKNOWN}"
+            yield from (
+                f"operator {number} ({name}) {reason}" for reason in _one_problems(name, operator, model, shapes)
+            )
         known |= set(writes)
     if not set(outputs) <= known:
         yield f"outputs {outputs}, some of which nothing computes"
+    total = 0
+    for number, tensor in enumerate(graph.tensors):
+        if number not in constant:
+            elements = max(math.prod(_indices(tensor.shape)), math.prod(shapes.get(number, ())))
+            if elements > MAX_ELEMENTS:
+                yield f"tensor {number} has more than {MAX_ELEMENTS} elements"
+            total += elements * DTYPES[tensor.type].itemsize
+    if total > MAX_BYTES:
+        yield f"its tensors take {total} bytes together, more than {MAX_BYTES}"
 
 
-def _operator_problems(operator: Any, model: Any, tensors: list[Any]) -> Iterator[str]:
-    options, code = operator.builtinOptions, builtin_code(model.operatorCodes[operator.opcodeIndex])
-    needed = NEEDED_OPTIONS.get(code)
-    if needed is not None and type(options).__name__ != needed:
-        yield f"lacks its options, {needed}"
-    if getattr(options, "padding", 0) not in (0, 1):
-        yield f"has padding {options.padding}"
-    for name in PIXELS:
-        if not 1 <= getattr(options, name, 1) <= 1 << 15:
-            yield f"has {name} {getattr(options, name)}"
-    if code in CONVOLUTIONS:
-        image, weights = CONVOLUTIONS[code]
-        inputs, outputs = _indices(operator.inputs), _indices(operator.outputs)
-        if len(inputs) not in INPUT_COUNTS[code] or len(outputs) != 1:
-            yield f"reads tensors {inputs} and writes {outputs}, too few or too many"
+def _one_problems(name: str, operator: Any, model: Any, shapes: dict[int, tuple[int, ...]]) -> Iterator[str]:
+    """Say what is wrong with one operator; keep the shapes that it makes, as far as they are known."""
+    tensors, buffers = model.subgraphs[0].tensors, model.buffers
+    reads, writes = _indices(operator.inputs), _indices(operator.outputs)
+    views = [None if index < 0 else _view(tensors[index], buffers) for index in reads]
+    made = [_view(tensors[index], buffers) for index in writes]
+    yield from operator_problems(name, operator.builtinOptions, views, made)
+    if all(index in shapes for index in reads if index >= 0):
+        given = [shapes.get(index, ()) for index in reads]
+        constants = [None if index < 0 else _whole_numbers(tensors[index], buffers) for index in reads]
+        declared = [tuple(_indices(tensors[index].shape)) for index in writes]
+        try:
+            found = made_shapes(name, operator.builtinOptions, given, constants, declared)
+        except ValueError as error:
+            yield str(error)
+            return
+        shapes |= {index: shape for index, shape in zip(writes, found, strict=True) if shape is not None}
+    if name in CONVOLUTIONS:
+        image, weights = CONVOLUTIONS[name]
         image_scale, weight_scale, scale = (
-            _largest_scale(tensors[index]) for index in (inputs[image], inputs[weights], outputs[0])
+            _largest_scale(tensors[index]) for index in (reads[image], reads[weights], writes[0])
         )
         if image_scale * weight_scale >= MAX_MULTIPLIER * scale > 0:
             yield f"multiplies by {image_scale * weight_scale / scale}"
+
+
+def _is_open(graph: Any, number: int) -> bool:
+    """Tell whether a tensor's size is left open, as -1 or as an image of one pixel."""
+    tensor = graph.tensors[number]
+    return -1 in _indices(tensor.shapeSignature) or _indices(tensor.shape)[1:3] == [1, 1]
+
+
+def _view(tensor: Any, buffers: list[Any]) -> Tensor:
+    """Return what the checks of operators look at."""
+    scale = None if tensor.quantization is None else tensor.quantization.scale
+    return Tensor(DTYPES[tensor.type], _has_data(buffers[tensor.buffer]), 0 if scale is None else len(scale))
+
+
+def _whole_numbers(tensor: Any, buffers: list[Any]) -> tuple[int, ...] | None:
+    """Return what a constant of a few whole numbers holds."""
+    data, dtype = buffers[tensor.buffer].data, DTYPES[tensor.type]
+    if data is None or not len(data) or dtype not in (np.int32, np.int64) or len(data) > 1 << 10:
+        return None
+    return tuple(np.frombuffer(bytes(data), dtype.newbyteorder("<")).tolist())
 
 
 def _largest_scale(tensor: Any) -> float:
