@@ -16,6 +16,8 @@ from bottomup.parameters import check, choice, pair, score, switch, whole
 from bottomup.poses import Poses
 from bottomup.workspaces import Shelf
 
+__all__ = ["BoxDecoder"]
+
 
 class Rules(NamedTuple):
     """What the kernel is told of a decoder."""

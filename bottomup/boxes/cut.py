@@ -59,7 +59,7 @@ def _joined_values(operator: Operator, graph: GraphView, counts: list[list[int]]
 
 def _is_raw(operator: Operator, by_output: dict[int, Operator]) -> bool:
     """Tell whether all that an operator joins comes from convolutions, its values unchanged."""
-    waiting = list(operator.inputs[: len(operator.inputs)])
+    waiting = list(operator.inputs)
     seen: set[int] = set()
     while waiting:
         number = waiting.pop()

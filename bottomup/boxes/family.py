@@ -2,25 +2,24 @@
 
 from typing import Any
 
+import numpy as np
+
 from bottomup.boxes.augment import average_fields, mirror_fields
 from bottomup.boxes.best import BoxDecoder
 from bottomup.boxes.cut import cut_heads
 from bottomup.boxes.fields import BoxFields
 from bottomup.boxes.layers import box_layers
 from bottomup.boxes.layout import recognise
+from bottomup.boxes.rendering import box_fields
 from bottomup.family import Family
+from bottomup.poses import Poses
+from bottomup.skeletons import COCO17
 
 _PEOPLE = ((60.0, 40.0), (180.0, 120.0))  # where each stands, input pixels
 
 
 def example(quantized: bool) -> BoxFields:
     """Return the rows of two people in an input of 320 x 320."""
-    import numpy as np
-
-    from bottomup.boxes.rendering import box_fields
-    from bottomup.poses import Poses
-    from bottomup.skeletons import COCO17
-
     keypoints = np.ones((2, 17, 3), np.float32)
     for person, (x, y) in enumerate(_PEOPLE):
         keypoints[person, :, 0] = x + 10 * (np.arange(17) % 3)

@@ -28,6 +28,8 @@ from bottomup.geometry import ImageSize, as_size
 from bottomup.skeletons import COCO17, Skeleton, as_skeleton
 from bottomup.tensors import Field, FieldLike, Quantized, look_alike
 
+__all__ = ["BoxFields"]
+
 
 @dataclass(frozen=True, eq=False)
 class BoxFields:

@@ -1,7 +1,7 @@
 """Which output is what, of one-stage networks: YOLO-pose, YOLOX-pose, RTMO. Shapes tell; names do not matter."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -10,6 +10,7 @@ from bottomup.boxes.best import BoxDecoder
 from bottomup.boxes.fields import BoxFields
 from bottomup.boxes.form import NUM_BINS
 from bottomup.boxes.grid import find_strides
+from bottomup.boxes.meaning import count_values
 from bottomup.boxes.rows import find_grids
 from bottomup.errors import InputError, ModelError
 from bottomup.family import Clues, Pixels
@@ -46,12 +47,15 @@ class BoxLayout:
         Names the parts.
     given_skeleton : Skeleton, optional
         The user's, without which the number of values tells.
+    classes : int, optional
+        How many classes have a score, where the number of values leaves that open.
     """
 
     kind: Kind
     names: tuple[tuple[str, ...], ...]
     skeleton: Skeleton
     given_skeleton: Skeleton | None = None
+    classes: int | None = None
 
     @property
     def output_stride(self) -> float | None:
@@ -77,7 +81,7 @@ class BoxLayout:
         [[output]] = tensors
         if self.kind == "yolox":
             return BoxFields.from_yolox(output, input_size=input_size, skeleton=self.skeleton)
-        return BoxFields.from_yolo(output, input_size=input_size, skeleton=self.given_skeleton)
+        return BoxFields.from_yolo(output, input_size=input_size, skeleton=self.given_skeleton, classes=self.classes)
 
     def legal_size(self, size: ImageSize) -> ImageSize:
         """Return the nearest whole multiples of 32."""
@@ -179,14 +183,29 @@ def _find_rows(shapes: Mapping[str, tuple[int, ...]], clues: Clues) -> BoxLayout
     if not fitting:
         if shape[1] in (6 + 3 * count, 6 + 2 * count):
             return layout  # end to end
-        is_yolo = size is None and 5 + 3 * count in shape and max(shape) > 5 + 3 * count
-        return layout if is_yolo else None
+        is_open = size is None or -1 in shape
+        return layout if is_open and 5 + 3 * count in shape and (-1 in shape or max(shape) > 5 + 3 * count) else None
     numbers = [shape[1 - axis] for axis in fitting]
-    if 6 + 3 * count in numbers and clues.skeleton is None:
-        return BoxLayout("yolox", ((name,),), skeleton, clues.skeleton)
-    if clues.skeleton is None and 56 not in numbers:
+    return layout if 5 + 3 * count in numbers else _ask(layout, name, numbers[0], clues)
+
+
+def _ask(layout: BoxLayout, name: str, num_values: int, clues: Clues) -> BoxLayout:
+    """Return the layout of rows that have more classes than one or other parts than COCO's, if anything tells."""
+    if num_values == 6 + 3 * _num_parts(clues):
+        if "yolox" in name.lower():
+            return replace(layout, kind="yolox")
+        if "yolo" in name.lower():
+            return replace(layout, classes=2)
         raise ModelError(
-            f"output {name!r} has {numbers[0]} values a row and not the 56 of a YOLO-pose of COCO's 17 parts: pass "
+            f"output {name!r} has {num_values} values a row, which are those of a YOLOX-pose or a YOLO of two classes: "
+            f'pass outputs={{{name!r}: "yolox"}} or outputs={{{name!r}: "yolo"}}'
+        )
+    if clues.skeleton is None:
+        raise ModelError(
+            f"output {name!r} has {num_values} values a row and not the 56 of a YOLO-pose of COCO's 17 parts: pass "
             "skeleton= where the network has other parts; networks that detect, classify or segment give no poses"
         )
-    return layout
+    try:
+        return replace(layout, classes=count_values(num_values, name, clues.skeleton, None, before=4).num_classes)
+    except InputError as error:
+        raise ModelError(f"{error}. To pass classes=, build the fields with BoxFields.from_yolo") from error

@@ -13,6 +13,8 @@ from bottomup.geometry import ImageSize, as_size
 from bottomup.poses import Poses, as_poses
 from bottomup.tensors import Quantized
 
+__all__ = ["box_fields"]
+
 _STRIDES = STRIDES[0]
 _HIGH, _LOW = 0.95, 0.001  # scores at the best cell of a person, and far from all
 _MARGIN = 0.1  # of a box around the keypoints, by its sides

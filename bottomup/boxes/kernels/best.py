@@ -11,9 +11,7 @@ _ZERO = np.float32(0)
 
 
 @kernel
-def decode_rows(
-    rows, parts, cells, scoring, boxing, parting, is_final, rules, workspace, keypoints, boxes, scores
-):  # fmt: skip
+def decode_rows(rows, parts, cells, scoring, boxing, parting, is_final, rules, workspace, keypoints, boxes, scores):
     """Fill `keypoints` (P, N, 3), `boxes` (P, 4) and `scores` (P,) with people, best first; returns how many.
 
     Rows leave a heap one by one. Without votes, no more of them are read than people are asked for.

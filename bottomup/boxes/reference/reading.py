@@ -9,6 +9,7 @@ from bottomup.boxes.fields import BoxFields
 from bottomup.boxes.form import BINS, CENTRE, CORNERS, NUM_BINS
 from bottomup.boxes.grid import find_priors
 from bottomup.boxes.rows import real
+from bottomup.geometry import ImageSize
 
 Array = NDArray[np.float32]
 f32 = np.float32
@@ -79,8 +80,7 @@ def _priors(fields: BoxFields) -> tuple[Array, Array]:
     """Return the (R, 2) corners of the rows' cells and their (R, 1) strides; 0 and 1 of rows in units of their own."""
     if fields.form.boxing.kind in (CENTRE, CORNERS):
         return np.zeros((fields.rows.shape[0], 2), f32), np.ones((fields.rows.shape[0], 1), f32)
-    assert fields.input_size is not None
-    priors = find_priors(fields.input_size, fields.strides)
+    priors = find_priors(fields.input_size or ImageSize(0, 0), fields.strides)
     return priors[:, :2], priors[:, 2:]
 
 
