@@ -53,6 +53,22 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise InputError(f"{str(path)!r} cannot be written: {reason(error)}") from error
 
 
+def check_writable(path: str | Path) -> None:
+    """Refuse a file that cannot be written, before work is done for it; leave an earlier one as it is.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    with contextlib.suppress(_Tried), replacing(path):
+        raise _Tried
+
+
+class _Tried(Exception):
+    """Nothing was written."""
+
+
 def write_file(path: str | Path, content: bytes) -> None:
     """Write a whole file, or leave the earlier one as it was.
 

@@ -145,6 +145,17 @@ def _what_is_wrong(header: Header) -> str:
     return "it is no image of a known kind: pass a JPEG, PNG, WebP, BMP or TIFF file"
 
 
+def turned(image: NDArray[np.uint8], rotate: int = 0, mirror: bool = False) -> NDArray[np.uint8]:
+    """Return an image turned clockwise by 0, 90, 180 or 270 degrees, then mirrored if that is asked for."""
+    if rotate not in (0, 90, 180, 270):
+        raise InputError(f"rotate must be 0, 90, 180 or 270 degrees clockwise, got {rotate!r}")
+    if rotate:
+        image = np.rot90(image, -rotate // 90)
+    if mirror:
+        image = image[:, ::-1]
+    return np.ascontiguousarray(image)
+
+
 def write_image(path: str | Path, image: NDArray[np.uint8]) -> None:
     """Write a BGR image; the ending says which kind of file. An earlier file stays until the new one is whole.
 

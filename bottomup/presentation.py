@@ -84,10 +84,8 @@ def with_window(image: NDArray[np.uint8], title: str = "bottomup", milliseconds:
     MissingRuntimeError
         If there is no screen, or OpenCV was built without windows.
     """
+    check_screen()
     cv2 = import_cv2()
-    has_screen = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
-    if sys.platform.startswith("linux") and not has_screen:  # Qt would end the process
-        raise MissingRuntimeError("no window can be opened: there is no screen here; write a file instead")
     try:
         cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
         cv2.imshow(title, np.asarray(image))
@@ -101,6 +99,13 @@ def with_window(image: NDArray[np.uint8], title: str = "bottomup", milliseconds:
             "then pip install opencv-python"
         ) from error
     return key & 0xFF in _QUIT if key >= 0 else is_closed
+
+
+def check_screen() -> None:
+    """Refuse windows where there is no screen, which OpenCV's would end the process over."""
+    has_screen = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    if sys.platform.startswith("linux") and not has_screen:
+        raise MissingRuntimeError("no window can be opened: there is no screen here; write a file instead")
 
 
 def close_windows() -> None:

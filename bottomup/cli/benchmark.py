@@ -9,8 +9,27 @@ from pathlib import Path
 from typing import Any
 
 from bottomup.cli.console import say
-from bottomup.cli.loading import load_estimator
+from bottomup.cli.loading import add_model_options, load_estimator
+from bottomup.cli.parsing import add_command
 from bottomup.cli.predict import DEMO
+
+
+def add_parser(commands: Any) -> None:
+    """Add this command."""
+    parser = add_command(
+        commands,
+        "benchmark",
+        help="where the time goes",
+        description="Time each step from an image file to poses.",
+        command=benchmark_model,
+    )
+    parser.add_argument(
+        "photo", nargs="?", metavar="PHOTO", help="image (default: the demo scene that ships with bottomup)"
+    )
+    parser.add_argument(
+        "--rounds", type=rounds, default=20, metavar="N", help="of which medians are told (default: 20)"
+    )
+    add_model_options(parser)
 
 
 def benchmark_model(asked: argparse.Namespace) -> int:

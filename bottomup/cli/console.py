@@ -5,19 +5,42 @@ import json
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from bottomup.errors import InputError
+from bottomup.files import write_file
 
+_PATIENCE = 2.0  # seconds
 _HANDFUL = 5  # images, from which on a terminal sees a progress bar
 
 
 def say(line: str) -> None:
     """Print a line, also on terminals that lack its letters."""
     encoding = sys.stdout.encoding or "utf-8"
-    print(line.encode(encoding, "backslashreplace").decode(encoding))
+    print(plain(line).encode(encoding, "backslashreplace").decode(encoding))
+
+
+def plain(text: str) -> str:
+    """Return text without what terminals obey, such as colours in a file's name."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else repr(letter)[1:-1] for letter in text)
+
+
+@contextlib.contextmanager
+def patience(what: str) -> Iterator[None]:
+    """Tell a person at a terminal what takes so long, if it takes over two seconds."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    timer = threading.Timer(_PATIENCE, lambda: print(f"bottomup: {what} ...", file=sys.stderr, flush=True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def complain(problem: object) -> None:
@@ -26,7 +49,9 @@ def complain(problem: object) -> None:
         problem = f"{problem.strerror}: {problem.filename}" if problem.filename else problem.strerror
     elif isinstance(problem, MemoryError):
         problem = f"out of memory {problem}"
-    print("bottomup:", " ".join(str(problem).split()), file=sys.stderr)
+    line = plain(" ".join(str(problem).split()))
+    encoding = sys.stderr.encoding or "utf-8"
+    print("bottomup:", line.encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)
 
 
 def forget_output() -> None:
@@ -101,17 +126,14 @@ def make_folder(folder: Path) -> None:
 
 
 def write(path: str | Path, content: bytes) -> None:
-    """Write a file."""
-    try:
-        Path(path).write_bytes(content)
-    except OSError as error:
-        raise InputError(f"{str(path)!r} cannot be written: {error.strerror or error}") from error
+    """Write a file, or leave the earlier one as it was."""
+    write_file(path, content)
 
 
 def write_json(path: str | Path | None, document: dict[str, Any] | list[Any]) -> None:
-    """Write strict JSON, to standard output where there is no path."""
+    """Write strict JSON, to standard output where there is no path or it is "-"."""
     text = json.dumps(document, allow_nan=False) + "\n"
-    if path is None:
+    if path is None or str(path) == "-":
         sys.stdout.write(text)
     else:
         write(path, text.encode())

@@ -5,13 +5,43 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bottomup.cli.console import complain, identity, write_json
-from bottomup.cli.options import choose_decoder
+from bottomup.cli.loading import size
+from bottomup.cli.options import add_decoder_options, choose_decoder
+from bottomup.cli.parsing import add_command
 from bottomup.errors import BottomupError, InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bottomup.tensors import FieldLike
+
+
+def add_parser(commands: Any) -> None:
+    """Add this command."""
+    parser = add_command(
+        commands,
+        "decode",
+        help="raw tensors to poses",
+        description="Decode a network's raw outputs.",
+        command=decode_tensors,
+    )
+    parser.add_argument(
+        "raw",
+        metavar="RAW.npz",
+        help="named tensors of one image; 8-bit ones with NAME_scale and NAME_zero_point beside them",
+    )
+    parser.add_argument("--json", metavar="FILE", help="where the poses go (default: standard output)")
+    parser.add_argument(
+        "--stride",
+        type=float,
+        metavar="N",
+        help="input pixels per cell (default: what --input-size or the file tells, else what most such networks have)",
+    )
+    parser.add_argument(
+        "--input-size", type=size, metavar="WxH", help="width and height of the network's input, such as 641x481"
+    )
+    parser.add_argument("--skeleton", metavar="FILE", help="JSON of the parts of a network that was trained on its own")
+    add_decoder_options(parser, default_help="best")
 
 
 def decode_tensors(asked: argparse.Namespace) -> int:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bottomup.cli.console import Progress, make_folder, quiet_opencv, say, write, write_json
-from bottomup.cli.loading import load_estimator
+from bottomup.cli.loading import add_model_options, load_estimator
+from bottomup.cli.parsing import MIN_SCORE, add_command, score
 from bottomup.errors import BottomupError, InputError
 
 if TYPE_CHECKING:
@@ -20,6 +21,32 @@ if TYPE_CHECKING:
 
 _FAILED = 2
 _HEADINGS = ("AP", "AP50", "AP75", "APm", "APl", "AR", "AR50", "AR75", "ARm", "ARl")
+
+
+def add_parser(commands: Any) -> None:
+    """Add this command."""
+    parser = add_command(
+        commands,
+        "eval",
+        help="COCO keypoint accuracy",
+        description="Measure a model on images with labelled people.",
+        command=evaluate_model,
+    )
+    parser.add_argument("--images", required=True, metavar="DIR", help="folder of the annotations' images")
+    parser.add_argument(
+        "--annotations", required=True, metavar="FILE.json", help="COCO keypoints, as person_keypoints_val2017.json"
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", default="evaluation", help="folder of results, plot and pictures (default: evaluation)"
+    )
+    add_model_options(parser)
+    parser.add_argument(
+        "--min-score",
+        type=score,
+        metavar="S",
+        default=MIN_SCORE,
+        help=f"lowest score of poses in the table of errors and in the pictures; AP counts all (default: {MIN_SCORE})",
+    )
 
 
 def evaluate_model(asked: argparse.Namespace) -> int:

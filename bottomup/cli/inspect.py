@@ -2,11 +2,30 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from bottomup.cli.console import identity, quiet_opencv, say, write
-from bottomup.cli.loading import load_estimator
+from bottomup.cli.console import identity, patience, quiet_opencv, say, write
+from bottomup.cli.loading import add_model_options, load_estimator
+from bottomup.cli.parsing import add_command
 from bottomup.cli.predict import DEMO
 from bottomup.errors import InputError
+from bottomup.files import check_writable
+
+
+def add_parser(commands: Any) -> None:
+    """Add this command."""
+    parser = add_command(
+        commands,
+        "inspect",
+        help="why poses are as they are",
+        description="Show how a model comes to its poses, on one page.",
+        command=inspect_photo,
+    )
+    parser.add_argument(
+        "photo", nargs="?", metavar="PHOTO", help="image (default: the demo scene that ships with bottomup)"
+    )
+    parser.add_argument("--out", metavar="FILE.html", help="where the page goes (default: PHOTO's name with .html)")
+    add_model_options(parser)
 
 
 def inspect_photo(asked: argparse.Namespace) -> int:
@@ -21,7 +40,10 @@ def inspect_photo(asked: argparse.Namespace) -> int:
     from bottomup.inspection import inspect_image
 
     read_image(photo)  # what cannot be read is said before the network is loaded
-    page = inspect_image(load_estimator(asked), photo)
+    check_writable(out)
+    estimator = load_estimator(asked)
+    with patience("looking into the photo, and compiling the decoder if this is its first time"):
+        page = inspect_image(estimator, photo)
     write(out, page.encode())
     say(f"{out}: open it in a browser")
     return 0

@@ -41,8 +41,8 @@ def add_mask_options(parser: argparse.ArgumentParser) -> None:
 
 def check_mask_options(asked: argparse.Namespace) -> None:
     """Refuse masks of people who are tracked: a tracker remembers poses, not pixels."""
-    if has_masks(asked) and (asked.track or asked.smooth):
-        raise InputError("--masks and --parts tell of each frame alone: leave --track and --smooth out")
+    if has_masks(asked) and asked.track:
+        raise InputError("--masks and --parts tell of each frame alone: leave --track, --smooth and --trail out")
 
 
 def has_masks(asked: argparse.Namespace) -> bool:
@@ -56,7 +56,7 @@ def find_people(
     """Yield the poses in each image that score well enough, and whose its pixels are where that is asked for."""
     if not has_masks(asked):
         for poses in estimator.batch(images):
-            yield poses[poses.scores >= asked.min_score], None
+            yield poses.sure(asked.min_score), None
         return
     for image in images:
         found = _segment(estimator, image, asked)
@@ -77,7 +77,7 @@ def find_people_in_frames(
         return
     with contextlib.closing(estimate(estimator, reader, tracker=tracker)) as frames:  # type: ignore[type-var]
         for frame in frames:
-            poses = frame.poses if tracker else frame.poses[frame.poses.scores >= asked.min_score]
+            poses = frame.poses if tracker else frame.poses.sure(asked.min_score)
             yield frame._replace(poses=poses), None
 
 

@@ -4,15 +4,35 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bottomup.cli.console import say
+from bottomup.cli.parsing import add_command
 
 if TYPE_CHECKING:
     from bottomup.catalogue.cards import Card
 
 
 _FOR_PHOTOGRAPHS = "coral-posenet-481x641"  # what stands beside the figures of the model that ships
+
+
+def add_parser(commands: Any) -> None:
+    """Add this command and its own ones."""
+    models = add_command(
+        commands,
+        "models",
+        help="the models that exist",
+        description="Models by name, and their files.",
+        command=list_models,
+    )
+    of_models = models.add_subparsers(title="commands", metavar="COMMAND")
+    of_models.add_parser("list", help="all of them (default)").set_defaults(command=list_models)
+    show = of_models.add_parser("show", help="all that is known of one")
+    show.add_argument("model", metavar="MODEL")
+    show.set_defaults(command=show_model)
+    pull = of_models.add_parser("pull", help="fetch its file, unless it is there already")
+    pull.add_argument("model", metavar="MODEL")
+    pull.set_defaults(command=pull_model)
 
 
 def list_models(asked: argparse.Namespace) -> int:

@@ -5,18 +5,17 @@ import contextlib
 import itertools
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from bottomup.cli.console import identity, make_folder, write
+from bottomup.cli.console import identity, make_folder, plain, say, write
 from bottomup.cli.sources import Sources
 from bottomup.errors import InputError
+from bottomup.files import check_writable, reason, replacing
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from bottomup.poses import Poses
 
 
@@ -26,7 +25,9 @@ class Outputs:
     Attributes
     ----------
     json_path : Path
-        The poses of images, or of everything where `--json` was given.
+        The poses of images, or of everything where `--json` was given; "-" for standard output.
+    has_pictures : bool
+        Whether pictures and videos are drawn.
     lines_path : Path or None
         `json_path` where that holds JSON lines of everything: there are
         videos, or it is named .jsonl.
@@ -34,28 +35,47 @@ class Outputs:
 
     def __init__(self, asked: argparse.Namespace, sources: Sources) -> None:
         self._folder = Path(asked.out)
+        self._is_gif = asked.codec == "gif"
         self._openpose = Path(asked.openpose) if asked.openpose else None
         self.json_path = Path(asked.json) if asked.json else self._folder / "poses.json"
+        self.has_pictures = not asked.no_pictures
+        self.csv_path = Path(asked.csv) if asked.csv else None
         in_lines = asked.json and (sources.videos or self.json_path.suffix.lower() == ".jsonl")
         self.lines_path = self.json_path if in_lines else None
         self._occupied = {identity(path) for path in (*sources.images, *sources.videos) if isinstance(path, str)}
         if identity(self.json_path) in self._occupied:
             raise InputError(f"--json {self.json_path} is one of the sources: name another file")
         self._occupied.add(identity(self.json_path))
+        if self.csv_path is not None:
+            if identity(self.csv_path) in self._occupied:
+                raise InputError(f"--csv {self.csv_path} is one of the sources, or the --json file: name another file")
+            self._occupied.add(identity(self.csv_path))
 
     def make_folders(self) -> None:
         """Make the folders that are written into, if they are not there."""
         for folder in (self._folder, self._openpose):
             if folder is not None:
                 make_folder(folder)
-        if not self.json_path.parent.is_dir():
-            raise InputError(f"{str(self.json_path)!r} cannot be written: make its folder first")
+        for path in (self.json_path, self.csv_path):
+            if path is None or str(path) == "-":
+                continue
+            if not path.parent.is_dir():
+                raise InputError(f"{str(path)!r} cannot be written: make its folder first")
+            check_writable(path)
+
+    def say(self, line: str) -> None:
+        """Print a line, on standard error where standard output takes the poses."""
+        if str(self.json_path) == "-":
+            print(plain(line), file=sys.stderr)
+        else:
+            say(line)
 
     def picture(self, path: str) -> Path:
         """Return a path for an image's drawn picture."""
         from bottomup.images import IMAGE_SUFFIXES
 
-        stem, suffix = os.path.splitext(os.path.basename(path))
+        name = path.split("?")[0].rstrip("/") if "://" in path else path
+        stem, suffix = os.path.splitext("standard-input" if path == "-" else os.path.basename(name))
         suffix = suffix if suffix.lower() in IMAGE_SUFFIXES else ".jpg"
         return self.free_name(self._folder, stem, suffix)
 
@@ -65,7 +85,7 @@ class Outputs:
             stem = f"camera-{source}"
         else:
             stem = Path(source.split("?")[0].rstrip("/")).stem or "stream"
-        drawn = self.free_name(self._folder, stem, ".mp4")
+        drawn = self.free_name(self._folder, stem, ".gif" if self._is_gif else ".mp4")
         return drawn, self.lines_path or self.free_name(self._folder, drawn.stem, ".jsonl")
 
     def write_openpose(self, poses: "Poses", drawn: Path, frame: int | None = None) -> None:
@@ -88,20 +108,53 @@ class Outputs:
         return path
 
 
-def draw(image: "NDArray[np.uint8]", poses: "Poses") -> "NDArray[np.uint8]":
-    """Return what the pictures and videos show of an image."""
-    from bottomup.draw import draw_poses
+@contextlib.contextmanager
+def open_lines(path: Path) -> Iterator[TextIO]:
+    """Open a file of lines, each of which is on the disk as soon as it ends.
 
-    drawn: NDArray[np.uint8] = draw_poses(image, poses, min_score=0)
-    return drawn
+    A new file grows in place. An earlier one stays until the new one is whole, or Ctrl-C ends it.
+    """
+    if str(path) == "-":
+        yield sys.stdout
+        return
+    interrupt: BaseException | None = None
+    with contextlib.ExitStack() as stack:
+        waiting = stack.enter_context(replacing(path)) if path.exists() else path
+        try:
+            file = stack.enter_context(waiting.open("w", encoding="utf-8", newline="\n", buffering=1))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{str(path)!r} cannot be written: {reason(error)}") from error
+        try:
+            yield file
+        except KeyboardInterrupt as error:
+            interrupt = error
+    if interrupt is not None:
+        raise interrupt
+
+
+class Table:
+    """The CSV file, a line a keypoint, if one was asked for."""
+
+    def __init__(self, file: TextIO | None) -> None:
+        from bottomup.export import csv_header
+
+        self._file = file
+        if file is not None:
+            file.write(csv_header("source", "frame", "time"))
+
+    def add(self, poses: "Poses", source: str | int, frame: int | None = None, time: float | None = None) -> None:
+        """Add the people in an image or frame."""
+        from bottomup.export import csv_rows
+
+        if self._file is not None:
+            self._file.write(csv_rows(poses, source=source, frame=frame, time=time))
 
 
 @contextlib.contextmanager
-def open_lines(path: Path) -> Iterator[TextIO]:
-    """Open a file of lines, each of which is on the disk as soon as it ends."""
-    try:
-        file = path.open("w", encoding="utf-8", newline="\n", buffering=1)
-    except OSError as error:
-        raise InputError(f"{str(path)!r} cannot be written: {error.strerror or error}") from error
-    with file:
-        yield file
+def open_table(path: Path | None) -> Iterator[Table]:
+    """Open the CSV file, if one was asked for."""
+    if path is None:
+        yield Table(None)
+        return
+    with open_lines(path) as file:
+        yield Table(file)

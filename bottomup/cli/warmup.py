@@ -5,8 +5,20 @@ import sys
 from typing import Any
 
 from bottomup.cli.console import say
+from bottomup.cli.parsing import add_command
 
 _BATCH = 16  # images: as many as a batch kernel takes at once
+
+
+def add_parser(commands: Any) -> None:
+    """Add this command."""
+    add_command(
+        commands,
+        "warmup",
+        help="compile ahead of time",
+        description="Compile the decoders once, so that later runs need not.",
+        command=warm_up,
+    )
 
 
 def warm_up(asked: argparse.Namespace) -> int:

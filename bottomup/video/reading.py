@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from bottomup.errors import InputError
 from bottomup.files import reason
 from bottomup.geometry import ImageSize
+from bottomup.images import turned
 from bottomup.video.av_reading import AvSource, has_av
 from bottomup.video.cv_reading import Animation, CvSource, is_animation
 
@@ -51,6 +52,10 @@ class Reader:
     source : str, Path or int
         A file, the number of a camera, from 0, or a URL that FFmpeg takes:
         rtsp://..., http://...
+    rotate : {0, 90, 180, 270}
+        Degrees by which frames are turned clockwise, after what the file says.
+    mirror : bool
+        Whether frames are mirrored, left and right, after that: as people know themselves from a webcam.
 
     Attributes
     ----------
@@ -83,7 +88,9 @@ class Reader:
     ...     pictures = list(reader)
     """
 
-    def __init__(self, source: str | Path | int) -> None:
+    def __init__(self, source: str | Path | int, *, rotate: int = 0, mirror: bool = False) -> None:
+        turned(np.zeros((1, 1, 3), np.uint8), rotate)  # refuses what is no quarter of a turn
+        self._rotate, self._mirror = rotate, mirror
         self.source = source if isinstance(source, int) else re.sub(r"//[^/@]*@", "//", str(source))
         self.name = f"camera {source}" if isinstance(source, int) else f"video {self.source!r}"
         self._lock = threading.Lock()  # a file must not be closed while another thread reads it
@@ -143,6 +150,8 @@ class Reader:
         if read is None:
             return None
         image, own = read
+        if self._rotate or self._mirror:
+            image = turned(image, self._rotate, self._mirror)
         if self.num_read == 0:
             self._started, self.start, moment = time.monotonic(), own or 0.0, 0.0
         else:

@@ -72,7 +72,7 @@ def test_images_and_videos_of_a_folder_are_all_done(run):
     Path("in/notes.txt").write_text("neither")
     status, out, complaints = run("in", "--out", "out")
     assert (status, complaints) == (0, "")
-    assert out.count("\n") == 3
+    assert out.count("\n") == 5
     assert sorted(path.name for path in Path("out").iterdir()) == [
         *("a.jpg", "a.jsonl", "a.mp4", "b.png", "c.jsonl", "c.mp4", "poses.json")
     ]
@@ -109,7 +109,7 @@ def test_ids_are_in_every_export(run, option):
     make_clip("a.mp4")
     status, out, _ = run("a.mp4", option, "--openpose", "op")
     assert status == 0
-    assert ", 1 people: " in out
+    assert ", 1 person: " in out
     assert [[pose["id"] for pose in line["poses"]] for line in lines_of("poses/a.jsonl")] == [[1]] * 12
     for path in Path("op").iterdir():
         assert [person["person_id"] for person in json.loads(path.read_text())["people"]] == [[1]]
