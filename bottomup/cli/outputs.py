@@ -42,7 +42,9 @@ class Outputs:
         self.csv_path = Path(asked.csv) if asked.csv else None
         in_lines = asked.json and (sources.videos or self.json_path.suffix.lower() == ".jsonl")
         self.lines_path = self.json_path if in_lines else None
-        self._occupied = {identity(path) for path in (*sources.images, *sources.videos) if isinstance(path, str)}
+        self._occupied = {
+            identity(path) for path in (*sources.images, *sources.videos) if isinstance(path, str) and path != "-"
+        }
         if identity(self.json_path) in self._occupied:
             raise InputError(f"--json {self.json_path} is one of the sources: name another file")
         self._occupied.add(identity(self.json_path))

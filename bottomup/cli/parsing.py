@@ -59,7 +59,7 @@ class Parser(argparse.ArgumentParser):
         options = [text for action in self._actions for text in action.option_strings if text.startswith("--")]
         if _ELSEWHERE.get(name, "").split(",")[0] in (*options, "SOURCE"):
             return f": did you mean {_ELSEWHERE[name]}?"
-        close = difflib.get_close_matches(name, options, n=2, cutoff=0.5)
+        close = difflib.get_close_matches(name, options, n=2, cutoff=0.6)
         return f": did you mean {' or '.join(close)}?" if close else f": there are {', '.join(options)}"
 
     def error(self, message: str) -> NoReturn:

@@ -128,9 +128,7 @@ def _widened(masks: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.uint8]:
     """Return the pixels of any mask, with a margin, for the edges of masks are coarse."""
     anybody = masks.any(axis=0) if masks.ndim == 3 else masks
     if anybody.shape != shape or masks.dtype != np.bool_:
-        raise InputError(
-            f"masks must be bool and {shape[0]} rows by {shape[1]} columns, got {masks.dtype} {masks.shape}"
-        )
+        raise InputError(f"masks must be bool (M, {shape[0]}, {shape[1]}), got {masks.dtype} {masks.shape}")
     side = 2 * max(2, round(_MARGIN * float(np.sqrt(shape[0] * shape[1])))) + 1
     wide: NDArray[np.uint8] = import_cv2().dilate(anybody.astype(np.uint8) * 255, np.ones((side, side), np.uint8))
     return wide
