@@ -176,6 +176,11 @@ def _as_real_array(values: ArrayLike, name: str) -> NDArray[Any]:
             f"{name} is {array.dtype}, whose levels mean nothing alone: "
             f"pass bottomup.Quantized({name}, scale, zero_point) with the tensor's own scale and zero point"
         )
+    if array.dtype.kind in "iu" and array.dtype.itemsize < 8:  # 64 bits are those of lists of whole numbers
+        raise InputError(
+            f"{name} is {array.dtype}: of levels pass bottomup.Quantized({name}.astype(np.uint8), scale, zero_point), "
+            f"of real numbers {name}.astype(np.float32)"
+        )
     if array.dtype.kind not in "fiub":
         raise InputError(f"{name} must hold real numbers, got dtype {array.dtype}")
     return array
@@ -190,9 +195,21 @@ def _as_kernel_field(array: NDArray[Any], given: FieldLike, name: str) -> Field:
         return Quantized(np.ascontiguousarray(array), given.scale, given.zero_point)
     with np.errstate(over="ignore"):  # a float64 too large for float32 becomes infinite, which kernels accept
         field = np.ascontiguousarray(array, dtype=np.float32)
-    if field.size and np.isnan(field.flat[0]) and np.isnan(field).all():
-        raise InputError(f"{name} holds nothing but NaN: the model's outputs were not computed")
+    if field.size and not np.isfinite(field[0, 0]).all():
+        _refuse_what_was_not_computed(field, name)
     return field
+
+
+def _refuse_what_was_not_computed(field: NDArray[np.float32], name: str) -> None:
+    """Refuse a tensor without a finite number, and one with a channel of nothing but NaN."""
+    is_nan = np.isnan(field).all(axis=(0, 1))
+    if is_nan.all() or not np.isfinite(field).any():
+        what = "NaN" if is_nan.all() else "NaN and infinite numbers" if np.isnan(field).any() else "infinite numbers"
+        raise InputError(f"{name} holds nothing but {what}: the model's outputs were not computed")
+    if is_nan.any() and field.shape[:2] != (1, 1):
+        raise InputError(
+            f"channel {int(np.argmax(is_nan))} of {name} holds nothing but NaN: the model's outputs were not computed"
+        )
 
 
 def take_channels(field: Field, channels: slice) -> Field:

@@ -12,7 +12,7 @@ def as_one(values, channels=3):
     return field
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int32, np.uint16, ">f4"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int64, ">f4"])
 def test_real_numbers_become_float32(dtype):
     field = as_one(GRID.astype(dtype))
     assert field.dtype == np.float32
@@ -75,7 +75,32 @@ def test_a_level_means_its_distance_from_the_zero_point_times_the_scale():
 
 
 def test_numbers_too_large_for_float32_become_infinite():
-    assert as_one(np.full((1, 1, 1), 1e300), 1).tolist() == [[[np.inf]]]
+    assert as_one(np.array([[[1e300, 0, 0]]])).tolist() == [[[np.inf, 0, 0]]]
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.uint16, np.uint32])
+def test_levels_of_more_than_eight_bits_are_no_real_numbers(dtype):
+    with pytest.raises(InputError, match=rf"heatmaps is {np.dtype(dtype)}: of levels pass bottomup.Quantized"):
+        as_one(GRID.astype(dtype))
+
+
+def test_a_channel_of_nothing_but_nan_is_named():
+    field = GRID.copy()
+    field[..., 1] = np.nan
+    with pytest.raises(InputError, match="channel 1 of heatmaps holds nothing but NaN"):
+        as_one(field)
+    field[2, 3, 1] = 0
+    assert np.isnan(as_one(field)).sum() == 19
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [((np.inf,), "infinite numbers"), ((-np.inf, np.inf), "infinite numbers"), ((np.nan, np.inf), "NaN and infinite")],
+)
+def test_a_tensor_without_a_finite_number_is_refused(values, what):
+    field = np.resize(np.float32(values), GRID.shape)
+    with pytest.raises(InputError, match=f"heatmaps holds nothing but {what}"):
+        as_one(field)
 
 
 def test_nan_in_places_is_taken():

@@ -299,15 +299,22 @@ HOSTILE = {
 def test_whatever_the_maps_hold_poses_are_numbers_in_the_picture(value, grid, decoder):
     generator = np.random.default_rng(0)
     heatmaps, pafs = generator.uniform(0, 1, (*grid, 18)), generator.uniform(-1, 1, (*grid, 38))
-    everywhere = np.full((*grid, 18), value), np.full((*grid, 38), value)
+    heatmaps_of_it, pafs_of_it = np.full((*grid, 18), value), np.full((*grid, 38), value)
     here_and_there = np.where(generator.random((*grid, 18)) < 0.3, value, heatmaps)
-    for maps in ((here_and_there, pafs), (heatmaps, everywhere[1]), everywhere):
-        if any(np.isnan(tensor).all() for tensor in maps):
-            with pytest.raises(bu.InputError, match="nothing but NaN"):
-                bu.PafFields(*maps)
-            continue
-        maps[1].flat[0] = 0.5
+    for tensor in (heatmaps_of_it, pafs_of_it, here_and_there):
+        tensor[0, 0] = 0.5  # a channel of nothing but NaN was not computed, and is refused
+    for maps in ((here_and_there, pafs), (heatmaps, pafs_of_it), (heatmaps_of_it, pafs_of_it)):
         _check(decoder.decode(bu.PafFields(*maps)), grid)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_maps_that_were_not_computed_are_refused(value):
+    heatmaps, pafs = np.zeros((4, 5, 18)), np.zeros((4, 5, 38))
+    with pytest.raises(bu.InputError, match="pafs holds nothing but"):
+        bu.PafFields(heatmaps, np.full_like(pafs, value))
+    pafs[..., 7] = np.nan
+    with pytest.raises(bu.InputError, match="channel 7 of pafs holds nothing but NaN"):
+        bu.PafFields(heatmaps, pafs)
 
 
 def _check(poses, grid):
