@@ -41,7 +41,10 @@ class PafDecoder:
     peak_threshold : float
         A peak's heatmap score is above this. 0.05 as in OpenPose; 0.1 costs .002.
     max_peaks : int
-        Most peaks of one part: the strongest. OpenPose has 127, the first in raster order.
+        Most peaks of one part: the strongest. OpenPose has 127, the first in raster order. However many
+        are asked for, all pairs that edges could join are no more than eight million and four for each
+        element of the maps, and samples along them no more than a million and one for each four
+        elements: beyond, the weaker peaks of each part are left out.
     min_samples, max_samples : int
         A field is sampled once a cell along a limb, within these limits.
     limb_threshold : float
@@ -123,7 +126,7 @@ class PafDecoder:
     """
 
     peak_threshold: float = score(0.05)
-    max_peaks: int = whole(256, high=1 << 16)
+    max_peaks: int = whole(1024, high=4096)
     min_samples: int = whole(5, low=2, high=256)
     max_samples: int = whole(16, low=2, high=256)
     limb_threshold: float = number(0.05, low=-1, high=1)

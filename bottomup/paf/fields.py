@@ -195,6 +195,18 @@ class PafFields:
         return repeat if is_constant else 1
 
     @cached_property
+    def raw(self) -> "PafFields":
+        """The fields before somebody enlarged them; these themselves where nobody did."""
+        from bottomup.paf.enlarged import as_raw
+
+        return as_raw(self)
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether it is known that these are a network's own cells."""
+        return self.__dict__.get("raw") is self
+
+    @cached_property
     def bundles(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """`tensors` as plain tuples, of which numba makes arguments in half the time."""
         heat, vectors = self.tensors

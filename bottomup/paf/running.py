@@ -1,5 +1,6 @@
 """The run of a part affinity field decoder: arrays for the loops, two calls of them, poses."""
 
+import math
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -14,6 +15,9 @@ from bottomup.skeletons import Skeleton
 from bottomup.workspaces import Shelf
 
 _LIMBS_TO_START_WITH = 2048
+# What a decode does at most: so much, and so much more for each element of its maps.
+_MOST_PAIRS, _PAIRS_AN_ELEMENT = 1 << 24, 4  # of peaks
+_MOST_WORK, _ELEMENTS_A_WORK = 20_000_000, 16  # on limbs, in about nanoseconds
 
 
 class LimbRules(NamedTuple):
@@ -69,10 +73,10 @@ class Rules(NamedTuple):
 
 
 class Peaks(NamedTuple):
-    """The peaks of N parts, at most K each."""
+    """The peaks of N parts, at most K each, while they are found twice as many."""
 
     counts: NDArray[np.int64]  #: (N,)
-    cells: NDArray[np.int64]  #: (N, K)
+    cells: NDArray[np.int64]  #: (N, 2K)
     places: NDArray[np.float64]  #: (5, N, K) row, column, score; row and column in the fields' grid
 
 
@@ -84,6 +88,10 @@ class PeakSpace(NamedTuple):
     flagged: NDArray[np.int64]  #: places in a stretch
     seen: NDArray[np.uint8]  #: (N, H * W) whether a cell's plateau was looked at
     plateau: NDArray[np.int64]  #: (H * W,) its cells
+    weakest: NDArray[np.int64]  #: (N,) cell that a peak must exceed where a part has too many, else -1
+    strengths: NDArray[np.float64]  #: (2K,) what a part's peaks are sorted by
+    order: NDArray[np.int64]  #: (2, 2K)
+    keys: NDArray[np.float64]  #: (2, 2K)
 
 
 class Limbs(NamedTuple):
@@ -122,6 +130,7 @@ class FillSpace(NamedTuple):
     best: NDArray[np.float64]  #: (N, 3) worth, cell and score of the best cell of a part
     planes: NDArray[np.float32]  #: (N, H, W) one part's scores together
     is_made: NDArray[np.uint8]  #: (N,) whether they are there yet
+    work: NDArray[np.int64]  #: (1,) how much may still be done
 
 
 class Found(NamedTuple):
@@ -171,7 +180,7 @@ def _make_workspace(shape: tuple[int, ...], num_limbs: int) -> Workspace:
     words = np.empty(_stretch() // 8, np.uint64)
     peaks = Peaks(
         counts=np.empty(num_parts, np.int64),
-        cells=np.empty((num_parts, most), np.int64),
+        cells=np.empty((num_parts, 2 * most), np.int64),
         places=np.empty((5, num_parts, most), np.float64),
     )
     peak_space = PeakSpace(
@@ -180,6 +189,10 @@ def _make_workspace(shape: tuple[int, ...], num_limbs: int) -> Workspace:
         flagged=np.empty(_stretch(), np.int64),
         seen=np.empty((num_parts, height * width), np.uint8),
         plateau=np.empty(height * width, np.int64),
+        weakest=np.empty(num_parts, np.int64),
+        strengths=np.empty(2 * most, np.float64),
+        order=np.empty((2, 2 * most), np.int64),
+        keys=np.empty((2, 2 * most), np.float64),
     )
     limbs = Limbs(
         ends=np.empty((num_limbs, 3), np.int64),
@@ -202,6 +215,7 @@ def _make_workspace(shape: tuple[int, ...], num_limbs: int) -> Workspace:
         best=np.empty((num_parts, 3), np.float64),
         planes=np.empty((num_parts, height, width), np.float32),
         is_made=np.empty(num_parts, np.uint8),
+        work=np.empty(1, np.int64),
     )
     found = Found(
         keypoints=np.empty((num_people, num_parts, 3), np.float32),
@@ -228,17 +242,37 @@ def decode_fields(fields: PafFields, rules: Rules) -> Poses:
     floors = _floors(fields.levels, rules.peak_threshold, width, heat[3], num_parts)
     if floors is None or num_cells == 0:
         return _nobody(skeleton)
-    most = min(rules.max_peaks, (num_cells + 1) // 2 + 1)
-    shape = (num_parts, len(skeleton.edges), most, height, width)
+    elements = num_cells * heat[3] + fields.pafs.shape[0] * fields.pafs.shape[1] * fields.pafs.shape[2]
+    most_pairs, most_work = _MOST_PAIRS + _PAIRS_AN_ELEMENT * elements, _MOST_WORK + elements // _ELEMENTS_A_WORK
+    num_edges = len(skeleton.edges)
+    most = min(rules.max_peaks, math.isqrt(most_pairs // num_edges), (num_cells + 1) // 2 + 1)
+    shape = (num_parts, num_edges, most, height, width)
     space = _shelf.take(lambda spare: spare.shape == shape, lambda: _make_workspace(shape, _LIMBS_TO_START_WITH))
     find_limbs, find_people = _kernels()
+    may_be_enlarged = not fields.is_raw
     while True:
         num_limbs = find_limbs(
-            heat, vectors, *floors, most, space.peaks, space.peak_space, space.limbs, space.limb_space, rules.limb_rules
+            heat,
+            vectors,
+            *floors,
+            most,
+            space.peaks,
+            space.peak_space,
+            space.limbs,
+            space.limb_space,
+            rules.limb_rules,
+            may_be_enlarged,
+            most_work,
         )
-        if num_limbs <= space.num_limbs:
+        if num_limbs < 0:
+            if fields.raw is not fields:
+                _shelf.put_back(space)
+                return decode_fields(fields.raw, rules)
+            may_be_enlarged = False
+        elif num_limbs <= space.num_limbs:
             break
-        space = _make_workspace(shape, num_limbs)
+        else:
+            space = _make_workspace(shape, num_limbs)
     if rules.is_hungarian:
         num_limbs = _keep_best_pairs(space, num_limbs, vectors[-1])
     if num_limbs == 0:

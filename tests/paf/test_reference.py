@@ -67,7 +67,7 @@ def sort():
     """Return `sort_best_first` as a function that Python can call."""
     import numba
 
-    from bottomup.paf.kernels.people import sort_best_first
+    from bottomup.paf.kernels.sorting import sort_best_first
 
     @numba.njit
     def call(scores, size, order, keys):

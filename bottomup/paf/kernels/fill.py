@@ -9,8 +9,7 @@ import math
 import numpy as np
 
 from bottomup.kernels.jit import helper, kernel
-from bottomup.paf.kernels.limbs import clamp
-from bottomup.paf.kernels.peaks import real, top_of_parabola
+from bottomup.paf.kernels.limbs import clamp, far_away
 from bottomup.paf.kernels.people import (
     FILLED,
     LIMBS,
@@ -23,12 +22,20 @@ from bottomup.paf.kernels.people import (
     merge,
     place_joints,
     rank_people,
-    sort_best_first,
     write_people,
 )
+from bottomup.paf.kernels.refining import real, top_of_parabola
+from bottomup.paf.kernels.sorting import sort_best_first
 
 _U = np.uint64  # an index that never counts from the end needs no test for that
 _ZERO, _ONE, _NONE = np.int64(0), np.int64(1), np.int64(-1)  # plain ones are types, each compiled for again
+
+# Filling ends after so many lines through a field, and one more for so many elements of the heatmaps. In the time of a
+# line, so many cells are copied to a plane, or looked at in a window.
+_WORK = np.int64(330_000)
+_ELEMENTS_A_LINE = 64
+_CELLS_COPIED_A_LINE = 8
+_CELLS_SEEN_A_LINE = 16
 
 # Columns of `best`.
 WORTH = 0
@@ -48,14 +55,14 @@ def find_people(
     another person's peak, times `chain_factor` from a joint that was itself filled. Workspaces: `best` (N, 3), `planes`
     (N, H, W), `is_made` (N,), and see `assemble`, `rank_people` and `write_people`.
     """
-    (_heatmaps, _heat_table, _logs, _channels, _heat_height, _heat_width, num_parts) = heat
+    (heatmaps, _heat_table, _logs, _channels, _heat_height, _heat_width, num_parts) = heat
     (
-        _pafs, _table, _row_step, _column_step, _height, _width, _ratio_y, _ratio_x, _offset_y, _offset_x, edges,
+        pafs, _table, _row_step, _column_step, _height, _width, _ratio_y, _ratio_x, _offset_y, _offset_x, edges,
     ) = vectors  # fmt: skip
     (falloffs, counts_as_part) = part_tables
     (_counts, _cells, places) = peaks
     (order, keys, _owner, _used, members, sums, joints, totals, _kept, _boxes) = people_space
-    (_best, _planes, is_made) = fill_space
+    (_best, _planes, is_made, work) = fill_space
     (exclusive, _min_parts, _min_mean, _ranking, _half_size, _half_score, max_overlap) = people_rules
     (
         fill, _samples, _hit_ratio, _lowest, _window, _min_window, _owned_factor, _chain_factor,
@@ -65,10 +72,13 @@ def find_people(
         place_joints(members, places, person, joints)
         totals[person] = sums[person, PEAKS] + sums[person, LIMBS] if sums[person, NUM_PEAKS] > 0.0 else -1.0
     if fill:
+        work[0] = (_WORK + heatmaps.size // _ELEMENTS_A_LINE) // far_away(pafs)
         for part in range(num_parts):
             is_made[part] = 0
         sort_best_first(totals, num_people, order, keys)
         for rank in range(num_people):
+            if work[0] < 0:
+                break
             person = order[0, rank]
             while 0.0 < sums[person, NUM_PEAKS] < num_parts and fill_person(
                 heat, vectors, peaks, people_space, fill_space, fill_rules, person
@@ -87,7 +97,7 @@ def fill_person(heat, vectors, peaks, people_space, fill_space, fill_rules, pers
     ) = vectors  # fmt: skip
     (counts, cells, _places) = peaks
     (_order, _keys, owner, _used, members, sums, joints, _totals, _kept, _boxes) = people_space
-    (best, _planes, _is_made) = fill_space
+    (best, _planes, _is_made, _work) = fill_space
     (
         _fill, _samples, _hit_ratio, _lowest, window, min_window, _owned_factor, _chain_factor,
     ) = fill_rules  # fmt: skip
@@ -142,14 +152,14 @@ def look_along(edge, heat, vectors, peaks, people_space, fill_space, fill_rules,
     ) = vectors  # fmt: skip
     (counts, cells, _places) = peaks
     (_order, _keys, owner, _used, members, _sums, joints, _totals, _kept, _boxes) = people_space
-    (best, planes, is_made) = fill_space
+    (best, planes, is_made, work) = fill_space
     (
         _fill, samples, hit_ratio, lowest, _window, _min_window, owned_factor, chain_factor,
     ) = fill_rules  # fmt: skip
     parent_part = edges[edge, 0]
     child_part = edges[edge, 1]
     knows_parent = members[person, parent_part] != MISSING
-    if knows_parent == (members[person, child_part] != MISSING):
+    if knows_parent == (members[person, child_part] != MISSING) or work[0] < 0:
         return
     known = parent_part if knows_parent else child_part
     part = child_part if knows_parent else parent_part
@@ -159,6 +169,7 @@ def look_along(edge, heat, vectors, peaks, people_space, fill_space, fill_rules,
     if not is_made[part]:
         make_plane(heat, part, planes)
         is_made[part] = 1
+        work[0] -= heat_height * heat_width // _CELLS_COPIED_A_LINE
     row = joints[person, known, 0]
     column = joints[person, known, 1]
     first_row = max(math.ceil(row - reach), 0)
@@ -171,6 +182,8 @@ def look_along(edge, heat, vectors, peaks, people_space, fill_space, fill_rules,
     sign = 1.0 if knows_parent else -1.0
     least = best[part, WORTH]
     bound = bound_of(least, factor, lowest)
+    window_cells = max(last_row - first_row + 1, 0) * max(last_column - first_column + 1, 0)
+    work[0] -= 1 + window_cells // _CELLS_SEEN_A_LINE
     for is_second in range(2):
         for near_row in range(first_row, last_row + 1):
             if not any_at_least(planes, part, near_row, first_column, last_column, bound):
@@ -186,6 +199,7 @@ def look_along(edge, heat, vectors, peaks, people_space, fill_space, fill_rules,
                 bottom = clamp(near_row * ratio_y + offset_y, height - 1)
                 right = clamp(near_column * ratio_x + offset_x, width - 1)
                 line = (sign, top, left, bottom - top, right - left)
+                work[0] -= 1
                 mean = mean_along(
                     pafs, table, row_step, column_step, edges[edge, 2], edges[edge, 3], line, samples, hit_ratio
                 )

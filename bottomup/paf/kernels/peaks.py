@@ -5,11 +5,11 @@ Heatmaps are flat: part `part` of cell `row * width + column` is element `cell *
 and one of the logarithms of these, others with None.
 """
 
-import math
-
 import numpy as np
 
 from bottomup.kernels.jit import helper
+from bottomup.paf.kernels.refining import as_score, log_value, real, refine
+from bottomup.paf.kernels.sorting import sort_best_first
 
 STRETCH = 128  #: elements of a row that are looked at together
 
@@ -20,29 +20,35 @@ SCORE = 2  # in [0, 1]
 FIELD_ROW = 3  # the same place in cells of the fields, inside their grid
 FIELD_COLUMN = 4
 
-_FLOOR = 1e-3  # the lowest value whose logarithm is taken
-_LOG_FLOOR = math.log(_FLOOR)
+_LARGEST_PLATEAU = np.int64(4096)  # cells
+_SEEN, _TOO_LARGE = np.uint8(1), np.uint8(2)  # what is known of a cell's plateau
+_LOOKED_AT = np.int64(64)  # peaks, to tell whether maps were enlarged
+_FLAT = (
+    0.27  # how much lower a peak's neighbours are, by its height: 0.40 and more in networks' maps, at twice the size
+)
+# 0.25 and less; 0.30 where a network's cells are half as large as its Gaussians need
 _ZERO, _ONE, _NONE = np.int64(0), np.int64(1), np.int64(-1)  # plain ones are types, each compiled for again
 _U = np.uint64  # an index that never counts from the end needs no test for that
 
 
 @helper
 def find_peaks(heat, floor, floors, most, peaks, peak_space):
-    """Find the peaks of every part: (N,) `counts`, and (N, K) `cells` and the first three rows of `places` (5, N, K).
+    """Find the peaks of every part: (N,) `counts`, (N, 2K) `cells` and the first three rows of `places` (5, N, K).
 
     A peak is a cell, or a plateau of equal cells, that is above `floor` and has nothing higher beside it. Where a part
-    has more than `most`, the weakest are left out. `floors` is `floor` for every element of a row that may be a peak
-    with a neighbour on both sides, and for all others, and a stretch behind them, what nothing exceeds. Workspaces:
-    `flags`, bytes of a stretch, which `words` shows eight at a time, `flagged`, as many numbers, `seen` (N, H * W) and
-    `plateau` (H * W,).
+    has more than `most`, at most K, the weakest are left out. `floors` is `floor` for every element of a row that may
+    be a peak with a neighbour on both sides, and for all others, and a stretch behind them, what nothing exceeds.
+    Workspaces: `flags`, bytes of a stretch, which `words` shows eight at a time, `flagged`, as many numbers, `seen`
+    (N, H * W), `plateau` (H * W,), and see `keep_strongest`.
     """
     (heatmaps, heat_table, logs, channels, heat_height, heat_width, num_parts) = heat
     (counts, cells, places) = peaks
-    (flags, words, flagged, seen, plateau) = peak_space
+    (flags, words, flagged, seen, plateau, weakest, _strengths, _order, _keys) = peak_space
     height = heat_height
     width = heat_width
     for part in range(num_parts):
         counts[part] = 0
+        weakest[part] = -1
         for cell in range(height * width):
             seen[part, cell] = 0
     row_size = width * channels
@@ -52,7 +58,7 @@ def find_peaks(heat, floor, floors, most, peaks, peak_space):
         up = row_size if row > 0 else 0
         down = row_size if row < height - 1 else 0
         if has_above(heatmaps, start, num_parts, floor):
-            collect_cell(heat, floor, most, row, _ZERO, peaks, seen, plateau)
+            collect_cell(heat, floor, most, row, _ZERO, peaks, peak_space)
         for first in range(start + channels, end - channels, STRETCH):
             is_inside = first + STRETCH + down + channels <= heatmaps.size
             size = STRETCH if is_inside else end - channels - first
@@ -66,11 +72,16 @@ def find_peaks(heat, floor, floors, most, peaks, peak_space):
                 top = row * width + column
                 if up == 0 or down == 0 or has_equal(heatmaps, start + place, up, channels):
                     top = find_top(heatmaps, channels, height, width, part, row, column, seen, plateau)
-                if top >= 0:
-                    keep_strongest(heatmaps, channels, most, part, top, counts, cells)
+                if top >= 0 and exceeds_weakest(heatmaps, channels, weakest, part, top):
+                    if counts[part] == cells.shape[1]:
+                        keep_strongest(heat, most, part, peaks, peak_space)
+                    cells[part, counts[part]] = top
+                    counts[part] += 1
         if width > 1 and has_above(heatmaps, end - channels, num_parts, floor):
-            collect_cell(heat, floor, most, row, width - 1, peaks, seen, plateau)
+            collect_cell(heat, floor, most, row, width - 1, peaks, peak_space)
     for part in range(num_parts):
+        if counts[part] > most:
+            keep_strongest(heat, most, part, peaks, peak_space)
         for peak in range(counts[part]):
             cell = cells[part, peak]
             row = quotient(cell, width)
@@ -103,18 +114,33 @@ def has_above(heatmaps, first, num_parts, floor):
 
 @helper
 def flag_peaks(heatmaps, floors, first, offset, size, up, down, right, flags):
-    """Set `flags` for the elements above their floor that none of eight neighbours exceeds.
+    """Set `flags` for the elements above their floor that exceed the four neighbours before them and none behind exceeds.
 
-    These lie `up` before it, `down` behind it, `right` to each side; the row above the first is the first.
+    Of a plateau, few cells are left so, its first among them. Neighbours lie `up` before an element, `down` behind it,
+    `right` to each side. In the first row, whose row above is itself, equal ones do as well.
     """
     first, offset, up, down, right = _U(first), _U(offset), _U(up), _U(down), _U(right)
+    if up == 0:
+        for place in range(_U(size)):
+            index = first + place
+            value = heatmaps[index]
+            flags[place] = (
+                (value > floors[offset + place])
+                & (not any_exceeds(heatmaps, index, right, value))
+                & (not any_exceeds(heatmaps, index + down, right, value))
+            )
+        return
     for place in range(_U(size)):
         index = first + place
         value = heatmaps[index]
+        above = index - up
         flags[place] = (
             (value > floors[offset + place])
-            & (not any_exceeds(heatmaps, index - up, right, value))
-            & (not any_exceeds(heatmaps, index, right, value))
+            & (not heatmaps[above - right] >= value)
+            & (not heatmaps[above] >= value)
+            & (not heatmaps[above + right] >= value)
+            & (not heatmaps[index - right] >= value)
+            & (not heatmaps[index + right] > value)
             & (not any_exceeds(heatmaps, index + down, right, value))
         )
 
@@ -164,16 +190,20 @@ def count_equal(heatmaps, index, right, value):
 
 
 @helper
-def collect_cell(heat, floor, most, row, column, peaks, seen, plateau):
+def collect_cell(heat, floor, most, row, column, peaks, peak_space):
     """Keep the peaks of all parts in one cell."""
     (heatmaps, _heat_table, _logs, channels, heat_height, heat_width, num_parts) = heat
     (counts, cells, _places) = peaks
+    (_flags, _words, _flagged, seen, plateau, weakest, _strengths, _order, _keys) = peak_space
     first = (row * heat_width + column) * channels
     for part in range(num_parts):
         if heatmaps[_U(first + part)] > floor:
             top = find_top(heatmaps, channels, heat_height, heat_width, part, row, column, seen, plateau)
-            if top >= 0:
-                keep_strongest(heatmaps, channels, most, part, top, counts, cells)
+            if top >= 0 and exceeds_weakest(heatmaps, channels, weakest, part, top):
+                if counts[part] == cells.shape[1]:
+                    keep_strongest(heat, most, part, peaks, peak_space)
+                cells[part, counts[part]] = top
+                counts[part] += 1
 
 
 @helper
@@ -197,10 +227,13 @@ def find_top(heatmaps, channels, height, width, part, row, column, seen, plateau
 
 @helper
 def flood(heatmaps, channels, height, width, part, cell, seen, plateau):
-    """Return the cell nearest to the middle of the plateau around `cell`, -1 if anything beside it is higher."""
+    """Return the cell nearest to the middle of the plateau around `cell`, -1 if anything beside it is higher.
+
+    A plateau of more than `_LARGEST_PLATEAU` cells is no peak; cells that were seen of one are marked as such.
+    """
     value = heatmaps[_U(cell * channels + part)]
     plateau[0] = cell
-    seen[part, cell] = 1
+    seen[part, cell] = _SEEN
     size = _ONE
     done = _ZERO
     higher = _ZERO
@@ -218,11 +251,15 @@ def flood(heatmaps, channels, height, width, part, cell, seen, plateau):
                 near_value = heatmaps[_U(near * channels + part)]
                 if near_value > value:
                     higher += 1
-                elif near_value == value and not seen[part, near]:
-                    seen[part, near] = 1
+                elif near_value == value and seen[part, near] != _SEEN:
+                    if seen[part, near] == _TOO_LARGE or size > _LARGEST_PLATEAU:
+                        for index in range(size):
+                            seen[part, plateau[index]] = _TOO_LARGE
+                        return -1
+                    seen[part, near] = _SEEN
                     plateau[size] = near
                     size += 1
-    if higher > 0:
+    if higher > 0 or size > _LARGEST_PLATEAU:
         return -1
     best = _NONE
     least = _ZERO
@@ -239,97 +276,67 @@ def flood(heatmaps, channels, height, width, part, cell, seen, plateau):
 
 
 @helper
-def keep_strongest(heatmaps, channels, most, part, cell, counts, cells):
-    """Append a peak; where there is no room, in place of the weakest, the last of several equal ones."""
-    if counts[part] == most and not drop_weakest(heatmaps, channels, part, cell, counts, cells):
-        return
-    cells[part, counts[part]] = cell
-    counts[part] += 1
+def exceeds_weakest(heatmaps, channels, weakest, part, cell):
+    """Tell whether a peak is stronger than the weakest of those that a part with too many keeps."""
+    last = weakest[part]
+    return last < 0 or heatmaps[_U(cell * channels + part)] > heatmaps[_U(last * channels + part)]
 
 
 @helper
-def drop_weakest(heatmaps, channels, part, cell, counts, cells):
-    """Drop a part's weakest peak, the last of several equal ones; return False where a new one is no stronger."""
-    size = counts[part]
-    weakest = 0
-    for peak in range(1, size):
-        if heatmaps[_U(cells[part, peak] * channels + part)] <= heatmaps[_U(cells[part, weakest] * channels + part)]:
-            weakest = peak
-    if not heatmaps[_U(cell * channels + part)] > heatmaps[_U(cells[part, weakest] * channels + part)]:
-        return False
-    for peak in range(weakest, size - 1):
-        cells[part, peak] = cells[part, peak + 1]
-    counts[part] = size - 1
-    return True
+def keep_strongest(heat, most, part, peaks, peak_space):
+    """Keep a part's `most` strongest peaks, of equal ones the first, in their order; those to come must exceed them.
 
-
-@helper
-def refine(heatmaps, table, logs, index, centre, place, size, step):
-    """Return where, along one axis, the peak at `place` is highest: the top of a parabola through logarithms.
-
-    Exact for a Gaussian. Cells beside `place` that are equal to it widen the parabola. At a border, it goes through the
-    next two cells inside. At most half a cell from the middle. The axis has `size` cells, `step` elements apart;
-    `centre` is the logarithm at the peak, element `index`.
+    Workspaces: `weakest` (N,), `strengths` (2K,), and those of sorting, (2, 2K).
     """
-    low = place
-    high = place
-    value = heatmaps[_U(index)]
-    while low > 0 and heatmaps[_U(index + (low - 1 - place) * step)] == value:
-        low -= 1
-    while high < size - 1 and heatmaps[_U(index + (high + 1 - place) * step)] == value:
-        high += 1
-    middle = 0.5 * (low + high)
-    if low > 0 and high < size - 1:
-        before = log_value(heatmaps, table, logs, index + (low - 1 - place) * step)
-        after = log_value(heatmaps, table, logs, index + (high + 1 - place) * step)
-        return middle + top_of_parabola(before, centre, after, 0.5 * (high - low) + 1.0)
-    if low == high and size >= 3:
-        inwards = 1 if low == 0 else -1
-        near = log_value(heatmaps, table, logs, index + inwards * step)
-        far = log_value(heatmaps, table, logs, index + 2 * inwards * step)
-        curvature = centre - 2.0 * near + far
-        if curvature < 0.0:
-            return middle + inwards * half_clamp(1.0 + 0.5 * (centre - far) / curvature)
-    return middle
+    (heatmaps, heat_table, _logs, channels, _heat_height, _heat_width, _num_parts) = heat
+    (counts, cells, places) = peaks
+    (_flags, _words, _flagged, _seen, _plateau, weakest, strengths, order, keys) = peak_space
+    size = counts[part]
+    for peak in range(size):
+        strengths[peak] = real(heatmaps, heat_table, cells[part, peak] * channels + part)
+    sort_best_first(strengths, size, order, keys)
+    weakest[part] = cells[part, order[0, most - 1]]
+    for peak in range(size):
+        order[1, peak] = 0
+    for rank in range(most):
+        order[1, order[0, rank]] = 1
+    kept = _ZERO
+    for peak in range(size):
+        if order[1, peak]:
+            cells[part, kept] = cells[part, peak]
+            if peak < places.shape[2]:
+                for row in range(places.shape[0]):
+                    places[row, part, kept] = places[row, part, peak]
+            kept += 1
+    counts[part] = kept
 
 
 @helper
-def top_of_parabola(before, centre, after, reach):
-    """Return how far from the middle of three values, `reach` apart, a parabola through them is highest."""
-    curvature = before - 2.0 * centre + after
-    return half_clamp(0.5 * reach * (before - after) / curvature) if curvature < 0.0 else 0.0
+def looks_enlarged(heat, peaks):
+    """Tell whether the first peaks look as if their map had been enlarged, smoothly or by repeating cells.
 
-
-@helper
-def log_value(heatmaps, table, logs, index):
-    """Return the logarithm of an element's real number, as of 0.001 where it is less."""
-    if logs is None:
-        value = real(heatmaps, table, index)
-        return math.log(value) if value > _FLOOR else _LOG_FLOOR
-    return logs[heatmaps[_U(index)]]
-
-
-@helper
-def real(values, table, index):
-    """Return one element's real number."""
-    if table is None:
-        return np.float64(values[_U(index)])
-    return table[values[_U(index)]]
-
-
-@helper
-def half_clamp(shift):
-    """Return `shift` inside [-0.5, 0.5]; NaN becomes 0."""
-    if shift > 0.5:
-        return 0.5
-    if shift < -0.5:
-        return -0.5
-    return shift if shift == shift else 0.0
-
-
-@helper
-def as_score(value):
-    """Return a real number inside [0, 1]; NaN becomes 0."""
-    if not value > 0.0:
-        return 0.0
-    return value if value < 1.0 else 1.0
+    They are then much flatter than any network's own, or plateaus both ways.
+    """
+    (heatmaps, heat_table, _logs, channels, heat_height, heat_width, num_parts) = heat
+    (counts, cells, _places) = peaks
+    number = _ZERO
+    repeated = _ZERO
+    drop = 0.0
+    total = 0.0
+    for part in range(num_parts):
+        for peak in range(min(counts[part], _LOOKED_AT - number)):
+            number += 1
+            index = cells[part, peak] * channels + part
+            row = cells[part, peak] // heat_width
+            column = cells[part, peak] - row * heat_width
+            value = real(heatmaps, heat_table, index)
+            up = real(heatmaps, heat_table, index - (heat_width * channels if row > 0 else 0))
+            down = real(heatmaps, heat_table, index + (heat_width * channels if row < heat_height - 1 else 0))
+            left = real(heatmaps, heat_table, index - (channels if column > 0 else 0))
+            right = real(heatmaps, heat_table, index + (channels if column < heat_width - 1 else 0))
+            drop += (value - up) + (value - down) + (value - left) + (value - right)
+            total += 2.0 * value
+            is_flat_down = (row > 0 and up == value) or (row < heat_height - 1 and down == value)
+            is_flat_across = (column > 0 and left == value) or (column < heat_width - 1 and right == value)
+            repeated += np.int64(is_flat_down and is_flat_across)
+    return drop < _FLAT * total or 2 * repeated > number

@@ -6,6 +6,7 @@ import numpy as np
 
 from bottomup.kernels.jit import helper
 from bottomup.paf.kernels.peaks import SCORE
+from bottomup.paf.kernels.sorting import sort_best_first
 
 FILLED = -1  # in `members`: a guessed part, no peak
 MISSING = -2  # this person has no such part
@@ -17,10 +18,10 @@ NUM_PEAKS = 2  # 0 of a person who was merged into another
 NUM_LIMBS = 3
 
 _U = np.uint64  # an index that never counts from the end needs no test for that
-_RUN = np.int64(8)  # numbers that are sorted by insertion
 _STEEPNESS = 3.0  # of the probability of being right, over evidence; fitted
 _ZERO = np.int64(0)  # a plain 0 is a type of its own, for which what it is passed to is compiled again
 _FILLED = np.int64(FILLED)
+_MOST_COMPARED = np.int64(1 << 21)  # pairs of people
 _FAR = 20.0  # from here on, exp(-distance) is 0
 _SURELY_FAR = 20.001  # the same of boxes, whatever was rounded
 
@@ -187,7 +188,8 @@ def write_people(num_people, falloffs, max_overlap, placing, people_space, found
     """Write the people of `totals` that are no fragment of a better one, best first; return how many.
 
     A fragment lies, on average over its peaks, nearer than `max_overlap` to the joints of one person already kept: each
-    counts exp(-d^2 / area / falloff) as in OKS. Workspaces: `kept` (M,), `boxes` (M, 4), and those of sorting, (2, L).
+    counts exp(-d^2 / area / falloff) as in OKS. After about two million comparisons, the rest is left out.
+    Workspaces: `kept` (M,), `boxes` (M, 4), and those of sorting, (2, L).
     """
     (output_stride, shift_x, shift_y) = placing
     (order, keys, _owner, _used, members, _sums, joints, totals, kept, boxes) = people_space
@@ -195,10 +197,12 @@ def write_people(num_people, falloffs, max_overlap, placing, people_space, found
     num_parts = members.shape[1]
     sort_best_first(totals, num_people, order, keys)
     num_kept = _ZERO
+    compared = _ZERO
     for rank in range(num_people):
         person = order[0, rank]
-        if totals[person] < 0.0:
+        if totals[person] < 0.0 or compared > _MOST_COMPARED:
             break
+        compared += num_kept
         # No joint's similarity is above 1, and their mean no higher than that.
         if max_overlap < 1.0 and is_fragment(members, joints, person, kept, boxes, num_kept, falloffs, max_overlap):
             continue
@@ -257,60 +261,3 @@ def is_fragment(members, joints, person, kept, boxes, num_kept, falloffs, max_ov
         if overlap > max_overlap * parts:
             return True
     return False
-
-
-@helper
-def sort_best_first(scores, size, order, keys):
-    """Write the numbers of the `size` scores to `order[0]`, highest first, equal ones by number; no score is NaN.
-
-    Runs are sorted by insertion, then merged; which of two comes first is counted, not branched on, for a branch would
-    be guessed wrong every other time. Workspaces of two such rows: `order` and `keys`.
-    """
-    for index in range(size):
-        score = scores[_U(index)]
-        place = index
-        first = index - index % _RUN
-        while place > first and keys[0, _U(place - 1)] < score:
-            keys[0, _U(place)] = keys[0, _U(place - 1)]
-            order[0, _U(place)] = order[0, _U(place - 1)]
-            place -= 1
-        keys[0, _U(place)] = score
-        order[0, _U(place)] = index
-    length = _RUN
-    side = _ZERO
-    while length < size:
-        merge_runs(keys, order, side, size, length)
-        side = 1 - side
-        length *= 2
-    if side == 1:
-        for index in range(_U(size)):
-            order[0, index] = order[1, index]
-
-
-@helper
-def merge_runs(keys, numbers, side, size, length):
-    """Merge every two sorted runs of `length` keys to one, in the other row; of equal keys, those of the first win."""
-    side = _U(side)
-    new = _U(1) - side
-    for start in range(0, size, 2 * length):
-        one = start
-        middle = min(start + length, size)
-        other = middle
-        end = min(middle + length, size)
-        place = _U(start)
-        while one < middle and other < end:
-            key = keys[side, _U(one)]
-            other_key = keys[side, _U(other)]
-            is_other = other_key > key
-            keys[new, place] = other_key if is_other else key
-            numbers[new, place] = numbers[side, _U(other if is_other else one)]
-            other += np.int64(is_other)
-            one += 1 - np.int64(is_other)
-            place += _U(1)
-        while one < middle or other < end:
-            index = _U(one if one < middle else other)
-            keys[new, place] = keys[side, index]
-            numbers[new, place] = numbers[side, index]
-            one += 1
-            other += np.int64(one > middle)
-            place += _U(1)

@@ -1,7 +1,7 @@
 """The part affinity field decoder read aloud: pure numpy, one definition a function, no numba.
 
-Slow and plain. `PafDecoder` must give what `decode` gives here; hold your
-own port against it, too. Positions are (row, column) in cells of the
+Slow and plain. `PafDecoder` must give what `decode` gives here, but for its
+bounds on work, which no photo reaches; hold your own port against it, too. Positions are (row, column) in cells of the
 heatmaps until the last step.
 """
 
@@ -13,7 +13,7 @@ from bottomup.paf.best import PafDecoder
 from bottomup.paf.fields import PafFields
 from bottomup.paf.reference.fill import fill_people
 from bottomup.paf.reference.limbs import Field, find_limbs
-from bottomup.paf.reference.peaks import Peak, find_peaks
+from bottomup.paf.reference.peaks import Peak, find_peaks, look_enlarged
 from bottomup.paf.reference.people import Person, assemble, joints_of, rank_people
 from bottomup.poses import Poses
 
@@ -36,6 +36,8 @@ def decode(fields: PafFields, decoder: PafDecoder) -> Poses:
     with np.errstate(all="ignore"):  # infinite and missing values are let through, and lead nowhere
         heatmaps, pafs = read_fields(fields)
         peaks = [find_peaks(heatmaps[:, :, part], decoder) for part in range(len(skeleton.parts))]
+        if look_enlarged(heatmaps, peaks) and fields.raw is not fields:
+            return decode(fields.raw, decoder)
         limbs = find_limbs(pafs, peaks, len(heatmaps), skeleton, decoder)
         people = assemble(limbs, peaks, skeleton, decoder)
         if decoder.fill:

@@ -20,7 +20,7 @@ class Peak(NamedTuple):
 def find_peaks(heatmap: NDArray[np.float64], decoder: PafDecoder) -> list[Peak]:
     """Find one part's peaks: plateaus of equal cells, mostly of one, above the threshold, with nothing higher beside.
 
-    A plateau's peak is its cell nearest to its middle. Of too many, the
+    A plateau's peak is its cell nearest to its middle; one of more than 4096 cells has none. Of too many, the
     strongest stay, of equal ones the first. In the order of their plateaus' first cells.
     """
     tops, seen = [], np.zeros(heatmap.shape, np.bool_)
@@ -29,9 +29,9 @@ def find_peaks(heatmap: NDArray[np.float64], decoder: PafDecoder) -> list[Peak]:
             plateau, around = flood(heatmap, (row, column))
             for cell in plateau:
                 seen[cell] = True
-            if not any(heatmap[cell] > heatmap[row, column] for cell in around):
+            if len(plateau) <= 4096 and not any(heatmap[cell] > heatmap[row, column] for cell in around):
                 tops.append(middle_of(plateau))
-    most = min(decoder.max_peaks, (heatmap.size + 1) // 2 + 1)
+    most = decoder.max_peaks
     strongest = sorted(range(len(tops)), key=lambda top: (-heatmap[tops[top]], top))[:most]
     peaks = []
     for top in sorted(strongest):
@@ -82,3 +82,19 @@ def refine(line: NDArray[np.float64], place: int) -> float:
         if curvature < 0:
             return middle + inwards * half_clamp(1 + 0.5 * (centre - far) / curvature)
     return middle
+
+
+def look_enlarged(heatmaps: NDArray[np.float64], peaks: list[list[Peak]]) -> bool:
+    """Tell whether the first peaks look as if maps had been enlarged: flatter than any network's, or plateaus."""
+    first = [(part, peak.cell) for part, several in enumerate(peaks) for peak in several][:64]
+    drop, total, repeated = 0.0, 0.0, 0
+    for part, (row, column) in first:
+        heatmap = heatmaps[..., part]
+        value, plateaus = float(heatmap[row, column]), []
+        for line, at in ((heatmap[:, column], row), (heatmap[row], column)):
+            beside = [float(line[near]) if 0 <= near < len(line) else None for near in (at - 1, at + 1)]
+            drop += sum(value - near for near in beside if near is not None)
+            plateaus.append(value in beside)
+        total += 2 * value
+        repeated += all(plateaus)
+    return drop < 0.27 * total or 2 * repeated > len(first)
