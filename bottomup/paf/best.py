@@ -8,9 +8,10 @@ from typing import Any, Literal
 from bottomup.batch import map_on_threads
 from bottomup.errors import InputError
 from bottomup.paf.bodyposenet import BODYPOSENET
+from bottomup.paf.bundles import FillRules, LimbRules, PeopleRules, Rules
 from bottomup.paf.fields import PafFields
 from bottomup.paf.openpose import OPENPOSE
-from bottomup.paf.running import FillRules, LimbRules, PeopleRules, Rules, decode_fields
+from bottomup.paf.running import decode_fields
 from bottomup.paf.trt_pose import TRT_POSE
 from bottomup.parameters import check, choice, number, pair, score, switch, whole
 from bottomup.poses import Poses

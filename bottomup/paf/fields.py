@@ -3,42 +3,15 @@
 import math
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.errors import InputError
+from bottomup.paf.bundles import Heat, Vectors
 from bottomup.skeletons import OPENPOSE18, Skeleton, as_skeleton
 from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_flat, as_number, look_alike, take_channels
-
-
-class Heat(NamedTuple):
-    """What kernels read of heatmaps, in the order in which they take it."""
-
-    heatmaps: NDArray[Any]  #: flat, uint8 or float32; element (row * width + column) * channels + part
-    heat_table: NDArray[np.float64] | None  #: the real numbers of 256 levels; None of floats
-    logs: NDArray[np.float64] | None  #: their logarithms, as of 0.001 where they are less
-    channels: int
-    heat_height: int
-    heat_width: int
-    num_parts: int
-
-
-class Vectors(NamedTuple):
-    """What kernels read of part affinity fields, in the order in which they take it."""
-
-    pafs: NDArray[Any]  #: flat, the heatmaps' type; element row * row_step + column * column_step + one of `edges`
-    table: NDArray[np.float64] | None
-    row_step: int
-    column_step: int
-    height: int
-    width: int
-    ratio_y: float  #: cells of this grid per cell of the heatmaps, down
-    ratio_x: float  #: and across
-    offset_y: float  #: where the middle of the heatmaps' cell 0 is in this grid, down
-    offset_x: float  #: and across
-    edges: NDArray[np.int64]  #: (E, 5) parent part, child part, x channel, y channel, whether redundant
 
 
 @dataclass(frozen=True, eq=False, init=False)

@@ -118,7 +118,8 @@ def list_limbs(vectors, heat_height, reach, peaks, limbs, limb_space, limb_rules
     `ends` (L, 3) are edge, parent's and child's peak. `limb_scores` (L,) is what the field says; `limb_ranks` adds what
     the peaks say, and is what limbs are sorted by. `usual_length` is in heights of the picture, 0 for no limit. Pairs
     more than `reach` rows apart are passed over, mostly. As soon as it is to be more than `most_work`, it ends and
-    returns minus the number of pairs that would not be. Workspaces, of the children of one parent: `lines` (3, K) and `points` (4, K).
+    returns minus the number of pairs that would not be. Workspaces, of the children of one parent: `lines` (3, K) and
+    `points` (4, K).
     """
     (
         pafs, table, row_step, column_step, height, width, ratio_y, ratio_x, _offset_y, _offset_x, edges,

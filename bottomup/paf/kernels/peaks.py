@@ -23,10 +23,7 @@ FIELD_COLUMN = 4
 _LARGEST_PLATEAU = np.int64(4096)  # cells
 _SEEN, _TOO_LARGE = np.uint8(1), np.uint8(2)  # what is known of a cell's plateau
 _LOOKED_AT = np.int64(64)  # peaks, to tell whether maps were enlarged
-_FLAT = (
-    0.27  # how much lower a peak's neighbours are, by its height: 0.40 and more in networks' maps, at twice the size
-)
-# 0.25 and less; 0.30 where a network's cells are half as large as its Gaussians need
+_FLAT = 0.31  # as `bottomup.paf.enlarged` has it
 _ZERO, _ONE, _NONE = np.int64(0), np.int64(1), np.int64(-1)  # plain ones are types, each compiled for again
 _U = np.uint64  # an index that never counts from the end needs no test for that
 
@@ -114,7 +111,7 @@ def has_above(heatmaps, first, num_parts, floor):
 
 @helper
 def flag_peaks(heatmaps, floors, first, offset, size, up, down, right, flags):
-    """Set `flags` for the elements above their floor that exceed the four neighbours before them and none behind exceeds.
+    """Set `flags` for elements above their floor that exceed the four neighbours before them, and none behind exceeds.
 
     Of a plateau, few cells are left so, its first among them. Neighbours lie `up` before an element, `down` behind it,
     `right` to each side. In the first row, whose row above is itself, equal ones do as well.

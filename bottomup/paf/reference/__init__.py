@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bottomup.errors import InputError
 from bottomup.paf.best import PafDecoder
+from bottomup.paf.enlarged import LARGE
 from bottomup.paf.fields import PafFields
 from bottomup.paf.reference.fill import fill_people
 from bottomup.paf.reference.limbs import Field, find_limbs
@@ -36,7 +37,8 @@ def decode(fields: PafFields, decoder: PafDecoder) -> Poses:
     with np.errstate(all="ignore"):  # infinite and missing values are let through, and lead nowhere
         heatmaps, pafs = read_fields(fields)
         peaks = [find_peaks(heatmaps[:, :, part], decoder) for part in range(len(skeleton.parts))]
-        if look_enlarged(heatmaps, peaks) and fields.raw is not fields:
+        is_large = heatmaps.shape[0] * heatmaps.shape[1] >= LARGE
+        if (is_large or look_enlarged(heatmaps, peaks)) and fields.raw is not fields:
             return decode(fields.raw, decoder)
         limbs = find_limbs(pafs, peaks, len(heatmaps), skeleton, decoder)
         people = assemble(limbs, peaks, skeleton, decoder)

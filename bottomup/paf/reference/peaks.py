@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.paf.best import PafDecoder
+from bottomup.paf.enlarged import FLAT
 from bottomup.paf.reference.places import clip, half_clamp, log
 
 
@@ -97,4 +98,4 @@ def look_enlarged(heatmaps: NDArray[np.float64], peaks: list[list[Peak]]) -> boo
             plateaus.append(value in beside)
         total += 2 * value
         repeated += all(plateaus)
-    return drop < 0.27 * total or 2 * repeated > len(first)
+    return drop < FLAT * total or 2 * repeated > len(first)

@@ -1,0 +1,74 @@
+"""Maps that were enlarged: how smooth they are, where their cells change, and the middles of their blocks."""
+
+import numpy as np
+
+from bottomup.kernels.jit import helper, kernel
+from bottomup.paf.kernels.refining import real
+
+_SEEN = 0.1  # scores from which on a row says how flat its peaks are
+
+# Of `sums`.
+SQUARES = 0  # of scores
+CHANGES = 1  # squared differences between neighbours
+DROPS = 2  # how far both neighbours of a row's peaks are below them
+TOPS = 3  # scores of these
+
+
+@kernel
+def measure_maps(heat, row_step, column_step, sums, changed_rows, changed_columns):
+    """Look along every `row_step`-th row and `column_step`-th column: fill `sums` (4,) and where anything changes."""
+    (heatmaps, heat_table, _logs, channels, heat_height, heat_width, num_parts) = heat
+    cell = heat_width * channels
+    for row in range(row_step // 2, heat_height, row_step):
+        look_along_line(heatmaps, heat_table, row * cell, heat_width, channels, num_parts, sums, changed_columns)
+    for column in range(column_step // 2, heat_width, column_step):
+        look_along_line(heatmaps, heat_table, column * channels, heat_height, cell, num_parts, sums, changed_rows)
+
+
+@helper
+def look_along_line(heatmaps, heat_table, start, size, step, num_parts, sums, changed):
+    """Add what one row or column shows."""
+    for place in range(1, size):
+        first = start + place * step
+        squares = 0.0
+        changes = 0.0
+        for part in range(num_parts):
+            value = real(heatmaps, heat_table, first + part)
+            before = real(heatmaps, heat_table, first - step + part)
+            if not (-np.inf < value < np.inf and -np.inf < before < np.inf):
+                continue
+            difference = max(value, 0.0) - max(before, 0.0)
+            squares += max(value, 0.0) * max(value, 0.0)
+            changes += difference * difference
+            if value > _SEEN and value >= before and place < size - 1:
+                after = real(heatmaps, heat_table, first + step + part)
+                if value > after:
+                    sums[DROPS] += (value - before) + (value - after)
+                    sums[TOPS] += value
+        sums[SQUARES] += squares
+        sums[CHANGES] += changes
+        if changes > 0.0:
+            changed[place] = 1
+
+
+@kernel
+def read_middles(values, table, width, channels, rows, row_shares, columns, column_shares, middles):
+    """Write to `middles` (H, W, C) what lies between four cells each, bilinear.
+
+    `rows` (2, H) and `columns` (2, W) are the cells before and behind, the shares those of the latter.
+    """
+    for row in range(rows.shape[1]):
+        top = rows[0, row] * width
+        bottom = rows[1, row] * width
+        below = row_shares[row]
+        for column in range(columns.shape[1]):
+            left = columns[0, column]
+            right = columns[1, column]
+            beside = column_shares[column]
+            for channel in range(channels):
+                upper = real(values, table, (top + left) * channels + channel) * (1.0 - beside)
+                lower = real(values, table, (bottom + left) * channels + channel) * (1.0 - beside)
+                if beside > 0.0:
+                    upper += real(values, table, (top + right) * channels + channel) * beside
+                    lower += real(values, table, (bottom + right) * channels + channel) * beside
+                middles[row, column, channel] = upper if below == 0.0 else upper * (1.0 - below) + lower * below

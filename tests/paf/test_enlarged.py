@@ -1,0 +1,117 @@
+"""Maps that were enlarged before they came here are read as the network gave them."""
+
+import cv2
+import numpy as np
+import pytest
+from paf_scenes import SIZE, assert_same, crowd
+
+import bottomup as bu
+from bottomup.paf import enlarged
+from bottomup.paf.kernels import peaks as kernels
+
+HOW = {"cubic": cv2.INTER_CUBIC, "linear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}
+
+
+def resized(maps, size, how):
+    """Return maps of another size, as OpenCV resizes, a few channels at a time."""
+    pieces = [np.ascontiguousarray(maps[..., first : first + 4]) for first in range(0, maps.shape[2], 4)]
+    return np.concatenate(
+        [cv2.resize(piece, size, interpolation=HOW[how]).reshape(*size[::-1], -1) for piece in pieces], 2
+    )
+
+
+def times_as_large(fields, factor, how, **changes):
+    """Return fields that somebody enlarged."""
+    rows, columns = fields.grid
+    size = (columns * factor, rows * factor)
+    maps = (resized(tensor, size, how) for tensor in (fields.heatmaps, fields.pafs))
+    return bu.PafFields(*maps, **{"output_stride": 8 / factor, **changes})
+
+
+def in_order(poses):
+    return poses.xy[np.argsort(poses.xy[:, 1, 0])]
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("factor", [2, 3, 4, 8])
+def test_what_was_enlarged_is_found_as_before(factor, how):
+    _, fields = crowd(4, seed=2)
+    expected = bu.PafDecoder().decode(fields)
+    large = times_as_large(fields, factor, how)
+    assert large.raw.output_stride == 8
+    assert large.raw.grid == fields.grid
+    found = bu.PafDecoder().decode(large)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=0.01 if how == "nearest" else 0.02)
+    np.testing.assert_allclose(in_order(found), in_order(expected), atol=1.5)
+    if how == "nearest":
+        assert_same(found, expected)
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_the_factor_is_in_the_maps_whatever_the_stride_says(how):
+    _, fields = crowd(4, seed=2)
+    large = times_as_large(fields, 8, how, output_stride=8)
+    assert large.raw.grid == fields.grid
+    found = bu.PafDecoder().decode(large)
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("size", [(640, 545), (500, 426), (1000, 852)])
+def test_maps_of_the_photos_size_are_read_too(size, how):
+    expected, fields = crowd(3, seed=4)
+    maps = [resized(tensor, size, how) for tensor in (fields.heatmaps, fields.pafs)]
+    large = bu.PafFields(*maps, output_stride=1)
+    assert large.raw is not large
+    found = bu.PafDecoder().decode(large)
+    assert len(found) == 3
+    scale = np.array([size[0] / SIZE[0], size[1] / SIZE[1]])
+    by_x = expected[np.argsort(expected[:, 1, 0])]
+    wrong = np.linalg.norm((in_order(found) + 0.5) / scale - 0.5 - by_x, axis=-1)
+    assert np.nanmedian(wrong) < 2
+
+
+def test_heatmaps_alone_may_be_enlarged():
+    _, fields = crowd(3, seed=1)
+    large = bu.PafFields(resized(fields.heatmaps, (216, 184), "linear"), fields.pafs, output_stride=2)
+    assert large.raw.pafs is fields.pafs
+    np.testing.assert_allclose(
+        in_order(bu.PafDecoder().decode(large)), in_order(bu.PafDecoder().decode(fields)), atol=1.5
+    )
+
+
+@pytest.mark.parametrize("quantized", [False, True])
+@pytest.mark.parametrize("options", [{}, {"output_stride": 4, "sigma": 3.5}, {"size": (1280, 960)}])
+def test_a_networks_own_cells_stay(quantized, options):
+    _, fields = crowd(5, seed=3, quantized=quantized, **options)
+    assert fields.raw is fields
+
+
+def test_levels_that_were_repeated_become_real_numbers():
+    _, fields = crowd(3, seed=5, quantized=True)
+    tensors = [
+        bu.Quantized(tensor.values.repeat(4, axis=0).repeat(4, axis=1), tensor.scale, tensor.zero_point)
+        for tensor in (fields.heatmaps, fields.pafs)
+    ]
+    large = bu.PafFields(*tensors, output_stride=2, shift=(3, -2))
+    assert_same(bu.PafDecoder(shift=(-3, 2)).decode(large), bu.PafDecoder().decode(fields))
+
+
+def test_kernels_equal_the_definition_on_enlarged_maps():
+    for how in HOW:
+        large = times_as_large(crowd(2, seed=6, size=(96, 80))[1], 2, how)
+        assert large.raw is not large
+        assert_same(bu.PafDecoder().decode(large), bu.paf.reference.decode(large, bu.PafDecoder()))
+
+
+def test_the_kernel_and_the_wrapper_agree_on_what_is_flat():
+    assert kernels._FLAT == enlarged.FLAT
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30, -np.inf])
+def test_broken_cells_do_not_hinder(value):
+    _, fields = crowd(3, seed=1)
+    large = times_as_large(fields, 4, "cubic")
+    heatmaps = large.heatmaps.copy()
+    heatmaps[5, 7] = value
+    assert len(bu.PafDecoder().decode(bu.PafFields(heatmaps, large.pafs, output_stride=2))) >= 3
