@@ -98,7 +98,7 @@ def kernel_folder() -> Path | None:
                 _tidy(folder)
             if is_private(folder):
                 return folder
-        except (OSError, RuntimeError, ValueError):
+        except (OSError, RuntimeError, ValueError):  # no such drive, links in a circle, a NUL
             continue
     return None
 
@@ -140,18 +140,20 @@ def _parents() -> Iterator[tuple[Path, int]]:
         yield Path(config.CACHE_DIR).absolute(), 0o700
     yield Path(__file__).absolute().parent / "__pycache__", 0o755
     if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
+        base = "~/Library/Caches"
     else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    yield Path(base).absolute() / "bottomup" / "kernels", 0o700
+        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = Path(os.path.expanduser(base))
+    if home.is_absolute():  # else the user has no home
+        yield home / "bottomup" / "kernels", 0o700
 
 
 @cache
 def _digest() -> str:
     """Return a digest of all that compiled code depends on, but for types and processor."""
-    digest = hashlib.sha256(f"{numba.__version__} {sys.implementation.cache_tag} {sys.abiflags}".encode())
+    digest = hashlib.sha256(f"{numba.__version__} {sys.implementation.cache_tag}".encode())
     digest.update(repr([getattr(config, name, None) for name in _SETTINGS]).encode())
     for path in sorted(_sources()):
         digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

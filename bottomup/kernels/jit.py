@@ -88,7 +88,10 @@ if CPUDispatcher is not None:
                 except BaseException as error:
                     outcome.set_exception(error)
 
-            threading.Thread(target=work, name="bottomup-compile").start()
+            try:
+                threading.Thread(target=work, name="bottomup-compile").start()
+            except RuntimeError:  # no more threads: too many, or Python is on its way out
+                return self._compile_here(signature)
             return outcome.result()
 
         def _compile_here(self, signature: Any) -> Any:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numba
@@ -247,10 +248,9 @@ def test_a_link_to_where_others_can_write_is_not_used(unsettled, tmp_path, monke
 
 def test_old_folders_of_other_versions_are_removed(unsettled, tmp_path, monkeypatch):
     old, recent, foreign = (tmp_path / name for name in ("bottomup-" + "0" * 24, "bottomup-" + "1" * 24, "other"))
-    for folder in (old, recent, foreign):
+    for folder, days in ((old, 31), (recent, 29), (foreign, 400)):
         folder.mkdir()
-    for folder in (old, foreign):
-        os.utime(folder, (0, 0))
+        os.utime(folder, 2 * (time.time() - days * 86400,))
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
     assert caching.kernel_folder().parent == tmp_path
     assert [folder.exists() for folder in (old, recent, foreign)] == [False, True, True]
@@ -261,6 +261,13 @@ def test_kernels_run_where_nothing_can_be_kept(unsettled, monkeypatch):
     assert caching.kernel_folder() is None
     assert not found_again()
     assert jit.kernel(double).stats.cache_path is None
+
+
+def test_who_has_no_home_keeps_kernels_in_none(monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    assert [parent for parent, _ in caching._parents()] == [PACKAGE / "kernels" / "__pycache__"]
 
 
 def test_settings_of_numba_that_another_lacks_do_no_harm(unsettled, monkeypatch):

@@ -227,6 +227,18 @@ def test_a_process_forked_while_another_thread_compiles_can_compile():
 
 
 @compiled_only
+def test_kernels_compile_where_no_thread_can_be_started(monkeypatch):
+    from bottomup.kernels.jit import helper, kernel
+
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    total = kernel(_summing(helper(lambda value: 2 * value)))
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert total(np.ones(3)) == 6
+
+
+@compiled_only
 def test_a_users_function_may_call_a_kernel_that_is_not_compiled_yet():
     from bottomup.kernels.jit import helper, kernel
 
