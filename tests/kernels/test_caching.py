@@ -17,9 +17,8 @@ import bottomup as bu
 from bottomup.kernels import caching, jit
 
 PACKAGE = Path(bu.__file__).parent
-pytestmark = pytest.mark.skipif(
-    bool(numba.config.DISABLE_JIT or numba.config.BOUNDSCHECK), reason="compiled as it is for users, once is enough"
-)
+NOT_AS_FOR_USERS = bool(numba.config.DISABLE_JIT or numba.config.BOUNDSCHECK)
+compiled_only = pytest.mark.skipif(NOT_AS_FOR_USERS, reason="compiled as it is for users, once is enough")
 as_root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs another user")
 forking = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 COUNT = """
@@ -47,6 +46,8 @@ def count_anew(place, **environment):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A folder where kernels, and functions of this file, are kept."""
+    if NOT_AS_FOR_USERS:
+        pytest.skip("compiled as it is for users, once is enough")
     folder = tmp_path / "kept"
     folder.mkdir()
     monkeypatch.setattr(caching, "kernel_folder", lambda: folder)
@@ -152,6 +153,8 @@ def test_a_folder_that_became_read_only_does_no_harm(folder):
 @pytest.fixture
 def copy(tmp_path):
     """The kernels that families share, copied: a package of their own."""
+    if NOT_AS_FOR_USERS:
+        pytest.skip("compiled as it is for users, once is enough")
     place = tmp_path / "copy"
     shutil.copytree(PACKAGE / "kernels", place / "bottomup" / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
     (place / "bottomup" / "__init__.py").touch()
@@ -256,6 +259,7 @@ def test_old_folders_of_other_versions_are_removed(unsettled, tmp_path, monkeypa
     assert [folder.exists() for folder in (old, recent, foreign)] == [False, True, True]
 
 
+@compiled_only
 def test_kernels_run_where_nothing_can_be_kept(unsettled, monkeypatch):
     monkeypatch.setattr(caching, "_parents", lambda: iter([(Path(__file__), 0o700)]))
     assert caching.kernel_folder() is None
