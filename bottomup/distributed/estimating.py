@@ -9,7 +9,7 @@ import numpy as np
 
 from bottomup.distributed.on_ray import estimate_on_ray, import_ray
 from bottomup.distributed.parts import count_rows, estimate_part
-from bottomup.distributed.results import FORMATS, Format, begin, part_path, write_part
+from bottomup.distributed.results import FORMATS, Format, begin, is_whole, part_path, write_part
 from bottomup.distributed.sources import Part, import_arrow, split
 from bottomup.errors import InputError
 from bottomup.estimation.estimator import PoseEstimator
@@ -91,7 +91,7 @@ def estimate_images(
     estimator = make_estimator()  # also with actors: what is wrong with the model is said at once, and here
     folder = Path(out).absolute()
     begin(folder, _plan(estimator, parts, digest, int(part_size), format))
-    waiting = [part for part in parts if not part_path(folder, part.number, format).exists()]
+    waiting = [part for part in parts if not is_whole(part_path(folder, part.number, format), part.size)]
     done: Iterator[tuple[int, int, int]]
     if ray is None:
         done = _here(estimator, waiting, folder, format)
@@ -106,6 +106,7 @@ def _plan(estimator: PoseEstimator, parts: list[Part], digest: str, part_size: i
     return {
         "source": digest,
         "parts": len(parts),
+        "rows": [part.size for part in parts],
         "part_size": part_size,
         "format": format,
         "model": estimator.path.name,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bottomup.distributed.parts import count_rows, estimate_part
-from bottomup.distributed.results import Format, part_path, row_of, row_of_error, write_part
+from bottomup.distributed.results import Format, is_whole, part_path, read_part, row_of, row_of_error, write_part
 from bottomup.distributed.sources import Image, Part, images_of
 from bottomup.errors import InputError, MissingRuntimeError, ModelError
 from bottomup.estimation.estimator import PoseEstimator
@@ -78,8 +78,8 @@ class Worker:
         number, paths, *rest = json.loads(row["part"])
         part = Part(number, tuple(paths), *rest)
         path = part_path(self._folder, part.number, self._format)
-        if path.exists():  # its actor died before it could say so
-            return {"images": 0, "people": 0, "errors": 0}
+        if is_whole(path, part.size):  # its actor died before it could say so
+            return dict(zip(("images", "people", "errors"), count_rows(read_part(path)), strict=True))
         notes = path.with_name(f".{path.name}.begun")
         before = notes.read_text(encoding="ascii").split() if notes.exists() else []
         if before.count("part") < _MOST_DEATHS:

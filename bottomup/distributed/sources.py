@@ -26,6 +26,11 @@ class Part(NamedTuple):
     rows: int = 0
     row: int = 0  #: number of the first row in the whole file
 
+    @property
+    def size(self) -> int:
+        """How many images it has."""
+        return self.rows if self.file else len(self.images)
+
 
 class Image(NamedTuple):
     """One image, not read yet."""
@@ -33,9 +38,12 @@ class Image(NamedTuple):
     name: str  #: its path as it was given, or where in a Parquet file it is
     path: str
     encoded: bytes | None = None  #: the file's content, where it came with a Parquet file
+    problem: str = ""  #: why there is none
 
     def read(self) -> NDArray[np.uint8]:
         """Return it as a BGR (H, W, 3) array."""
+        if self.problem:
+            raise InputError(f"image {self.name!r} cannot be read: {self.problem}")
         if self.encoded is None:
             return read_image(self.path)
         return decode_image(np.frombuffer(self.encoded, np.uint8), self.name)
@@ -72,20 +80,29 @@ def images_of(part: Part, base: str = "") -> Iterator[Image]:
     if not part.file:
         yield from (Image(path, os.path.join(base, path)) for path in part.images)
         return
+    given = 0
+    try:
+        for image in _images_of_table(part, base):
+            given += 1
+            yield image
+    except (OSError, ValueError) as error:  # a damaged page, of which Arrow tells in words of its own
+        why = " ".join(str(error).split())
+        for row in range(given, part.rows):
+            yield Image(f"{part.file}#{part.row + row}", "", problem=f"the Parquet file is damaged here: {why}")
+
+
+def _images_of_table(part: Part, base: str) -> Iterator[Image]:
+    """Yield the images of a Parquet file's part, one at a time, since a small file may hold large ones many times."""
     _, parquet = import_arrow()
     with parquet.ParquetFile(os.path.join(base, part.file)) as table:
-        column, row = _column_of(table, part.file), 0
-        for batch in table.iter_batches(batch_size=64, row_groups=[part.row_group], columns=[column]):
-            if row + batch.num_rows > part.first:
-                for value in batch.column(0):
-                    if part.first <= row < part.first + part.rows:
-                        name = f"{part.file}#{part.row + row - part.first}"
-                        yield _image_of(value.as_py(), name, base)
-                    row += 1
-            else:
-                row += batch.num_rows
+        column = _column_of(table, part.file)
+        batches = table.iter_batches(batch_size=1, row_groups=[part.row_group], columns=[column])
+        for row, batch in enumerate(batches):
             if row >= part.first + part.rows:
                 return
+            if row >= part.first:
+                name = f"{part.file}#{part.row + row - part.first}"
+                yield _image_of(batch.column(0)[0].as_py(), name, base)
 
 
 def _image_of(value: Any, name: str, base: str) -> Image:
@@ -94,6 +111,8 @@ def _image_of(value: Any, name: str, base: str) -> Image:
         value = value.get("bytes") or value.get("path")
     if isinstance(value, str):
         return Image(value, os.path.join(base, value))
+    if value is not None and not isinstance(value, bytes):
+        return Image(name, "", problem=f"it is neither a path nor bytes, but {type(value).__name__}")
     return Image(name, "", value or b"")
 
 
@@ -163,5 +182,5 @@ def import_arrow() -> tuple[Any, Any]:
         import pyarrow as arrow
         import pyarrow.parquet as parquet
     except ImportError as error:
-        raise MissingRuntimeError(f"pyarrow cannot be imported, {error}: pip install 'bottomup[ray]'") from error
+        raise MissingRuntimeError(f"pyarrow cannot be imported, {error}: pip install 'bottomup[parquet]'") from error
     return arrow, parquet

@@ -209,10 +209,12 @@ def test_a_folder_without_results_is_refused(photos):
         read_rows("photos")
 
 
-@pytest.mark.parametrize(("library", "settings"), [("ray", {"actors": 2}), ("pyarrow", {"format": "parquet"})])
-def test_a_missing_library_is_named_with_its_extra(photos, monkeypatch, library, settings):
+@pytest.mark.parametrize(
+    ("library", "extra", "settings"), [("ray", "ray", {"actors": 2}), ("pyarrow", "parquet", {"format": "parquet"})]
+)
+def test_a_missing_library_is_named_with_its_extra(photos, monkeypatch, library, extra, settings):
     monkeypatch.setitem(__import__("sys").modules, library, None)
-    with pytest.raises(bu.MissingRuntimeError, match=r"pip install 'bottomup\[ray\]'"):
+    with pytest.raises(bu.MissingRuntimeError, match=rf"pip install 'bottomup\[{extra}\]'"):
         photos(**settings)
 
 
@@ -286,7 +288,7 @@ def work(images, actors=100):
 
 def test_a_part_is_done_once(photos):
     assert work(["photos/a/2.png", "photos/b/4.png"]) == (0, {"images": 2, "people": 6, "errors": 0})
-    assert work(["photos/a/2.png", "photos/b/4.png"]) == (0, {"images": 0, "people": 0, "errors": 0})
+    assert work(["photos/a/2.png", "photos/b/4.png"]) == (0, {"images": 2, "people": 6, "errors": 0})
     assert FakeEstimator.estimated == [2, 4]
 
 
@@ -332,3 +334,95 @@ def test_actors_of_ray_give_the_same_rows(tmp_path, monkeypatch):
     assert here.people > 0
     assert list(read_rows("here")) == list(read_rows("there"))
     assert estimate_images(photos, "there", make_estimator=make, part_size=2, actors=2).resumed == 3
+
+
+# What is damaged, missing or of another kind
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("damage", [lambda content: b"", lambda content: content[: len(content) // 2]])
+def test_a_part_that_is_not_whole_is_never_counted_as_done(photos, format, damage):
+    photos(format=format)
+    whole = list(read_rows("out"))
+    part = Path(f"out/part-000001.{format}")
+    part.write_bytes(damage(part.read_bytes()))
+    with pytest.raises(bu.InputError, match="1 of 3 parts are not whole"):
+        read_rows("out")
+    report = photos(format=format)
+    assert (report.parts, report.resumed) == (1, 2)
+    assert list(read_rows("out")) == whole
+
+
+def test_a_part_with_the_right_number_of_broken_rows_is_told(photos):
+    photos(format="jsonl")
+    part = Path("out/part-000001.jsonl")
+    part.write_text("{\n" * part.read_text().count("\n"))
+    with pytest.raises(bu.InputError, match=r"part-000001\.jsonl' is damaged"):
+        list(read_rows("out"))
+
+
+@pytest.mark.parametrize(
+    "plan", ["[]", "3", '{"parts": "x", "format": "jsonl"}', '{"parts": 1e400, "format": "jsonl"}',
+             '{"parts": -1, "format": "jsonl"}', '{"parts": 3, "format": ["jsonl"]}',
+             '{"parts": 3, "format": "jsonl", "rows": [1]}', "[" * 100_000],
+)  # fmt: skip
+def test_a_plan_of_another_form_is_one_line(tmp_path, plan):
+    (tmp_path / "_plan.json").write_text(plan)
+    with pytest.raises(bu.InputError, match=r"cannot be read: .*: name another folder") as told:
+        read_rows(tmp_path)
+    assert "\n" not in str(told.value)
+
+
+def test_columns_of_numbers_lists_and_odd_paths_are_rows_with_errors(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    from bottomup.distributed.sources import images_of, split
+
+    for name, values in (("path", ["a\0b.jpg", "x" * 5000, None]), ("image", [1, 2, 3]), ("bytes", [[1], [2], [3]])):
+        path = str(tmp_path / f"{name}.parquet")
+        parquet.write_table(arrow.table({name: values}), path)
+        (part,), _ = split([path], 10)
+        images = list(images_of(part))
+        assert len(images) == part.size == 3
+        for image in images:
+            with pytest.raises(bu.InputError):
+                image.read()
+
+
+def test_a_damaged_page_is_rows_with_errors(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    from bottomup.distributed.sources import images_of, split
+
+    path = tmp_path / "a.parquet"
+    rng = np.random.default_rng(0)
+    parquet.write_table(arrow.table({"bytes": [rng.bytes(3000) for _ in range(20)]}), path, compression="snappy")
+    (part,), _ = split([str(path)], 50)
+    content = bytearray(path.read_bytes())
+    content[200:2200] = bytes(2000)
+    path.write_bytes(content)
+    images = list(images_of(part))
+    assert len(images) == 20
+    for image in images:
+        with pytest.raises(bu.InputError):
+            image.read()
+
+
+def test_a_small_file_of_large_values_is_read_one_by_one(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    from bottomup.distributed.sources import images_of, split
+
+    path = tmp_path / "a.parquet"
+    parquet.write_table(arrow.table({"bytes": [bytes(20_000_000)] * 100}), path, compression="zstd")
+    assert path.stat().st_size < 100_000
+    (part,), _ = split([str(path)], 200)
+    before = arrow.total_allocated_bytes()
+    most = 0
+    for image in images_of(part):
+        most = max(most, arrow.total_allocated_bytes() - before)
+        assert len(image.encoded) == 20_000_000
+    assert most < 500_000_000
