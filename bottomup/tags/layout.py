@@ -21,6 +21,7 @@ Form = Literal["apart", "in one", "two sizes"]
 _HEAT = re.compile(r"heat|confidence|score", re.IGNORECASE)
 _TAGS = re.compile(r"tag|embed|associative", re.IGNORECASE)
 _BOTH = re.compile(r"tag|embed|associative|higher_?hr", re.IGNORECASE)
+_STRIDES = (1, 2, 4, 8, 16)
 _STEP = 32  # what sides of inputs are multiples of
 
 
@@ -111,7 +112,7 @@ class TagLayout:
         if stride is None:
             raise InputError(
                 f"input_size=({input_size.width}, {input_size.height}) and a grid of {grid[0]} x {grid[1]} cells fit "
-                "no stride of 1, 2, 4 or 8: pass (width, height) of the network's input, or build TagFields with its "
+                "no stride of 1, 2, 4, 8 or 16: pass (width, height) of the network's input, or build TagFields with its "
                 "output_stride"
             )
         return stride
@@ -204,7 +205,7 @@ def _layout(
 def _stride(input_size: ImageSize, grid: tuple[int, int]) -> float | None:
     """Return the stride that brings an input to a grid, None if none of those known does."""
     strides = (
-        stride for stride in (1, 2, 4, 8) if (-(-input_size.height // stride), -(-input_size.width // stride)) == grid
+        stride for stride in _STRIDES if (-(-input_size.height // stride), -(-input_size.width // stride)) == grid
     )
     return next(strides, None)
 
