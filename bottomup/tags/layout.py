@@ -112,8 +112,8 @@ class TagLayout:
         if stride is None:
             raise InputError(
                 f"input_size=({input_size.width}, {input_size.height}) and a grid of {grid[0]} x {grid[1]} cells fit "
-                "no stride of 1, 2, 4, 8 or 16: pass (width, height) of the network's input, or build TagFields with its "
-                "output_stride"
+                "no stride of 1, 2, 4, 8 or 16: pass (width, height) of the network's input, or build TagFields with "
+                "its output_stride"
             )
         return stride
 
