@@ -1,23 +1,20 @@
-"""Cards of the models that exist: what each takes and gives, and where its file is; and the cache of those files.
+"""Cards of the models that exist: what each takes and gives, and where its files are.
 
 The cards are the .toml files in `models/`, beside the package in a clone and
-inside it once installed. Models are fetched once, checked by SHA-256, and
-kept in `cache_folder()`.
+inside it once installed.
 """
 
 import difflib
-import hashlib
 import os
 import sys
-import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple
 
+from bottomup.catalogue.fetching import ModelFile, Progress, cache_folder, fetch_file
 from bottomup.errors import InputError, ModelError
 
 if sys.version_info >= (3, 11):
@@ -27,28 +24,22 @@ else:
 
 #: The model that ships with the package.
 SHIPPED = "bottomup-tiny"
-#: Where another cache folder is named.
-CACHE_VARIABLE = "BOTTOMUP_CACHE"
+
+__all__ = [
+    "SHIPPED",
+    "Card",
+    "Measured",
+    "ModelInput",
+    "ModelOutput",
+    "cards_folder",
+    "fetch",
+    "find",
+    "get",
+    "names",
+    "recognise",
+]
 
 _PACKAGE = Path(__file__).parents[1]
-_TIMEOUT = 30.0  # seconds without a byte
-_PAUSE = 1.0  # seconds before a server that gave nothing is asked again
-_PATIENCE = 3  # times in a row that a server may give nothing
-_ATTEMPTS = 20  # times in all that it is asked for the rest
-_CHUNK = 1 << 16
-_PASSING = (408, 425, 429, 500, 502, 503, 504)  # answers that may be others a moment later
-
-#: Is told how many bytes are there, and how many there will be.
-Progress: TypeAlias = Callable[[int, int], None]
-
-
-class ModelFile(NamedTuple):
-    """A model's file."""
-
-    name: str  #: as its makers call it
-    address: str  #: empty where it ships with the package
-    size: int  #: bytes
-    sha256: str
 
 
 class ModelInput(NamedTuple):
@@ -88,7 +79,7 @@ class Card:
         What `bottomup.load` knows it by.
     title : str
         What it is, in a line.
-    family : {"posenet", "paf"}
+    family : {"posenet", "paf", "centers", "tags", "boxes"}
         Which decoders read its outputs.
     skeleton : str
         Which of `bottomup.skeletons`.
@@ -100,13 +91,10 @@ class Card:
         What it takes.
     outputs : tuple of ModelOutput
         What it gives.
-    file : ModelFile, optional
-        None for a kind of file that users bring.
+    files : tuple of ModelFile
+        The first is the one to open; none for a kind of file that users bring.
     delegate : str, optional
         The delegate that it needs, as "libedgetpu.so.1".
-    decoder : dict
-        The decoder to use and its settings: "name", and what that decoder
-        takes. Empty for our best.
     measured : tuple of Measured
         COCO keypoint AP, as far as it is known.
     note : str
@@ -121,18 +109,31 @@ class Card:
     licence: str
     input: ModelInput
     outputs: tuple[ModelOutput, ...]
-    file: ModelFile | None
+    files: tuple[ModelFile, ...]
     delegate: str | None
-    decoder: Mapping[str, Any]
     measured: tuple[Measured, ...]
     note: str
 
     @property
+    def file(self) -> ModelFile | None:
+        """The file to open; None for a kind of file that users bring."""
+        return self.files[0] if self.files else None
+
+    @property
     def path(self) -> Path | None:
-        """Where the file is or will be; None for a kind of file that users bring."""
-        if self.file is None:
-            return None
-        return cache_folder() / f"{self.name}.tflite" if self.file.address else cards_folder() / self.file.name
+        """Where that file is or will be; None for a kind of file that users bring."""
+        return None if self.file is None else self.place(self.file)
+
+    def place(self, file: ModelFile) -> Path:
+        """Return where one of the files is or will be."""
+        if not file.address:
+            return cards_folder() / file.name
+        return cache_folder() / f"{self.name}{Path(file.name).suffix}"
+
+    @property
+    def is_fetched(self) -> bool:
+        """Whether all files are there."""
+        return bool(self.files) and all(self.place(file).is_file() for file in self.files)
 
     def gives(self, dtype: str, shapes: Mapping[str, tuple[int, ...]]) -> bool:
         """Tell whether a network with that input type and those outputs is of this kind."""
@@ -159,7 +160,7 @@ def get(name: str) -> Card:
 
     Examples
     --------
-    >>> get("coral-posenet-481x641").input.size
+    >>> get("coral-posenet-641x481").input.size
     (641, 481)
     """
     card = _cards().get(name) if isinstance(name, str) else None
@@ -215,11 +216,15 @@ def recognise(
     shapes : dict of str to tuple of int
         Of its outputs, by name.
     """
-    size = path.stat().st_size
+    path = Path(os.path.realpath(path))
+    digests: dict[str, str] = {}
     for card in _cards().values():
-        if card.file and card.file.size == size and card.file.sha256 == _sha256(path):
-            return card
-    kinds = [card for card in _cards().values() if card.file is None and card.gives(dtype, shapes)]
+        if card.file and card.file.size in (0, path.stat().st_size):
+            how = card.file.pinned_by
+            digests[how] = digests.get(how) or card.file.digest(path)
+            if digests[how] == card.file.pin:
+                return card
+    kinds = [card for card in _cards().values() if not card.files and card.gives(dtype, shapes)]
     return min(
         kinds, key=lambda card: (card.input.size != tuple(input_size), card.input.size is not None), default=None
     )
@@ -228,61 +233,41 @@ def recognise(
 def fetch(name: str, *, progress: Progress | None = None) -> Path:
     """Return the path of a model's file, which is fetched if it is not in the cache, or damaged there.
 
-    What arrives is kept beside the cache's files until it is whole, so that a
-    broken transfer goes on where it ended, now or at the next call. Only a
-    file whose SHA-256 is the card's comes into its place, at once and whole.
-    Proxies are taken from the environment (HTTPS_PROXY, NO_PROXY).
+    Of several files, such as OpenVINO's .xml and .bin, the one to open.
 
     Parameters
     ----------
     name : str
         Of the card.
     progress : callable, optional
-        Is called with the number of bytes that are there, and that there will be.
+        Is called with the number of bytes that are there, and that there will be, of all files.
 
     Raises
     ------
     InputError
         If there is no such card.
     ModelError
-        If the file cannot be fetched, or is not the card's.
+        If a file cannot be fetched, or is not the card's.
     """
     card = get(name)
-    path, file = card.path, card.file
-    if path is None or file is None:
+    path = card.path
+    if path is None:
         raise ModelError(f"{name} stands for files that users bring, and has no address: pass the path of yours")
-    if not file.address:
-        if not path.is_file():
-            raise ModelError(f"{path} is missing, which ships with bottomup: install bottomup again, or pass a model")
-        return path
-    if path.is_file() and _sha256(path) == file.sha256:
-        return path
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = _claim(path)
-        try:
-            _download(card, file, part, progress)
-            part.replace(path)
-        finally:
-            _give_back(part, path)
-    except OSError as error:
-        raise ModelError(
-            f"{name} cannot be kept in {str(path.parent)!r}: {error.strerror or error}: "
-            f"set {CACHE_VARIABLE} to a folder that you may write to"
-        ) from error
+    total = sum(file.size for file in card.files)
+    before = 0
+    for file in card.files:
+        place = card.place(file)
+        if file.address:
+            fetch_file(file, place, name, None if progress is None else _counting(progress, before, total))
+        elif not place.is_file():
+            raise ModelError(f"{place} is missing, which ships with bottomup: install bottomup again, or pass a model")
+        before += file.size
     return path
 
 
-def cache_folder() -> Path:
-    """Return where fetched models are kept: `BOTTOMUP_CACHE`, else the place that the system has for caches."""
-    chosen = os.environ.get(CACHE_VARIABLE)
-    if chosen:
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "bottomup" / "Cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "bottomup"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bottomup"
+def _counting(progress: Progress, before: int, total: int) -> Progress:
+    """Return what tells the progress of one file as that of all."""
+    return lambda there, size: progress(before + there, max(total, before + size))
 
 
 def cards_folder() -> Path:
@@ -305,9 +290,16 @@ def _cards() -> dict[str, Card]:
     return {card.name: card for card in cards}
 
 
+def _as_file(table: dict[str, Any]) -> ModelFile:
+    """Return a file that a card names, pinned by a hash where it is fetched."""
+    hashes = {each: table.get(each, "") for each in ("sha256", "sha384", "git_blob")}
+    return ModelFile(table["name"], table.get("address", ""), table.get("size", 0), **hashes)
+
+
 def _as_card(name: str, table: dict[str, Any]) -> Card:
     """Return the card that a .toml file holds."""
-    taken, file, measured = table["input"], table.get("file"), table.get("measured", [])
+    taken, measured = table["input"], table.get("measured", [])
+    files = table.get("files") or ([table["file"]] if "file" in table else [])
     return Card(
         name,
         table["title"],
@@ -323,9 +315,8 @@ def _as_card(name: str, table: dict[str, Any]) -> Card:
             _three(taken["divisor"]),
         ),
         tuple(ModelOutput(role, *output) for role, output in table["outputs"].items()),
-        ModelFile(file["name"], file.get("address", ""), file.get("size", 0), file.get("sha256", "")) if file else None,
+        tuple(_as_file(file) for file in files),
         table.get("delegate"),
-        table.get("decoder", {}),
         tuple(Measured(each["ap"], each.get("ap50"), each["decoder"], each["images"]) for each in measured),
         table.get("note", ""),
     )
@@ -341,150 +332,3 @@ def _fits(output: ModelOutput, name: str, shape: tuple[int, ...]) -> bool:
     """Tell whether a tensor may be that output, with its channels last or first."""
     channels = (shape[-1], shape[-3]) if len(shape) in (3, 4) else ()
     return output.channels in channels and fnmatchcase(name.removesuffix(":0"), output.pattern)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as content:
-        while chunk := content.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-# --- fetching
-
-
-class _TransferBroken(Exception):
-    """The network failed; what came so far is good."""
-
-
-class _WrongAnswer(Exception):
-    """The address gives something else than the card's file."""
-
-
-def _left_over(path: Path) -> Path:
-    """Return where the beginning of a file waits for its rest."""
-    return path.with_suffix(".part")
-
-
-def _claim(path: Path) -> Path:
-    """Return a file of our own to write to; it begins with what an earlier transfer left, which no other can take."""
-    part = path.with_name(f"{path.stem}-{uuid.uuid4().hex}.part")
-    try:
-        _left_over(path).rename(part)
-    except FileNotFoundError:
-        part.touch(exist_ok=False)
-    return part
-
-
-def _give_back(part: Path, path: Path) -> None:
-    """Leave what came to the next transfer."""
-    if part.exists():
-        if part.stat().st_size:
-            part.replace(_left_over(path))
-        else:
-            part.unlink()
-
-
-def _download(card: Card, file: ModelFile, part: Path, progress: Progress | None) -> None:
-    """Write the card's file to `part`, which may hold its beginning."""
-    if part.stat().st_size:
-        try:
-            return _gather(card, file, part, progress)
-        except _WrongAnswer:  # the beginning may have been of another file
-            part.write_bytes(b"")
-    try:
-        _gather(card, file, part, progress)
-    except _WrongAnswer as error:
-        part.unlink()
-        raise ModelError(
-            f"{card.name} was not fetched: {file.address} {error}. Is a proxy's page in between? "
-            f"Else update bottomup, or get {file.name} elsewhere and pass its path"
-        ) from error
-
-
-def _gather(card: Card, file: ModelFile, part: Path, progress: Progress | None) -> None:
-    """Ask for what is missing until all is there, as long as something comes."""
-    attempts = fruitless = 0
-    while (before := part.stat().st_size) < file.size:
-        try:
-            _transfer(file, part, before, progress)
-        except _TransferBroken as error:
-            there = part.stat().st_size
-            attempts, fruitless = attempts + 1, 0 if there > before else fruitless + 1
-            if fruitless == _PATIENCE or attempts == _ATTEMPTS:
-                kept = f" ({there} of {file.size} bytes came, and are kept for the next time)" if there else ""
-                raise ModelError(
-                    f"{card.name} is not in the cache and cannot be fetched from {file.address}: {error}{kept}. Check "
-                    f"the network, and HTTPS_PROXY if there is a proxy, or get {file.name} elsewhere and pass its path"
-                ) from error
-            time.sleep(_PAUSE * fruitless)
-    if _sha256(part) != file.sha256:
-        raise _WrongAnswer(f"gives a file with SHA-256 {_sha256(part)}, expected {file.sha256}")
-
-
-def _transfer(file: ModelFile, part: Path, there: int, progress: Progress | None) -> None:
-    """Ask for the rest of a file and append what comes of it to `part`."""
-    with _ask(file.address, there) as response:
-        there = _first_byte(response, file, there)
-        with part.open("ab" if there else "wb") as sink:
-            for chunk in _chunks(response):
-                there += len(chunk)
-                if there > file.size:
-                    raise _WrongAnswer(f"gives more than the {file.size} bytes expected")
-                sink.write(chunk)
-                if progress is not None:
-                    progress(there, file.size)
-    if there < file.size:
-        raise _TransferBroken("the connection ended early")
-
-
-def _ask(address: str, there: int) -> Any:
-    """Send the request for an address's bytes from `there` on."""
-    import http.client
-    import urllib.error
-    import urllib.request
-
-    headers = {"User-Agent": "bottomup", **({"Range": f"bytes={there}-"} if there else {})}
-    opener = urllib.request.build_opener()  # with today's proxies; urlopen would keep those of its first call
-    try:
-        return opener.open(urllib.request.Request(address, headers=headers), timeout=_TIMEOUT)
-    except urllib.error.HTTPError as error:
-        error.close()
-        answer = f"answers {error.code} {error.reason}"
-        raise (_TransferBroken if error.code in _PASSING else _WrongAnswer)(answer) from error
-    except (OSError, http.client.HTTPException) as error:
-        raise _TransferBroken(_reason(error)) from error
-
-
-def _first_byte(response: Any, file: ModelFile, there: int) -> int:
-    """Return which byte of the file a response begins with: `there`, or 0 of a server that knows no ranges."""
-    if response.status == 206:
-        given, _, total = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("/")
-        if given.split("-")[0] != str(there) or total not in (str(file.size), "*"):
-            raise _WrongAnswer(f"gives bytes {given} of {total}, expected those from {there} of {file.size}")
-        return there
-    length = response.headers.get("Content-Length", str(file.size))
-    if length != str(file.size):
-        raise _WrongAnswer(f"gives {length} bytes, expected {file.size}")
-    return 0
-
-
-def _chunks(response: Any) -> Iterator[bytes]:
-    """Yield what comes, as it comes."""
-    import http.client
-
-    while True:
-        try:
-            chunk = response.read1(_CHUNK)
-        except (OSError, http.client.HTTPException) as error:
-            raise _TransferBroken(_reason(error)) from error
-        if not chunk:
-            return
-        yield chunk
-
-
-def _reason(error: Exception) -> str:
-    """Return what went wrong, without its wrapping."""
-    inner = getattr(error, "reason", error)
-    return getattr(inner, "strerror", None) or " ".join(str(inner).split()) or type(inner).__name__

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bottomup.catalogue.cards import Card
 
 
-_FOR_PHOTOGRAPHS = "coral-posenet-481x641"  # what stands beside the figures of the model that ships
+_FOR_PHOTOGRAPHS = "coral-posenet-641x481"  # what stands beside the figures of the model that ships
 
 
 def add_parser(commands: Any) -> None:
@@ -39,10 +39,10 @@ def list_models(asked: argparse.Namespace) -> int:
     """List the catalogue, a model a line."""
     from bottomup.catalogue import cards as catalogue
 
-    rows = [("NAME", "AP", "INPUT", "FILE")]
+    rows = [("NAME", "AP", "INPUT", "FILE", "AP IS OF")]
     for card in map(catalogue.get, catalogue.names()):
         ap = _fraction(card.measured[0].ap) if card.measured else ""
-        rows.append((card.name, ap, _size(card), _whereabouts(card)))
+        rows.append((card.name, ap, _size(card), _whereabouts(card), card.measured[0].decoder if ap else ""))
     for row in _aligned(rows):
         say(row)
     say("AP is COCO keypoint AP, measured as bottomup models show NAME says.")
@@ -64,8 +64,8 @@ def show_model(asked: argparse.Namespace) -> int:
                   f"(pixel - {mean}) / {divisor}"),
     ]  # fmt: skip
     rows += [(f"- {output.role}", f"{output.channels} channels, {output.pattern}") for output in card.outputs]
-    if card.decoder:
-        rows.append(("decoder", ", ".join(f"{key} {value}" for key, value in card.decoder.items())))
+    if card.files:
+        rows.append(("runtime", _runtime(card)))
     rows += [("measured", _measured(card, number)) for number in range(len(card.measured))]
     if card.file and not card.file.address:
         photographs = catalogue.get(_FOR_PHOTOGRAPHS)
@@ -73,9 +73,9 @@ def show_model(asked: argparse.Namespace) -> int:
     if card.delegate:
         rows.append(("delegate", card.delegate))
     rows += [("licence", card.licence or "that of your file"), ("file", _whereabouts(card))]
-    if card.file:
-        rows += [("- name", card.file.name), ("- SHA-256", card.file.sha256), ("- address", card.file.address)]
-        rows.append(("- path", str(card.path)))
+    for file in card.files:
+        rows += [("- name", file.name), (f"- {file.pinned_by}", file.pin), ("- address", file.address)]
+        rows.append(("- path", str(card.place(file))))
     rows.append(("note", card.note))
     say(f"{card.name}: {card.title}")
     for row in _aligned([row for row in rows if row[1]]):
@@ -95,8 +95,7 @@ def fetch(name: str) -> Path:
 
     from bottomup.catalogue import cards as catalogue
 
-    file = catalogue.get(name).file
-    size = file.size if file else 0
+    size = sum(file.size for file in catalogue.get(name).files)
     with tqdm(total=size, unit="B", unit_scale=True, desc=name, disable=not sys.stderr.isatty(), delay=0.5) as bar:
         return catalogue.fetch(name, progress=lambda there, _: bar.update(there - bar.n))
 
@@ -107,11 +106,28 @@ def _size(card: "Card") -> str:
 
 def _whereabouts(card: "Card") -> str:
     """Say where a model's file is."""
-    if card.file is None or card.path is None:
+    if card.file is None:
         return "yours to bring"
-    if card.path.is_file():
+    if card.is_fetched:
         return "in the cache" if card.file.address else "in the package"
-    return f"{card.file.size / 1e6:.1f} MB to fetch" if card.file.address else "missing"
+    size = sum(file.size for file in card.files)
+    if not card.file.address:
+        return "missing"
+    return f"{size / 1e6:.1f} MB to fetch" if size else "to fetch"
+
+
+def _runtime(card: "Card") -> str:
+    """Say which runtime a model runs in by default here."""
+    from bottomup.errors import BottomupError
+    from bottomup.networks.opening import runtimes_for
+
+    if card.path is None or not card.path.is_file():
+        return f"known once it is fetched: bottomup models pull {card.name}"
+    try:
+        runtimes = runtimes_for(card.path)
+    except BottomupError as error:
+        return str(error)
+    return f"{runtimes[0]} by default" + "".join(f", or --runtime {name}" for name in runtimes[1:])
 
 
 def _measured(card: "Card", number: int) -> str:

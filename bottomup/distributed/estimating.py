@@ -52,7 +52,7 @@ def estimate_images(
     out : str or Path
         The folder of the results; every machine must see it, and the images, under these names.
     make_estimator : function
-        Makes an estimator, once an actor: `functools.partial(bottomup.load, "coral-posenet-481x641")`. Default:
+        Makes an estimator, once an actor: `functools.partial(bottomup.load, "coral-posenet-641x481")`. Default:
         `bottomup.load`, the model that ships with the package.
     actors : int
         Processes of Ray, on all machines of its cluster, with one estimator each; Ray is started here if it is not
@@ -76,7 +76,7 @@ def estimate_images(
     Examples
     --------
     >>> from functools import partial
-    >>> estimate_images("photos", "poses", make_estimator=partial(load, "coral-posenet-481x641"))  # doctest: +SKIP
+    >>> estimate_images("photos", "poses", make_estimator=partial(load, "coral-posenet-641x481"))  # doctest: +SKIP
     Report(images=5000, people=15480, errors=0, parts=25, resumed=0)
     """
     for name, value, low in (("actors", actors, 0), ("part_size", part_size, 1)):

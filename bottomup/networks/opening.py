@@ -34,7 +34,7 @@ from bottomup.networks.onnx_file import OnnxFile
 from bottomup.networks.openvino import OpenVinoNetwork
 from bottomup.networks.tflite.graph import TfliteGraph, read_graph
 
-__all__ = ["RUNTIMES", "open_network", "runs_better_in_openvino"]
+__all__ = ["RUNTIMES", "open_network", "runs_better_in_openvino", "runtimes_for"]
 
 #: All runtimes, by the names that `runtime=` takes.
 RUNTIMES = (*TFLITE_RUNTIMES, "openvino", "onnxruntime")
@@ -122,6 +122,23 @@ def open_network(
     raise failure or MissingRuntimeError(_how_to_install(path, kind))
 
 
+def runtimes_for(path: str | Path) -> list[str]:
+    """Return the installed runtimes that may run a file, the one that `open_network` takes by default first.
+
+    Raises
+    ------
+    ModelError
+        If there is no such file, or it is damaged.
+    MissingRuntimeError
+        If none is installed.
+    """
+    kind, path = kind_of(path), Path(path)
+    found = _candidates(read_graph(path) if kind == "tflite" else path, kind, needs_tflite=False)
+    if not found:
+        raise MissingRuntimeError(_how_to_install(path, kind))
+    return found
+
+
 def runs_better_in_openvino(graph: TfliteGraph) -> bool:
     """Tell whether a .tflite file is of the kind that OpenVINO runs faster with equal outputs.
 
@@ -132,9 +149,10 @@ def runs_better_in_openvino(graph: TfliteGraph) -> bool:
     activations (tf-pose dm14 62 / 108) it is the other way round.
     """
     chain = {"CONV_2D", "DEPTHWISE_CONV_2D", "CONCATENATION", "RESHAPE"}
-    if not {operator.name for operator in graph.operators} <= chain:
+    operators = [operator for operator in graph.operators if operator.name not in graph.custom_operators]
+    if not operators or not {operator.name for operator in operators} <= chain:
         return False
-    written = [graph.tensors[number] for operator in graph.operators for number in operator.outputs]
+    written = [graph.tensors[number] for operator in operators for number in operator.outputs]
     return all(tensor.dtype == "uint8" and tensor.scale for tensor in written)
 
 
@@ -163,7 +181,7 @@ def _candidates(source: Any, kind: Kind, needs_tflite: bool) -> list[str]:
         return installed
     if needs_tflite:
         return [name for name in installed if name != "openvino"] or ["litert"]
-    if "openvino" in installed and not source.custom_operators and runs_better_in_openvino(source):
+    if "openvino" in installed and runs_better_in_openvino(source):
         return ["openvino", *[name for name in installed if name != "openvino"]]
     return installed or ["litert"]
 

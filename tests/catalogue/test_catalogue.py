@@ -2,10 +2,13 @@
 
 import dataclasses
 import hashlib
+import importlib.util
 import os
+import re
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,6 +19,8 @@ from tiny_posenet import TinyPoseNet
 
 import bottomup as bu
 from bottomup.catalogue import cards as catalogue
+from bottomup.catalogue import fetching
+from bottomup.families import FAMILIES
 from bottomup.networks.opening import open_network
 from bottomup.networks.pixels import INPUT_RULES, InputRule
 from bottomup.networks.tflite.graph import read_graph
@@ -33,7 +38,7 @@ def test_the_shipped_model_comes_first():
 
 
 def test_the_families_that_exist_are_covered():
-    sizes = ["353x481", "481x641", "721x1281"]
+    sizes = ["481x353", "641x481", "1281x721"]
     wanted = [f"coral-posenet-{size}{kind}" for size in sizes for kind in ("", "-edgetpu", "-components", "-16")]
     wanted += [f"mobilenet-v2-pose-{kind}" for kind in ("dm05", "dm07", "dm10", "dm14")]
     wanted += ["coral-bodypix-512x512", "tfjs-posenet-mobilenet", "tfjs-posenet-resnet50", "bodyposenet", "trt-pose"]
@@ -44,35 +49,48 @@ def test_the_families_that_exist_are_covered():
 def test_a_card_is_complete(name):
     card = catalogue.get(name)
     assert card.title.strip()
-    assert card.family in ("posenet", "paf")
-    assert set(card.output_strides) <= {4, 8, 16, 32}
+    assert card.family in [family.name for family in FAMILIES]
+    assert set(card.output_strides) <= {2, 4, 8, 16, 32}
     roles = {output.role: output.channels for output in card.outputs}
     parts = len(bu.skeletons.get(card.skeleton).parts)
     if card.family == "posenet":
         assert (roles["heatmaps"], roles["offsets"]) == (parts, 2 * parts)
-    else:
+    elif card.family == "paf":
         assert sum(roles.values()) in (19 + 38, 18 + 42)
+    else:
+        assert roles["heatmaps"] == parts
     assert all(0 < measured.ap < 1 and measured.images and measured.decoder for measured in card.measured)
 
 
 @pytest.mark.parametrize("name", FETCHED)
 def test_a_file_has_a_fixed_address_a_hash_and_a_licence(name):
     card = catalogue.get(name)
-    scheme, _, host, owner, repository, commit, *path = card.file.address.split("/")
-    assert (scheme, host) == ("https:", "raw.githubusercontent.com")
-    assert owner
-    assert repository
-    assert len(commit) == 40
-    assert int(commit, 16)
-    assert path[-1] == card.file.name
-    assert len(card.file.sha256) == 64
-    assert card.file.size > 1000
     assert card.licence in ("Apache-2.0", "MIT")
+    for file in card.files:
+        scheme, _, host, *path = file.address.split("/")
+        assert scheme == "https:"
+        assert path[-1] == file.name or host == "storage.googleapis.com"
+        assert sum(map(bool, (file.sha256, file.sha384, file.git_blob))) == 1
+        assert len(file.pin) == {"SHA-256": 64, "SHA-384": 96, "git blob": 40}[file.pinned_by]
+        assert int(file.pin, 16)
+        if host == "raw.githubusercontent.com":
+            assert len(path[2]) == 40
+            assert int(path[2], 16)
+        else:
+            assert host in ("storage.openvinotoolkit.org", "storage.googleapis.com")
+        assert file.size > 1000 or file.git_blob
 
 
 def test_no_two_cards_share_a_file():
-    hashes = [catalogue.get(name).file.sha256 for name in FETCHED]
-    assert len(set(hashes)) == len(hashes)
+    addresses = [file.address for name in FETCHED for file in catalogue.get(name).files]
+    assert len(set(addresses)) == len(addresses)
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_names_say_width_by_height(name):
+    said = re.search(r"(\d+)x(\d+)", name)
+    if said is not None:
+        assert catalogue.get(name).input.size == tuple(map(int, said.groups()))
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -86,7 +104,7 @@ def test_a_shipped_file_is_the_cards(name):
 
 def files_of(shared):
     by_hash = {catalogue.get(name).file.sha256: catalogue.get(name) for name in FETCHED}
-    for path in sorted(shared.glob("models/*/*.tflite")):
+    for path in sorted([*shared.glob("models/*/*.tflite"), *shared.glob("models/*/*.xml")]):
         card = by_hash.get(hashlib.sha256(path.read_bytes()).hexdigest())
         if card is not None:
             yield path, card
@@ -94,15 +112,19 @@ def files_of(shared):
 
 def test_sizes_hashes_and_names_are_those_of_the_files(shared):
     found = list(files_of(shared))
-    assert len(found) == 15
+    assert len(found) == 18
     for path, card in found:
         assert path.stat().st_size == card.file.size
-        assert path.name == card.file.name
+        assert path.name.replace("-FP16-INT8", "") == card.file.name
+        for file in card.files[1:]:
+            assert file.digest(path.with_suffix(Path(file.name).suffix)) == file.pin
 
 
 def test_cards_say_what_the_files_take_and_give(shared):
     for path, card in files_of(shared):
-        if card.delegate is not None:
+        if card.delegate is not None or (path.suffix == ".xml" and not importlib.util.find_spec("openvino")):
+            continue
+        if card.family == "centers":
             continue
         network = open_network(path, cut=coral_cut)
         shapes = {output.name: output.shape for output in network.outputs}
@@ -110,19 +132,16 @@ def test_cards_say_what_the_files_take_and_give(shared):
         assert card.gives(network.input.dtype.name, shapes)
 
 
-def test_cards_say_how_the_files_are_set_to_decode(shared):
+def test_cards_say_the_stride_that_the_files_decoders_are_set_to(shared):
     for path, card in files_of(shared):
-        options = dict(read_graph(path, coral_cut).options)
-        if not options:
-            assert card.decoder == {}
-        else:
-            assert card.output_strides == (options.pop("output_stride"),)
-            assert card.decoder == {"name": "coral"} | {key: pytest.approx(value) for key, value in options.items()}
+        if path.suffix == ".tflite":
+            options = read_graph(path, coral_cut).options
+            assert card.output_strides == (options.get("output_stride", card.output_strides[0]),)
 
 
 def test_an_unknown_name_is_refused_with_the_nearest():
-    with pytest.raises(bu.InputError, match="did you mean 'coral-posenet-481x641'"):
-        catalogue.get("coral-posenet-481x64")
+    with pytest.raises(bu.InputError, match="did you mean 'coral-posenet-641x481'"):
+        catalogue.get("coral-posenet-641x48")
     with pytest.raises(bu.InputError, match="bottomup models list names those that there are"):
         catalogue.get("q")
 
@@ -184,7 +203,7 @@ def test_other_tensors_are_of_no_kind(tmp_path, outputs):
 
 def test_a_catalogued_file_is_known_under_any_name(shared):
     estimator = bu.load(shared / "models/coral/posenet_mobilenet_v1_075_353_481_quant.tflite")
-    assert estimator.card.name == "coral-posenet-353x481-components"
+    assert estimator.card.name == "coral-posenet-481x353-components"
 
 
 def test_a_resnets_images_are_less_the_mean(tmp_path):
@@ -218,7 +237,7 @@ def test_every_kind_gives_a_rule_for_its_images(name):
 
 # --- fetching, from a server of our own
 
-TEMPLATE = catalogue.get("coral-posenet-481x641")
+TEMPLATE = catalogue.get("coral-posenet-641x481")
 CONTENT = np.random.default_rng(0).integers(0, 256, 200_000).astype(np.uint8).tobytes()
 
 
@@ -306,22 +325,23 @@ def server(monkeypatch, tmp_path):
         if variable.lower().endswith("_proxy"):
             monkeypatch.delenv(variable)
     server = Server()
-    monkeypatch.setenv(catalogue.CACHE_VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr(catalogue, "_PAUSE", 0)
+    monkeypatch.setenv(fetching.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setattr(fetching, "_SCHEMES", ("https", "http"))
+    monkeypatch.setattr(fetching, "_PAUSE", 0)
     offer(monkeypatch, f"{server.address}/remote.tflite")
     yield server
     server.close()
 
 
 def offer(monkeypatch, address, content=CONTENT):
-    file = catalogue.ModelFile("remote.tflite", address, len(content), hashlib.sha256(content).hexdigest())
-    card = dataclasses.replace(TEMPLATE, name="remote", file=file)
+    file = fetching.ModelFile("remote.tflite", address, len(content), hashlib.sha256(content).hexdigest())
+    card = dataclasses.replace(TEMPLATE, name="remote", files=(file,))
     monkeypatch.setattr(catalogue, "_cards", lambda: {"remote": card})
 
 
 def kept():
     """What lies in the cache: names and sizes."""
-    folder = catalogue.cache_folder()
+    folder = fetching.cache_folder()
     return {path.name: path.stat().st_size for path in folder.iterdir()} if folder.is_dir() else {}
 
 
@@ -366,7 +386,7 @@ def test_what_came_is_kept_for_the_next_call(server):
     server.answers = [broken(50_000), refused(503)]
     with pytest.raises(bu.ModelError, match=r"answers 503 .* \(50000 of 200000 bytes came, and are kept"):
         catalogue.fetch("remote")
-    assert kept() == {"remote.part": 50_000}
+    assert kept() == {"remote.tflite.part": 50_000}
     server.answers = [whole]
     assert catalogue.fetch("remote").read_bytes() == CONTENT
     assert server.ranges[-1] == "bytes=50000-"
@@ -380,28 +400,28 @@ def test_an_interrupted_transfer_is_kept_too(server):
     with pytest.raises(KeyboardInterrupt):
         catalogue.fetch("remote", progress=interrupt)
     (name,) = kept()
-    assert name == "remote.part"
+    assert name == "remote.tflite.part"
     assert catalogue.fetch("remote").read_bytes() == CONTENT
 
 
 def test_a_beginning_of_another_file_is_dropped(server):
-    catalogue.cache_folder().mkdir()
-    (catalogue.cache_folder() / "remote.part").write_bytes(b"of another file")
+    fetching.cache_folder().mkdir()
+    (fetching.cache_folder() / "remote.tflite.part").write_bytes(b"of another file")
     assert catalogue.fetch("remote").read_bytes() == CONTENT
     assert server.ranges == ["bytes=15-", None]
     assert kept() == COMPLETE
 
 
 def test_a_beginning_longer_than_the_file_is_dropped(server):
-    catalogue.cache_folder().mkdir()
-    (catalogue.cache_folder() / "remote.part").write_bytes(CONTENT + b"more")
+    fetching.cache_folder().mkdir()
+    (fetching.cache_folder() / "remote.tflite.part").write_bytes(CONTENT + b"more")
     assert catalogue.fetch("remote").read_bytes() == CONTENT
     assert kept() == COMPLETE
 
 
 def test_a_wrong_rest_is_not_appended(server):
-    catalogue.cache_folder().mkdir()
-    (catalogue.cache_folder() / "remote.part").write_bytes(CONTENT[:100])
+    fetching.cache_folder().mkdir()
+    (fetching.cache_folder() / "remote.tflite.part").write_bytes(CONTENT[:100])
     misplaced = f"bytes 0-{len(CONTENT) - 1}/{len(CONTENT)}"
     server.answers = [lambda request: answer(request, 206, CONTENT, Content_Range=misplaced), whole]
     assert catalogue.fetch("remote").read_bytes() == CONTENT
@@ -461,7 +481,7 @@ def test_a_server_that_gives_a_byte_at_a_time_is_left_too(server):
 
 
 def test_a_silent_server_is_not_waited_for_forever(server, monkeypatch):
-    monkeypatch.setattr(catalogue, "_TIMEOUT", 0.05)
+    monkeypatch.setattr(fetching, "_TIMEOUT", 0.05)
     server.answers = [silent]
     with pytest.raises(bu.ModelError, match="timed out"):
         catalogue.fetch("remote")
@@ -490,7 +510,7 @@ def test_threads_that_want_one_file_all_get_it(server):
 
 def test_a_cache_that_cannot_be_written_is_named(server, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("no folder")
-    monkeypatch.setenv(catalogue.CACHE_VARIABLE, str(tmp_path / "file" / "cache"))
+    monkeypatch.setenv(fetching.CACHE_VARIABLE, str(tmp_path / "file" / "cache"))
     with pytest.raises(bu.ModelError, match=r"remote cannot be kept in .*: set BOTTOMUP_CACHE to a folder"):
         catalogue.fetch("remote")
 
@@ -528,22 +548,22 @@ def test_kinds_have_no_file_to_fetch(name):
 
 
 def test_the_cache_is_where_the_system_has_caches(monkeypatch, tmp_path):
-    monkeypatch.delenv(catalogue.CACHE_VARIABLE, raising=False)
+    monkeypatch.delenv(fetching.CACHE_VARIABLE, raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert catalogue.cache_folder() == tmp_path / "bottomup"
+    assert fetching.cache_folder() == tmp_path / "bottomup"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert catalogue.cache_folder() == Path.home() / ".cache" / "bottomup"
+    assert fetching.cache_folder() == Path.home() / ".cache" / "bottomup"
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert catalogue.cache_folder() == Path.home() / "Library" / "Caches" / "bottomup"
+    assert fetching.cache_folder() == Path.home() / "Library" / "Caches" / "bottomup"
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
-    assert catalogue.cache_folder() == tmp_path / "bottomup" / "Cache"
+    assert fetching.cache_folder() == tmp_path / "bottomup" / "Cache"
 
 
 def test_the_cache_may_be_elsewhere(monkeypatch):
-    monkeypatch.setenv(catalogue.CACHE_VARIABLE, "~/models")
-    assert catalogue.cache_folder() == Path.home() / "models"
+    monkeypatch.setenv(fetching.CACHE_VARIABLE, "~/models")
+    assert fetching.cache_folder() == Path.home() / "models"
 
 
 def test_a_shipped_model_that_is_missing_says_so(monkeypatch, tmp_path):
@@ -551,3 +571,121 @@ def test_a_shipped_model_that_is_missing_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(catalogue, "cards_folder", lambda: tmp_path)
     with pytest.raises(bu.ModelError, match=r"bottomup-tiny\.tflite is missing, which ships with bottomup"):
         bu.load()
+
+
+# --- what a cache and an address may hold
+
+
+@pytest.mark.parametrize("scheme", ["http", "file", "ftp"])
+def test_models_come_over_https_alone(server, monkeypatch, scheme):
+    monkeypatch.setattr(fetching, "_SCHEMES", ("https",))
+    offer(monkeypatch, f"{scheme}://127.0.0.1/remote.tflite")
+    with pytest.raises(bu.ModelError, match=f"leads to {scheme}, and models come over https alone"):
+        catalogue.fetch("remote")
+    assert server.ranges == []
+    assert kept() == {}
+
+
+def test_a_redirection_off_https_is_not_followed(server, monkeypatch):
+    monkeypatch.setattr(fetching, "_SCHEMES", ("http",))
+    server.answers = [lambda request: answer(request, 302, b"", Location="ftp://127.0.0.1/remote.tflite")]
+    with pytest.raises(bu.ModelError, match="leads to ftp"):
+        catalogue.fetch("remote")
+    assert kept() == {}
+
+
+def test_a_transfer_that_drips_ends_at_its_deadline(server, monkeypatch):
+    def dripping(request):
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(CONTENT)))
+        request.end_headers()
+        for byte in CONTENT[:100]:
+            request.wfile.write(bytes([byte]))
+            time.sleep(0.02)
+
+    server.answers = [dripping]
+    monkeypatch.setattr(fetching, "_DEADLINE", 0.2)
+    monkeypatch.setattr(fetching, "_SLOWEST", 1 << 30)
+    start = time.monotonic()
+    with pytest.raises(bu.ModelError, match="it takes too long"):
+        catalogue.fetch("remote")
+    assert time.monotonic() - start < 3
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="there are no links here")
+def test_a_link_in_the_cache_is_not_written_through(server, tmp_path):
+    fetching.cache_folder().mkdir()
+    (tmp_path / "precious").write_bytes(b"do not touch")
+    (fetching.cache_folder() / "remote.tflite.part").symlink_to(tmp_path / "precious")
+    (fetching.cache_folder() / "remote.tflite").symlink_to(tmp_path / "precious")
+    path = catalogue.fetch("remote")
+    assert (tmp_path / "precious").read_bytes() == b"do not touch"
+    assert path.read_bytes() == CONTENT
+    assert not path.is_symlink()
+    assert kept() == COMPLETE
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+def test_a_pipe_in_the_cache_is_not_waited_for(server):
+    fetching.cache_folder().mkdir()
+    os.mkfifo(fetching.cache_folder() / "remote.tflite.part")
+    os.mkfifo(fetching.cache_folder() / "remote.tflite")
+    assert catalogue.fetch("remote").read_bytes() == CONTENT
+    assert kept() == COMPLETE
+
+
+def test_what_a_killed_transfer_left_is_adopted_and_the_rest_removed(server):
+    fetching.cache_folder().mkdir()
+    for number, count in enumerate((100, 70_000, 30)):
+        orphan = fetching.cache_folder() / f"remote.tflite-{number}.part"
+        orphan.write_bytes(CONTENT[:count])
+        os.utime(orphan, (0, 0))
+    assert catalogue.fetch("remote").read_bytes() == CONTENT
+    assert server.ranges == ["bytes=70000-"]
+    assert kept() == COMPLETE
+
+
+def test_what_another_process_is_fetching_is_left_alone(server):
+    fetching.cache_folder().mkdir()
+    (fetching.cache_folder() / "remote.tflite-busy.part").write_bytes(CONTENT[:100])
+    catalogue.fetch("remote")
+    assert kept() == {**COMPLETE, "remote.tflite-busy.part": 100}
+
+
+@pytest.mark.parametrize("pin", ["sha256", "sha384", "git_blob"])
+@pytest.mark.parametrize("size", [len(CONTENT), 0])
+def test_any_of_three_hashes_pins_a_file(server, monkeypatch, pin, size):
+    hashes = {
+        "sha256": hashlib.sha256(CONTENT).hexdigest(),
+        "sha384": hashlib.sha384(CONTENT).hexdigest(),
+        "git_blob": hashlib.sha1(b"blob %d\0" % len(CONTENT) + CONTENT).hexdigest(),
+    }
+
+    def offer_pinned(digest):
+        file = fetching.ModelFile("remote.tflite", f"{server.address}/remote.tflite", size, **{pin: digest})
+        card = dataclasses.replace(TEMPLATE, name="remote", files=(file,))
+        monkeypatch.setattr(catalogue, "_cards", lambda: {"remote": card})
+
+    offer_pinned("0" * len(hashes[pin]))
+    with pytest.raises(bu.ModelError, match=f"gives a file with {'git' if pin == 'git_blob' else 'SHA-'}"):
+        catalogue.fetch("remote")
+    offer_pinned(hashes[pin])
+    assert catalogue.fetch("remote").read_bytes() == CONTENT
+
+
+def test_a_model_of_two_files_has_both_beside_each_other(server, monkeypatch):
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    files = tuple(
+        fetching.ModelFile(f"net.{suffix}", f"{server.address}/{suffix}", len(CONTENT), digest)
+        for suffix in ("xml", "bin")
+    )
+    card = dataclasses.replace(TEMPLATE, name="remote", files=files)
+    monkeypatch.setattr(catalogue, "_cards", lambda: {"remote": card})
+    told = []
+    assert not card.is_fetched
+    path = catalogue.fetch("remote", progress=lambda there, total: told.append((there, total)))
+    assert path.name == "remote.xml"
+    assert card.is_fetched
+    assert kept() == {"remote.xml": len(CONTENT), "remote.bin": len(CONTENT)}
+    assert told[-1] == (2 * len(CONTENT), 2 * len(CONTENT))
+    assert told == sorted(told)

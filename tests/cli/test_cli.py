@@ -403,8 +403,8 @@ def test_without_a_model_the_one_that_ships_is_taken(run, monkeypatch):
 def test_a_model_of_the_catalogue_is_fetched(run, monkeypatch):
     fetched = []
     monkeypatch.setattr("bottomup.catalogue.cards.fetch", lambda name, progress: fetched.append(name))
-    run("predict", save_image("a.jpg"), "--model", "coral-posenet-353x481")
-    assert fetched == ["coral-posenet-353x481"]
+    run("predict", save_image("a.jpg"), "--model", "coral-posenet-481x353")
+    assert fetched == ["coral-posenet-481x353"]
 
 
 def test_without_a_source_the_demo_scene_is_taken(run, monkeypatch):
@@ -646,7 +646,7 @@ def test_warming_up_leaves_nothing_to_compile(run):
 
 # models
 
-CORAL_AP = f"{bu.catalogue.get('coral-posenet-481x641').measured[0].ap:.3f}".removeprefix("0")
+CORAL_AP = f"{bu.catalogue.get('coral-posenet-641x481').measured[0].ap:.3f}".removeprefix("0")
 
 
 @pytest.mark.parametrize("arguments", [["models"], ["models", "list"]])
@@ -654,8 +654,8 @@ def test_all_models_are_listed_by_name(run, arguments):
     status, said, complaints = run(*arguments)
     assert (status, complaints) == (0, "")
     assert [line.split()[0] for line in said.splitlines()[1:-1]] == list(bu.catalogue.names())
-    row = next(line for line in said.splitlines() if line.startswith("coral-posenet-481x641 "))
-    assert row.split() == ["coral-posenet-481x641", CORAL_AP, "641x481", *row.split()[3:]]
+    row = next(line for line in said.splitlines() if line.startswith("coral-posenet-641x481 "))
+    assert row.split() == ["coral-posenet-641x481", CORAL_AP, "641x481", *row.split()[3:]]
 
 
 @pytest.mark.parametrize("name", bu.catalogue.names())
@@ -670,19 +670,19 @@ def test_a_card_is_shown_with_what_it_says(run, name):
 
 
 def test_a_shipped_model_stands_beside_corals(run):
-    assert f"coral-posenet-481x641  AP {CORAL_AP}" in run("models", "show", "bottomup-tiny")[1]
+    assert f"coral-posenet-641x481  AP {CORAL_AP}" in run("models", "show", "bottomup-tiny")[1]
 
 
 def test_a_model_that_is_fetched_says_where_it_is(run, monkeypatch, tmp_path):
     monkeypatch.setattr("bottomup.catalogue.cards.fetch", lambda name, progress: tmp_path / f"{name}.tflite")
-    assert run("models", "pull", "coral-posenet-353x481") == (0, f"{tmp_path / 'coral-posenet-353x481.tflite'}\n", "")
+    assert run("models", "pull", "coral-posenet-481x353") == (0, f"{tmp_path / 'coral-posenet-481x353.tflite'}\n", "")
 
 
 @pytest.mark.parametrize("command", ["show", "pull"])
 def test_an_unknown_model_is_one_line(run, command):
-    status, said, complaints = run("models", command, "coral-posenet-353x48")
+    status, said, complaints = run("models", command, "coral-posenet-481x35")
     assert (status, said) == (2, "")
-    assert "did you mean 'coral-posenet-353x481'?" in one_line(complaints)
+    assert "did you mean 'coral-posenet-481x353'?" in one_line(complaints)
 
 
 def test_a_model_without_an_address_cannot_be_pulled(run):
