@@ -186,7 +186,12 @@ def _as_real_array(values: ArrayLike, name: str) -> NDArray[Any]:
     return array
 
 
-def _as_kernel_field(array: NDArray[Any], given: FieldLike, name: str) -> Field:
+def as_planes(planes: FieldLike, name: str) -> Field:
+    """Bring the planes of one image to C-contiguous (C, H, W), as `as_fields` does with (H, W, C)."""
+    return _as_kernel_field(_as_image(planes, name), planes, name, channels_first=True)
+
+
+def _as_kernel_field(array: NDArray[Any], given: FieldLike, name: str, *, channels_first: bool = False) -> Field:
     """Return a C-contiguous field of one of the two element types that kernels are compiled for."""
     if isinstance(given, Quantized):
         if array.dtype == np.int8:
@@ -195,8 +200,9 @@ def _as_kernel_field(array: NDArray[Any], given: FieldLike, name: str) -> Field:
         return Quantized(np.ascontiguousarray(array), given.scale, given.zero_point)
     with np.errstate(over="ignore"):  # a float64 too large for float32 becomes infinite, which kernels accept
         field = np.ascontiguousarray(array, dtype=np.float32)
-    if field.size and not np.isfinite(field[0, 0]).all():
-        _refuse_what_was_not_computed(field, name)
+    last = np.moveaxis(field, 0, 2) if channels_first else field
+    if field.size and not np.isfinite(last[0, 0]).all():
+        _refuse_what_was_not_computed(last, name)
     return field
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.errors import InputError
-from bottomup.tensors import Field, FieldLike, Quantized, as_fields, look_alike
+from bottomup.tensors import Field, FieldLike, Quantized, as_planes, look_alike
 
 
 def told_apart(
@@ -57,10 +57,10 @@ def _cut(maps: FieldLike, elements: NDArray[Any], num_parts: int, name: str) -> 
 
 
 def _checked(given: FieldLike, planes: NDArray[Any], name: str) -> Field:
-    """Return planes as kernels take them; to `as_fields`, whose channels come last, columns are channels."""
-    tensor = Quantized(planes, given.scale, given.zero_point) if isinstance(given, Quantized) else planes
-    [checked] = as_fields(**{name: (tensor, planes.shape[2])})
-    return checked
+    """Return planes of a tensor as kernels take them."""
+    if isinstance(given, Quantized):
+        return as_planes(Quantized(planes, given.scale, given.zero_point), name)
+    return as_planes(planes, name)
 
 
 def _elements(tensor: FieldLike, name: str) -> NDArray[Any]:

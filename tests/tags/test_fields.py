@@ -159,6 +159,18 @@ def test_what_does_not_fit_is_refused_with_the_way_out(heatmaps, tags, message):
         bu.TagFields(heatmaps, tags)
 
 
+@pytest.mark.parametrize("channels_first", [False, True])
+def test_a_part_of_nothing_but_nan_is_named_a_column_is_not(channels_first):
+    heatmaps, tags = np.zeros((17, 6, 8)), np.zeros((17, 6, 8))
+    heatmaps[:, :, 0] = np.nan
+    heatmaps[0, :3] = np.nan
+    axes = (0, 1, 2) if channels_first else (1, 2, 0)
+    assert bu.TagFields(heatmaps.transpose(axes), tags.transpose(axes)).grid == (6, 8)
+    tags[3] = np.nan
+    with pytest.raises(bu.InputError, match="channel 3 of tags holds nothing but NaN"):
+        bu.TagFields(heatmaps.transpose(axes), tags.transpose(axes))
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
