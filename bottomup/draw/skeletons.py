@@ -123,7 +123,7 @@ def draw_poses(
     _draw_people(canvas, poses, found, styles)
     for person, style in styles.items():
         if boxes:
-            strokes.box(canvas, poses.boxes[person].astype(np.float64), style.person, max(1, style.bone // 2))
+            strokes.box(canvas, _box(poses, person, found[person]), style.person, max(1, style.bone // 2))
         _write(canvas, poses, person, found[person], style, scores, boxes)
     return like(image, canvas)
 
@@ -246,9 +246,18 @@ def _write(
     size = min(max(0.6, 0.0012 * math.sqrt(height * width)), max(0.35, extent / 120)) if extent else 0.6
     x, y = positions[positions[:, 1].argmin()]
     if boxes:
-        left, top, across, _ = poses.boxes[person].tolist()
+        left, top, across, _ = _box(poses, person, found).tolist()
         x, y = left + across / 2, top
     strokes.label(canvas, " ".join(words), x, y - 12 * size, colours.lighter(style.person), size)
+
+
+def _box(poses: Poses, person: int, found: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the network's own box, or one around the parts that are drawn."""
+    if poses.own_boxes is not None:
+        return poses.own_boxes[person].astype(np.float64)
+    places = poses.xy[person][found].astype(np.float64)
+    sides: NDArray[np.float64] = np.concatenate([places.min(axis=0), np.ptp(places, axis=0)])
+    return sides
 
 
 def _side(skeleton: Skeleton, part: int) -> int:

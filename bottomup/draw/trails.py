@@ -14,6 +14,9 @@ from bottomup.errors import InputError
 from bottomup.poses import Poses, as_poses
 from bottomup.tensors import as_number
 
+_SURE = 0.2  # score of a keypoint
+_AROUND = 4  # frames before and after, over which a path is averaged: poses tremble
+
 
 class Trails:
     """The paths that people took lately, of poses with ids.
@@ -41,7 +44,7 @@ class Trails:
         self._paths: dict[int, deque[tuple[float, float, float]]] = {}
 
     def add(self, poses: Poses, time: float) -> None:
-        """Take in where everybody is in a frame: the middle of the body's box.
+        """Take in where everybody is in a frame: the median of the parts that are sure.
 
         Raises
         ------
@@ -51,11 +54,11 @@ class Trails:
         ids = as_poses(poses).ids
         if ids is None:
             raise InputError("trails need poses with ids, as a Tracker gives them")
-        boxes = poses.boxes
-        for number, (left, top, width, height) in zip(ids.tolist(), boxes.tolist(), strict=True):
-            if np.isfinite(left + top + width + height):
-                path = self._paths.setdefault(number, deque(maxlen=1000))
-                path.append((time, left + width / 2, top + height / 2))
+        are_found = np.isfinite(poses.xy).all(axis=2) & (poses.keypoint_scores >= _SURE)
+        for number, xy, found in zip(ids.tolist(), poses.xy, are_found, strict=True):
+            if found.any():
+                x, y = np.median(xy[found], axis=0).tolist()
+                self._paths.setdefault(number, deque(maxlen=1000)).append((time, x, y))
         for number, path in list(self._paths.items()):
             while path and time - path[0][0] > self.seconds:
                 path.popleft()
@@ -69,7 +72,7 @@ class Trails:
         width = max(1, round(0.003 * np.sqrt(canvas.shape[0] * canvas.shape[1])))
         for number, path in self._paths.items():
             (colour,) = colours.in_order(np.array([colours.of_person(number - 1)]), order).tolist()
-            places = [(x, y) for _, x, y in path]
+            places = _calm(path)
             lines = [
                 Stroke(start, end, tuple(colour), max(1, round(width * (1 + rank) / len(places))))
                 for rank, (start, end) in enumerate(itertools.pairwise(places))
@@ -77,3 +80,10 @@ class Trails:
             ]
             paint(canvas, lines, 1, 0.5)
         return like(image, canvas)
+
+
+def _calm(path: deque[tuple[float, float, float]]) -> list[tuple[float, float]]:
+    """Return the places of a path without trembling; it ends where the person is."""
+    places = np.array([(x, y) for _, x, y in path])
+    calm = [places[max(row - _AROUND, 0) : row + _AROUND + 1].mean(axis=0) for row in range(len(places))]
+    return [(float(x), float(y)) for x, y in calm[:-1]] + [(float(places[-1, 0]), float(places[-1, 1]))]

@@ -11,6 +11,7 @@ from bottomup.draw import draw_poses
 from bottomup.errors import InputError, MissingRuntimeError
 from bottomup.evaluate.matching import ImageMatches
 from bottomup.evaluate.precision import OKS_THRESHOLDS, RECALLS, KeypointAP
+from bottomup.files import replacing
 from bottomup.images import import_cv2, read_image
 from bottomup.poses import Poses
 from bottomup.skeletons import Skeleton
@@ -52,7 +53,8 @@ def plot_precision_recall(evaluation: KeypointAP, path: str | Path) -> None:
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small", frameon=False)
     try:
-        figure.savefig(path, dpi=150)
+        with replacing(path) as waiting:
+            figure.savefig(waiting, dpi=150)
     except (OSError, ValueError) as error:  # ValueError: an ending that it does not write
         raise InputError(f"{str(path)!r} cannot be written: {error}") from error
 

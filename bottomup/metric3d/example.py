@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from bottomup.errors import InputError
 from bottomup.estimation.loading import load
+from bottomup.files import replacing
 from bottomup.images import read_image
 from bottomup.metric3d.cameras.camera import Camera
 from bottomup.metric3d.distance.absolute import reconstruct_absolute
@@ -95,7 +96,8 @@ def main(photo: str, out: str, model: str | None = None) -> None:
     relative = lift(poses)
     pixels = np.where(np.isfinite(relative[..., :1]), poses.xy, np.nan)
     placed = reconstruct_absolute(pixels, relative, camera)
-    plot_poses3d(placed.poses3d, COCO17, image=image, poses2d=pixels).savefig(out)
+    with replacing(out) as waiting:
+        plot_poses3d(placed.poses3d, COCO17, image=image, poses2d=pixels).savefig(waiting)
 
 
 if __name__ == "__main__":
