@@ -254,10 +254,10 @@ def _write(
 def _box(poses: Poses, person: int, found: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return the network's own box, or one around the parts that are drawn."""
     if poses.own_boxes is not None:
-        return poses.own_boxes[person].astype(np.float64)
+        own: NDArray[np.float64] = poses.own_boxes[person].astype(np.float64)
+        return own
     places = poses.xy[person][found].astype(np.float64)
-    sides: NDArray[np.float64] = np.concatenate([places.min(axis=0), np.ptp(places, axis=0)])
-    return sides
+    return np.concatenate([places.min(axis=0), np.ptp(places, axis=0)])
 
 
 def _side(skeleton: Skeleton, part: int) -> int:
