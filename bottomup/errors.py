@@ -1,5 +1,7 @@
 """What can go wrong, in three kinds: the input, the model file, a missing library."""
 
+__all__ = ["BottomupError", "InputError", "MissingRuntimeError", "ModelError"]
+
 
 class BottomupError(Exception):
     """Root of every error that this library raises on purpose."""

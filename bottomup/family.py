@@ -13,6 +13,8 @@ from bottomup.poses import Poses
 from bottomup.skeletons import Skeleton
 from bottomup.tensors import FieldLike, TensorInfo
 
+__all__ = ["Clues", "Cut", "Decoder", "Family", "GraphView", "Layout", "Operator", "Pixels", "no_cut"]
+
 
 class Decoder(Protocol):
     """Whatever turns fields into poses."""

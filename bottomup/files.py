@@ -9,6 +9,8 @@ from pathlib import Path
 
 from bottomup.errors import InputError
 
+__all__ = ["check_writable", "read_limited", "reason", "replacing", "write_file"]
+
 _NUMBERS = itertools.count()
 
 

@@ -20,6 +20,20 @@ from numpy.typing import ArrayLike, NDArray
 from bottomup.errors import InputError
 from bottomup.images import import_cv2
 
+__all__ = [
+    "ImageSize",
+    "Letterbox",
+    "Placement",
+    "Resize",
+    "Stretch",
+    "as_size",
+    "cell_to_input",
+    "image_to_input",
+    "input_to_cell",
+    "input_to_image",
+    "lay_out",
+]
+
 
 class ImageSize(NamedTuple):
     """Size in pixels; named, because half of the field writes (height, width)."""

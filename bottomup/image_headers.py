@@ -4,6 +4,8 @@ import struct
 import zlib
 from typing import NamedTuple
 
+__all__ = ["Header", "is_whole_png", "kind_of", "read_header"]
+
 _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_SAMPLE_FORMAT = 256, 257, 339
 _FLOATS = 3  # of TIFF's sample formats
 _JPEG_SIZES = frozenset({*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)})

@@ -13,6 +13,25 @@ from bottomup.errors import InputError, MissingRuntimeError
 from bottomup.files import reason, write_file
 from bottomup.image_headers import Header, is_whole_png, read_header
 
+__all__ = [
+    "HEIF_SUFFIXES",
+    "IMAGE_SUFFIXES",
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "Order",
+    "as_pixels",
+    "checked_pixels",
+    "decode_image",
+    "encode_image",
+    "import_cv2",
+    "in_some_order",
+    "is_pillow",
+    "quiet",
+    "read_image",
+    "turned",
+    "write_image",
+]
+
 #: Endings of the image files that we write.
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 #: Endings of image files that are read where pillow-heif is installed.

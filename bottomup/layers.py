@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from bottomup.poses import Poses
 from bottomup.skeletons import Skeleton
 
+__all__ = ["Layers", "VectorField", "sample_decodes"]
+
 
 class VectorField(NamedTuple):
     """Arrows, one a cell."""

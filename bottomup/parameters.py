@@ -22,6 +22,8 @@ import numpy as np
 from bottomup.errors import InputError
 from bottomup.tensors import as_number
 
+__all__ = ["check", "choice", "number", "pair", "score", "switch", "whole"]
+
 _RULE = "rule"
 
 

@@ -18,6 +18,8 @@ from bottomup.tensors import as_number
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["MIN_SCORE", "Poses", "as_poses"]
+
 #: The score below which a pose is hardly ever right: the default of every `min_score`.
 MIN_SCORE = 0.2
 
@@ -304,15 +306,7 @@ class Poses:
         return replace(self, keypoints=keypoints, filled=np.zeros_like(self.filled))
 
     def to_coco17(self) -> "Poses":
-        """Return COCO's 17 parts of these poses, in COCO's order, as its evaluation asks.
-
-        OpenPose's neck, mid hip and feet are dropped.
-
-        Raises
-        ------
-        InputError
-            If a part is missing.
-        """
+        """Return COCO's 17 parts of these poses, in its order: `to_skeleton(COCO17)`, which drops necks and feet."""
         return self.to_skeleton(COCO17)
 
     def to_skeleton(self, skeleton: Skeleton) -> "Poses":
@@ -351,7 +345,6 @@ def _as_float32(values: Any, name: str) -> NDArray[np.float32]:
 def as_poses(poses: Poses) -> Poses:
     """Return poses, if they are Poses."""
     if not isinstance(poses, Poses):
-        raise InputError(
-            f"poses must be Poses, got {type(poses).__name__}: pass what a decoder or an estimator returns"
-        )
+        given = type(poses).__name__
+        raise InputError(f"poses must be Poses, got {given}: pass what a decoder or an estimator returns")
     return poses

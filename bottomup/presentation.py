@@ -12,6 +12,18 @@ import bottomup
 from bottomup.errors import MissingRuntimeError
 from bottomup.images import as_pixels, import_cv2
 
+__all__ = [
+    "Drawing",
+    "check_screen",
+    "close_windows",
+    "count_of",
+    "drawn",
+    "one_line",
+    "show_until_key",
+    "table",
+    "with_window",
+]
+
 _MOST_ROWS = 20
 _QUIT = (27, ord("q"))  # escape among them
 

@@ -12,6 +12,8 @@ from bottomup.boxes.reference.reading import read_boxes, read_class_scores, read
 from bottomup.errors import InputError
 from bottomup.geometry import ImageSize
 
+__all__ = ["average_fields", "mirror_fields"]
+
 
 def mirror_fields(fields: BoxFields, input_size: ImageSize) -> BoxFields:
     """Return the rows that a network gives for the horizontally mirrored input, as float corners in input pixels.

@@ -5,6 +5,8 @@ from bottomup.boxes.grid import STRIDES, grid_shape
 from bottomup.family import Cut, GraphView, Operator
 from bottomup.geometry import ImageSize
 
+__all__ = ["cut_heads"]
+
 #: Operators that change no number, through which a head's values come from its last convolution.
 _CARRIERS = frozenset({"CONCATENATION", "DEQUANTIZE", "QUANTIZE", "RESHAPE", "TRANSPOSE"})
 

@@ -15,6 +15,8 @@ from bottomup.family import Family
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 
+__all__ = ["BOXES", "example"]
+
 _PEOPLE = ((60.0, 40.0), (180.0, 120.0))  # where each stands, input pixels
 
 

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from bottomup.tensors import Field, Quantized, as_flat
 
+__all__ = ["NUM_BINS", "Boxing", "Cells", "Form", "Parting", "Parts", "Rows", "Scoring", "make_bundles", "make_form"]
+
 #: How the first values of a row give its box: x and y of the middle, width and height; left, top, right and bottom;
 #: logits of 16 distances to each side; x, y and logarithms of width and height, from a cell.
 CENTRE, CORNERS, BINS, POINT = range(4)

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from bottomup.geometry import ImageSize
 
+__all__ = ["STRIDES", "count_rows", "find_priors", "find_strides", "grid_shape", "guess_size"]
+
 #: Strides of the public networks, most common first; those of four are the P6 and P2 versions.
 STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32), (8, 16))
 

@@ -10,6 +10,8 @@ from bottomup.boxes.reference.reading import read_boxes, read_keypoints, read_sc
 from bottomup.geometry import ImageSize
 from bottomup.layers import Layers, sample_decodes
 
+__all__ = ["box_layers"]
+
 _SLIDERS = {
     "score_threshold": (0.01, 0.05, 0.1, 0.25, 0.4, 0.6, 0.8),
     "iou_threshold": (0.3, 0.45, 0.6, 0.7, 0.8, 0.95),

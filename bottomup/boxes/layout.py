@@ -18,6 +18,8 @@ from bottomup.geometry import ImageSize
 from bottomup.skeletons import COCO17, Skeleton
 from bottomup.tensors import FieldLike, TensorInfo
 
+__all__ = ["EDGE_SHIFT", "LOWEST_SCORE", "VOTE_THRESHOLD", "BoxLayout", "Kind", "recognise"]
+
 _STRIDE = 32  # sides of inputs are whole multiples of it
 _YOLO = Pixels("rgb", 1 / 255, (0.0, 0.0, 0.0), 114)
 _MMDET = Pixels("bgr", 1.0, (0.0, 0.0, 0.0), 114)

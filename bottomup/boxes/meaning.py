@@ -7,6 +7,8 @@ import numpy as np
 from bottomup.errors import InputError
 from bottomup.skeletons import COCO17, Skeleton, as_skeleton
 
+__all__ = ["FINAL_VALUES", "Meaning", "as_count", "count_parts", "count_values", "num_final_values"]
+
 FINAL_VALUES = 6  #: of an end-to-end row before its parts: corners, score, class
 _WORDS = {2: "x and y", 3: "x, y and score"}
 

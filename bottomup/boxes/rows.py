@@ -12,6 +12,22 @@ from bottomup.errors import InputError
 from bottomup.geometry import ImageSize
 from bottomup.tensors import Field, FieldLike, Quantized, as_fields, look_alike
 
+__all__ = [
+    "are_shares",
+    "as_table",
+    "find_grids",
+    "has_rows",
+    "join",
+    "join_heads",
+    "of_field",
+    "real",
+    "refuse_dead_values",
+    "refuse_other_lengths",
+    "rows_of",
+    "shape_of",
+    "sure_rows",
+]
+
 _SURE = 0.01  # rows above this score are people often enough to tell units by
 _PIXELS = 4.0  # boxes and parts that are shares of the input stay below this: real files reach 1.54
 

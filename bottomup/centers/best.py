@@ -20,6 +20,8 @@ from bottomup.poses import Poses
 from bottomup.similarity import AREA_OF_BOX
 from bottomup.skeletons import Skeleton
 
+__all__ = ["EVEN_ODDS", "STEEPNESS", "CenterDecoder", "Rules", "squared_kappas"]
+
 #: Expected similarity at which half of the poses are right (OKS to a person above 0.5); fitted on photos.
 EVEN_ODDS = 0.121
 #: How fast a pose's probability of being right rises with the expected similarity: its power in the odds; fitted too.

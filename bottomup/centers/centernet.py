@@ -14,6 +14,8 @@ from bottomup.centers.running import above_element, as_center_fields, run, with_
 from bottomup.parameters import check, number, score, whole
 from bottomup.poses import Poses
 
+__all__ = ["CenterNetDecoder", "Rules"]
+
 
 class Rules(NamedTuple):
     """What the kernel takes beside fields and workspace."""

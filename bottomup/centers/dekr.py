@@ -13,6 +13,8 @@ from bottomup.centers.running import above_element, as_center_fields, run
 from bottomup.parameters import check, choice, number, score, whole
 from bottomup.poses import Poses
 
+__all__ = ["DekrDecoder", "Rules", "window_radius"]
+
 _LARGE, _LARGER = 200, 300  # cells, the mean of both sides: above, DEKR's own code looks at wider windows
 
 

@@ -11,6 +11,8 @@ from bottomup.centers.running import as_center_fields, run, with_boxes
 from bottomup.parameters import check, whole
 from bottomup.poses import Poses
 
+__all__ = ["MoveNetDecoder"]
+
 
 @dataclass(frozen=True)
 class MoveNetDecoder:

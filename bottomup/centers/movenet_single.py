@@ -10,6 +10,8 @@ from bottomup.centers.fields import CenterFields
 from bottomup.centers.running import as_center_fields, run
 from bottomup.poses import Poses
 
+__all__ = ["MoveNetSingleDecoder"]
+
 
 @dataclass(frozen=True)
 class MoveNetSingleDecoder:

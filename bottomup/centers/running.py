@@ -11,6 +11,21 @@ from bottomup.errors import InputError
 from bottomup.poses import Poses
 from bottomup.workspaces import Shelf
 
+__all__ = [
+    "Guess",
+    "Limits",
+    "Place",
+    "Space",
+    "Tiles",
+    "Weighting",
+    "Window",
+    "above_element",
+    "as_center_fields",
+    "lowest_element",
+    "run",
+    "with_boxes",
+]
+
 
 class Space(NamedTuple):
     """Arrays that kernels write to, with room for P people of N parts."""

@@ -16,6 +16,8 @@ from bottomup.estimation.estimator import PoseEstimator
 from bottomup.estimation.loading import load
 from bottomup.export import skeleton_json
 
+__all__ = ["Report", "estimate_images"]
+
 
 class Report(NamedTuple):
     """What one call of `estimate_images` did."""

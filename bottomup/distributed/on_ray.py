@@ -14,6 +14,8 @@ from bottomup.distributed.sources import Image, Part, images_of
 from bottomup.errors import InputError, MissingRuntimeError, ModelError
 from bottomup.estimation.estimator import PoseEstimator
 
+__all__ = ["Worker", "estimate_on_ray", "import_ray"]
+
 _MOST_BLOCKS = 2000  # of Ray: each is at least a part
 _MOST_DEATHS = 2  # of actors at a part, before its images are taken singly; then at an image, before it is left out
 

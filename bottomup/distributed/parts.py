@@ -11,6 +11,8 @@ from bottomup.distributed.sources import Image, Part, images_of
 from bottomup.errors import InputError
 from bottomup.estimation.estimator import PoseEstimator
 
+__all__ = ["count_rows", "estimate_part"]
+
 
 def estimate_part(estimator: PoseEstimator, part: Part, base: str = "") -> list[dict[str, Any]]:
     """Return a part's rows."""

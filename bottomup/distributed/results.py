@@ -11,6 +11,21 @@ from bottomup.export import poses_json
 from bottomup.files import replacing, write_file
 from bottomup.poses import Poses
 
+__all__ = [
+    "FORMATS",
+    "PLAN",
+    "Format",
+    "begin",
+    "is_whole",
+    "part_path",
+    "read_part",
+    "read_plan",
+    "read_rows",
+    "row_of",
+    "row_of_error",
+    "write_part",
+]
+
 Format: TypeAlias = Literal["jsonl", "parquet"]
 FORMATS: tuple[Format, ...] = ("jsonl", "parquet")
 _MOST_PARTS = 10**8

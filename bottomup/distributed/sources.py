@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from bottomup.errors import InputError, MissingRuntimeError
 from bottomup.images import IMAGE_SUFFIXES, decode_image, read_image
 
+__all__ = ["Image", "Part", "images_of", "import_arrow", "split"]
+
 _COLUMNS = ("path", "image", "bytes")  # of Parquet files; the last two hold encoded images, or "image" a struct of them
 
 

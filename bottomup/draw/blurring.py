@@ -11,6 +11,8 @@ from bottomup.errors import InputError
 from bottomup.images import import_cv2
 from bottomup.poses import Poses, as_poses
 
+__all__ = ["blur_people"]
+
 _FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 _AROUND_FACE = 1.3  # times the width between the outermost parts of a face, from its middle
 _FACE_OF_SHOULDERS = 0.45  # of their width, where the face is seen from the side

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from bottomup.errors import InputError
 from bottomup.images import as_pixels, is_pillow
 
+__all__ = ["copy_of", "like", "order_of"]
+
 
 def copy_of(image: Any) -> NDArray[np.uint8]:
     """Return a copy that OpenCV can draw on, of a Pillow image in BGR; or say what to draw on instead."""

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from bottomup.errors import InputError
 
+__all__ = ["LETTERS", "OUTLINE", "SIDES", "Colour", "in_order", "lighter", "of_person", "people"]
+
 Colour = tuple[int, int, int]
 
 #: Left, right and the middle of the body. Orange and blue are told apart by all eyes.

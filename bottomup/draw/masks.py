@@ -12,6 +12,8 @@ from bottomup.errors import InputError
 from bottomup.images import import_cv2
 from bottomup.posenet.fields import BODY_PARTS
 
+__all__ = ["draw_masks", "draw_parts"]
+
 
 def draw_masks(
     image: Any,

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from bottomup.draw.colours import OUTLINE, Colour
 from bottomup.images import import_cv2
 
+__all__ = ["Stroke", "box", "cut", "label", "paint"]
+
 _FRACTION_BITS = 4  # OpenCV takes whole numbers, here sixteenths of a pixel
 _DASH, _GAP = 3.0, 3.5  # of dashed lines, in widths of the line
 _MOST_DASHES = 200

@@ -8,6 +8,8 @@ from bottomup.errors import InputError
 from bottomup.poses import Poses
 from bottomup.similarity import pose_areas, squared_reach
 
+__all__ = ["merge_poses"]
+
 _SAME = 0.5  # similarity above which two keypoints of one part are one
 
 

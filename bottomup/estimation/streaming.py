@@ -7,6 +7,8 @@ from typing import Any
 
 from bottomup.errors import BottomupError
 
+__all__ = ["AHEAD", "stream"]
+
 #: Images that are read before the network asks for them, and poses that wait behind it.
 AHEAD = 2
 

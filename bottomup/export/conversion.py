@@ -9,6 +9,8 @@ from bottomup.errors import InputError
 from bottomup.poses import Poses, as_poses
 from bottomup.skeletons import Skeleton, as_skeleton
 
+__all__ = ["convert", "normalised"]
+
 #: Parts in the middle of the body, and the two that they lie between.
 _BETWEEN = {
     "neck": ("left_shoulder", "right_shoulder"),

@@ -10,6 +10,8 @@ from bottomup.export.conversion import normalised as normalised_poses
 from bottomup.poses import Poses, as_poses
 from bottomup.skeletons import BODY25, COCO17, MPI15, OPENPOSE18, Skeleton
 
+__all__ = ["coco_results", "openpose_json"]
+
 _DECIMALS = 3  # a thousandth of a pixel, or of a score
 _FINE = 6  # decimals of shares of width and height
 _EMPTY_LISTS = (

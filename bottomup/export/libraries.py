@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import supervision as sv
 
+__all__ = ["data_frame", "supervision_edges", "supervision_key_points"]
+
 
 def data_frame(poses: Poses, **about: Any) -> "pd.DataFrame":
     """Return a pandas frame of one row a keypoint: pose, pose_score, part, x, y, score; and id, where poses have them.

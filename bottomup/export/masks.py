@@ -7,6 +7,8 @@ from numpy.typing import ArrayLike
 
 from bottomup.errors import InputError
 
+__all__ = ["coco_rle"]
+
 
 def coco_rle(mask: ArrayLike) -> dict[str, Any]:
     """Return one mask in COCO's compressed run-length encoding, ready for `json.dumps`.

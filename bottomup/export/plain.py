@@ -9,6 +9,8 @@ from bottomup.export.conversion import normalised as normalised_poses
 from bottomup.poses import Poses, as_poses
 from bottomup.skeletons import Skeleton
 
+__all__ = ["json_line", "poses_json", "rounded", "skeleton_json", "to_json"]
+
 _DECIMALS = 3  # a thousandth of a pixel, or of a score
 _FINE = 6  # decimals of shares of width and height
 

@@ -15,6 +15,8 @@ from bottomup.geometry import ImageSize
 from bottomup.poses import Poses
 from bottomup.skeletons import BODY25, COCO17, MPI15, OPENPOSE18, Skeleton, as_skeleton, get
 
+__all__ = ["MAX_BYTES", "Line", "read_coco_results", "read_json_lines", "read_openpose_json"]
+
 #: Most bytes of a file of poses that is read; assign another number where yours are larger.
 MAX_BYTES = 2**29
 

@@ -11,6 +11,8 @@ from bottomup.export.plain import rounded, skeleton_json
 from bottomup.poses import Poses, as_poses
 from bottomup.skeletons import Skeleton, as_skeleton
 
+__all__ = ["csv_header", "csv_rows", "poses3d_csv", "poses3d_json"]
+
 _COLUMNS = ("pose", "id", "pose_score", "part", "x", "y", "score", "filled")
 _COLUMNS_3D = ("pose", "part", "x_mm", "y_mm", "z_mm", "x", "y", "problem")
 

@@ -14,6 +14,8 @@ from bottomup.images import import_cv2
 from bottomup.layers import Layers, VectorField
 from bottomup.poses import Poses
 
+__all__ = ["Picture", "page_data", "render"]
+
 _LONGEST_SIDE = 1600  # of the photo in the page, pixels
 _PER_PIXEL = 8  # vectors are whole eighths of a pixel, or of a hundredth of a unit vector
 _FOLDER = Path(__file__).parent

@@ -25,6 +25,8 @@ from bottomup.networks.tflite.validate import MAX_BYTES
 from bottomup.tensors import Field, Quantized, TensorInfo
 from bottomup.workspaces import Turnstile
 
+__all__ = ["EDGETPU_OP", "PIP_LINES", "RUNTIMES", "LiteRtNetwork", "import_runtime"]
+
 #: Where each runtime keeps its `Interpreter`, in the order in which they are tried.
 RUNTIMES = {
     "litert": "ai_edge_litert.interpreter",

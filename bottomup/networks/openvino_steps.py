@@ -5,6 +5,8 @@ from typing import Any
 
 from bottomup.networks.cells import Change, Resample, Step, Window
 
+__all__ = ["CONVOLUTIONS", "IN_PLACE", "POOLS", "producer", "steps"]
+
 #: Operators that leave every cell in its place.
 _NAMES = """
 Abs Add BatchNormInference Ceiling Clamp Concat Convert Divide Elu Erf Exp FakeQuantize Floor Gelu HSigmoid HSwish

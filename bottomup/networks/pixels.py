@@ -11,6 +11,8 @@ from bottomup.errors import InputError, ModelError
 from bottomup.images import import_cv2
 from bottomup.tensors import TensorInfo
 
+__all__ = ["INPUT_RULES", "ChannelOrder", "InputRule", "as_input_rule", "checked_order", "input_tensor"]
+
 ChannelOrder: TypeAlias = Literal["bgr", "rgb"]
 
 

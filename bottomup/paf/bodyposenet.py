@@ -8,6 +8,8 @@ from typing import Any
 
 from bottomup.paf.openpose import PLAIN
 
+__all__ = ["BODYPOSENET"]
+
 BODYPOSENET: dict[str, Any] = {
     **PLAIN,
     "peak_threshold": 0.1,

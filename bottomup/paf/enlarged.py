@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from bottomup.paf.fields import PafFields, real_table
 from bottomup.tensors import Field, Quantized, as_flat
 
+__all__ = ["FLAT", "LARGE", "as_raw"]
+
 #: Grids of at least so many cells are looked at before anything else is done; smaller ones if their peaks are flat.
 LARGE = 1 << 13
 #: How much lower a peak's neighbours are, by its height, in maps that were enlarged: 0.40 and more in networks' own,

@@ -13,6 +13,8 @@ from bottomup.paf.bundles import Heat, Vectors
 from bottomup.skeletons import OPENPOSE18, Skeleton, as_skeleton
 from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_flat, as_number, look_alike, take_channels
 
+__all__ = ["PafFields", "num_paf_channels_of", "real_table"]
+
 
 @dataclass(frozen=True, eq=False, init=False)
 class PafFields:

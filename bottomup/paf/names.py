@@ -11,6 +11,8 @@ from bottomup.paf.fields import PafFields
 from bottomup.skeletons import BODY25, BODYPOSE18, MPI15, OPENPOSE18, TRTPOSE18, Skeleton
 from bottomup.tensors import FieldLike, Quantized
 
+__all__ = ["PafNames", "paf_fields", "paf_names", "paf_stride"]
+
 #: Skeletons that public networks have; which one, their numbers of channels tell.
 _SKELETONS = (OPENPOSE18, BODY25, MPI15, TRTPOSE18)
 _IN_ONE = (OPENPOSE18, BODY25, MPI15)  # whose networks may give one tensor with heatmaps first

@@ -6,6 +6,8 @@ score. Parameters: CMU OpenPose, commit 5c5d965.
 
 from typing import Any
 
+__all__ = ["OPENPOSE", "PLAIN"]
+
 #: What no other system does, left out.
 PLAIN: dict[str, Any] = {"fill": False, "matching": "greedy", "max_overlap": 1.0, "usual_length": 0.0}
 

@@ -10,6 +10,17 @@ from bottomup.geometry import ImageSize
 from bottomup.paf.fields import num_paf_channels_of
 from bottomup.skeletons import BODY25, MPI15, OPENPOSE18, TRTPOSE18, Skeleton
 
+__all__ = [
+    "SKELETONS",
+    "Candidate",
+    "explain",
+    "fitting",
+    "in_image_order",
+    "stride_of",
+    "stride_or_none",
+    "with_edges",
+]
+
 #: Skeletons that public networks have; which one, their numbers of channels tell.
 SKELETONS = (OPENPOSE18, BODY25, MPI15, TRTPOSE18)
 _IN_ONE = (OPENPOSE18, BODY25, MPI15)  # whose networks may give one tensor with heatmaps first

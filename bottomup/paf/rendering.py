@@ -13,6 +13,8 @@ from bottomup.poses import Poses, as_poses
 from bottomup.skeletons import OPENPOSE18, Skeleton, as_skeleton
 from bottomup.tensors import Quantized, as_number
 
+__all__ = ["paf_fields"]
+
 #: Parts that nobody labels, each midway between two that are.
 _MIDWAY = {"neck": ("left_shoulder", "right_shoulder"), "mid_hip": ("left_hip", "right_hip")}
 

@@ -13,6 +13,8 @@ from bottomup.posenet.trees import tree_of
 from bottomup.skeletons import Skeleton
 from bottomup.tensors import Field
 
+__all__ = ["average_fields", "mirror_fields"]
+
 _SIDES = {"left": "right", "right": "left"}
 _BODY_PARTS = [
     BODY_PARTS.index(_SIDES.get(part[: part.index("_")], "torso") + part[part.index("_") :]) for part in BODY_PARTS

@@ -26,6 +26,8 @@ from bottomup.posenet.tfjs import TfjsDecoder
 from bottomup.posenet.together import Call, decode_batch
 from bottomup.poses import Poses
 
+__all__ = ["PoseNetDecoder", "Rules"]
+
 
 class Rules(NamedTuple):
     """What the kernel is told of a decoder: logits, lengths in input pixels but for the radius of votes, in cells."""

@@ -15,6 +15,8 @@ from bottomup.posenet.roots import LONGEST, MOST_POSES, MOST_STEPS, WIDEST_WINDO
 from bottomup.posenet.together import Call, decode_batch
 from bottomup.poses import Poses
 
+__all__ = ["CoralDecoder", "Rules"]
+
 
 class Rules(NamedTuple):
     """What the kernel is told of a decoder."""

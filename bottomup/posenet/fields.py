@@ -16,6 +16,8 @@ from bottomup.posenet.trees import coco_tree, kernel_tree, tree_of
 from bottomup.skeletons import COCO17, Skeleton, as_skeleton
 from bottomup.tensors import Field, FieldLike, Quantized, as_fields, take_channels
 
+__all__ = ["BODY_PARTS", "PoseNetFields"]
+
 #: The 24 body parts of BodyPix's part heatmaps, in channel order (tfjs `part_channels.ts`).
 BODY_PARTS = (
     "left_face", "right_face", "left_upper_arm_front", "left_upper_arm_back", "right_upper_arm_front",

@@ -16,6 +16,8 @@ from bottomup.posenet.tfjs import TfjsDecoder
 from bottomup.posenet.trees import tree_of
 from bottomup.tensors import Field, Quantized
 
+__all__ = ["posenet_layers"]
+
 _SLIDERS = {
     "score_threshold": (0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
     "nms_radius": (1.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 80.0),

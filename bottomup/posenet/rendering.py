@@ -13,6 +13,8 @@ from bottomup.posenet.trees import tree_of
 from bottomup.poses import Poses, as_poses
 from bottomup.tensors import Quantized, as_number
 
+__all__ = ["nearest_people", "posenet_fields", "same_padding_shift", "vectors_to_parts"]
+
 _PEAK_LOGIT = 6.0  # a score of 0.9975 at the keypoint, and of 0.0025 far from all
 
 

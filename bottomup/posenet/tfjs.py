@@ -25,6 +25,8 @@ from bottomup.posenet.roots import (
 )
 from bottomup.poses import Poses
 
+__all__ = ["Rules", "Search", "TfjsDecoder"]
+
 
 class Search(NamedTuple):
     """What the kernel works on: P peaks, at most M poses."""

@@ -15,6 +15,8 @@ from bottomup.posenet.fields import PoseNetFields
 from bottomup.posenet.roots import as_posenet_fields, lowest_value, put_back, take_room
 from bottomup.poses import Poses
 
+__all__ = ["TOGETHER", "Call", "decode_batch"]
+
 TOGETHER = 16  #: images in one call
 _MOST_POSES = 64  # of each, for which there is room in such a call
 

@@ -31,6 +31,8 @@ from bottomup.tags.systems import (
 )
 from bottomup.workspaces import Shelf
 
+__all__ = ["Crowd", "Matching", "Rules", "Seeking", "Standings", "TagDecoder"]
+
 _PEOPLE_PER_PEAK = 3  # room for so many times the peaks of a part
 
 

@@ -12,6 +12,8 @@ from bottomup.skeletons import COCO17, Skeleton, as_skeleton
 from bottomup.tags.shapes import enlarged, fine_heatmaps, told_apart
 from bottomup.tensors import Field, FieldLike, Quantized, as_flat, as_number
 
+__all__ = ["TagFields", "Tensors", "as_tag_fields", "level_table", "real"]
+
 _FAINT = 0.1  # a heatmap's noise is nearer to 0 than this
 
 

@@ -9,6 +9,8 @@ from bottomup.poses import Poses
 from bottomup.tags.fields import TagFields, as_tag_fields
 from bottomup.tags.systems import SystemRules, decode_system
 
+__all__ = ["HigherHrnetDecoder"]
+
 
 @dataclass(frozen=True)
 class HigherHrnetDecoder:

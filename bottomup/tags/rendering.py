@@ -12,6 +12,8 @@ from bottomup.poses import Poses, as_poses
 from bottomup.tags.fields import TagFields
 from bottomup.tensors import Quantized, as_number
 
+__all__ = ["tag_fields"]
+
 
 def tag_fields(
     poses: Poses,

@@ -11,6 +11,29 @@ from bottomup.tags.fields import TagFields, level_table
 from bottomup.tensors import Quantized
 from bottomup.workspaces import Shelf
 
+__all__ = [
+    "FILLING_CELLS",
+    "FILLING_PASSES",
+    "Candidates",
+    "Found",
+    "Frame",
+    "Pairing",
+    "People",
+    "Ranking",
+    "Room",
+    "Searching",
+    "Solver",
+    "SystemRules",
+    "as_poses",
+    "decode_system",
+    "lowest_element",
+    "make_candidates",
+    "make_found",
+    "make_solver",
+    "nobody",
+    "order_of_parts",
+]
+
 #: To fill parts in, all cells of all parts are looked at so often at most,
 FILLING_PASSES = 12
 #: and so many cells besides; people beyond are left as found.

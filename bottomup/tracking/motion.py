@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from bottomup.parameters import check, number, switch
 
+__all__ = ["ConstantVelocity", "middle_steps"]
+
 
 @dataclass(frozen=True)
 class ConstantVelocity:

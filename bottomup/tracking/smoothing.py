@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from bottomup.parameters import check, number
 
+__all__ = ["Calm", "OneEuro"]
+
 
 @dataclass(frozen=True)
 class OneEuro:

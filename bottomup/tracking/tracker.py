@@ -19,6 +19,8 @@ from bottomup.tensors import as_number
 from bottomup.tracking.motion import ConstantVelocity, middle_steps
 from bottomup.tracking.smoothing import Calm, OneEuro
 
+__all__ = ["Tracker", "similarities"]
+
 _WIDENED = 2.0  # times COCO's spread of annotations: people move between frames
 _NARROWEST = 0.25  # of the longer side of a box, for people seen from the side
 _SMALLEST = 1.0  # square pixel

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from bottomup.errors import InputError, MissingRuntimeError
 
+__all__ = ["AvSource", "has_av", "import_av"]
+
 _MOST_FRAMES = 10**9  # what claims more does not know
 _SECONDS = 10.0  # that a server may take to answer
 

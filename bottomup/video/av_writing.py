@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from bottomup.errors import InputError
 from bottomup.video.av_reading import import_av
 
+__all__ = ["AvFile"]
+
 _TICKS = 90_000  # a second, the usual time base of MPEG
 _GIF_TICKS = 100  # a second, GIF's own
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}  # by channels, which some files do not name

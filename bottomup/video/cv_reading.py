@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from bottomup.errors import InputError
 from bottomup.images import import_cv2, quiet
 
+__all__ = ["Animation", "CvSource", "is_animation"]
+
 _MOST_FRAMES = 10**9  # what claims more does not know
 
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from bottomup.errors import InputError
 from bottomup.images import import_cv2
 
+__all__ = ["CvFile"]
+
 _SLOWEST, _EVEN = 1.0, 10.0  # frames per second: below the one, frames are repeated to come to the other
 _EARLY = 0.25  # of a frame, by which one may come before its place
 _REPEATS, _REPEATS_AT_LEAST = 30, 3000  # of all frames together, by how many were given; lying clocks give millions

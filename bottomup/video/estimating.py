@@ -14,6 +14,8 @@ from bottomup.poses import Poses
 from bottomup.tracking import Tracker
 from bottomup.video.reading import Picture, Reader
 
+__all__ = ["Frame", "estimate"]
+
 
 class Frame(NamedTuple):
     """One frame of a video, and the people in it."""

@@ -20,6 +20,8 @@ from bottomup.images import turned
 from bottomup.video.av_reading import AvSource, has_av
 from bottomup.video.cv_reading import Animation, CvSource, is_animation
 
+__all__ = ["Picture", "Reader", "is_url"]
+
 _LIVE = ("rtsp", "rtsps", "rtmp", "rtp", "srt", "udp", "tcp")
 _LISTS = (b"ffconcat", b"#EXTM3U", b"#FFCONCAT")  # of other files, which somebody else chose
 _FASTEST = 240  # frames per second; what claims more is a file that does not know

@@ -19,6 +19,8 @@ from bottomup.video.av_writing import AvFile
 from bottomup.video.cv_writing import CvFile
 from bottomup.video.reading import Reader, is_url
 
+__all__ = ["CODECS", "Codec", "Writer"]
+
 Codec: TypeAlias = Literal["h264", "mp4v", "gif"]
 CODECS: tuple[Codec, ...] = ("h264", "mp4v", "gif")
 

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from bottomup.boxes.best import BoxDecoder
 
+__all__ = ["area", "f32", "find_owners", "let_vote", "overlap"]
+
 f32 = np.float32
 
 

@@ -11,6 +11,8 @@ from bottomup.boxes.grid import find_priors
 from bottomup.boxes.rows import real
 from bottomup.geometry import ImageSize
 
+__all__ = ["Array", "clip", "exp", "f32", "read_boxes", "read_class_scores", "read_keypoints", "read_scores", "sigmoid"]
+
 Array = NDArray[np.float32]
 f32 = np.float32
 

@@ -11,6 +11,8 @@ from bottomup.centers.reference.fields import Array, Maps, as_poses, f32, read, 
 from bottomup.centers.running import above_element
 from bottomup.poses import Poses
 
+__all__ = ["decode_centernet"]
+
 
 def decode_centernet(fields: CenterFields, decoder: CenterNetDecoder) -> Poses:
     """Return what `CenterNetDecoder.decode` returns."""

@@ -11,6 +11,8 @@ from bottomup.centers.reference.fields import Array, as_poses, f32, read, top_ce
 from bottomup.centers.running import above_element
 from bottomup.poses import Poses
 
+__all__ = ["decode_dekr"]
+
 
 def decode_dekr(fields: CenterFields, decoder: DekrDecoder) -> Poses:
     """Return what `DekrDecoder.decode` returns."""

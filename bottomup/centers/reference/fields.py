@@ -8,6 +8,20 @@ from numpy.typing import NDArray
 from bottomup.centers.fields import CenterFields, score_of
 from bottomup.poses import Poses
 
+__all__ = [
+    "Array",
+    "Maps",
+    "as_poses",
+    "cells_of",
+    "f32",
+    "first_best",
+    "gaussian",
+    "inverse_distance",
+    "read",
+    "squared_distances",
+    "top_cells",
+]
+
 Array: TypeAlias = NDArray[np.float32]
 f32 = np.float32
 

@@ -19,6 +19,8 @@ from bottomup.centers.reference.fields import (
 )
 from bottomup.poses import Poses
 
+__all__ = ["box_of", "decode_movenet", "mark_centers"]
+
 _TIE = f32(np.float16(1e-6))
 _SPREAD = f32(np.float16(0.3))
 _LEAST_PART = f32(np.float16(0.127))

@@ -13,6 +13,8 @@ from bottomup.centers.reference.fields import (
 )
 from bottomup.poses import Poses
 
+__all__ = ["decode_movenet_single"]
+
 _NEAR = f32(1.8)
 _LEAST_PART = f32(0.2)
 

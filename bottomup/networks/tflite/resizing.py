@@ -8,6 +8,8 @@ from bottomup.geometry import ImageSize
 from bottomup.networks.cells import scaled_side
 from bottomup.networks.tflite.schema import builtin_code, import_schema, numbers
 
+__all__ = ["RESIZES", "FixedResizes"]
+
 #: RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR.
 RESIZES = (23, 97)
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from bottomup.errors import MissingRuntimeError, ModelError
 
+__all__ = ["CUSTOM", "builtin_code", "import_schema", "numbers", "operator_names", "pack", "text", "unpack"]
+
 CUSTOM = 32  #: the schema's number for operators that it does not know
 
 

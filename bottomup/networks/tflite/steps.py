@@ -9,6 +9,8 @@ from bottomup.family import Operator
 from bottomup.networks.cells import Change, Resample, Step, Window
 from bottomup.networks.tflite.schema import numbers
 
+__all__ = ["CONVOLUTIONS", "IN_PLACE", "POOLS", "steps"]
+
 #: Operators that leave every cell in its place.
 _NAMES = """
 ABS ADD CAST CLIP CONCATENATION CEIL COS DEQUANTIZE DIV ELU EXP FLOOR FLOOR_DIV FLOOR_MOD GELU HARD_SWISH

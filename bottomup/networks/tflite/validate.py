@@ -10,6 +10,8 @@ from bottomup.networks.tflite.operators import RULES, Tensor, operator_problems
 from bottomup.networks.tflite.schema import CUSTOM, builtin_code, operator_names
 from bottomup.networks.tflite.shapes import made_shapes
 
+__all__ = ["CONVOLUTIONS", "DTYPES", "MAX_BYTES", "MAX_ELEMENTS", "MAX_MULTIPLIER", "MAX_RANK", "UNKNOWN", "problems"]
+
 #: What is said of operators that are not in the list.
 UNKNOWN = "which Bottomup does not know: pass trusted=True if you trust the file's makers"
 

@@ -11,6 +11,8 @@ from bottomup.paf.reference.peaks import Peak
 from bottomup.paf.reference.places import bilinear, clamped, distance, nearest
 from bottomup.skeletons import Skeleton
 
+__all__ = ["Field", "Limb", "best_pairs", "find_limbs", "limb_score"]
+
 
 class Limb(NamedTuple):
     """Two peaks that a field connects."""

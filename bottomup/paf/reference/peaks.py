@@ -9,6 +9,8 @@ from bottomup.paf.best import PafDecoder
 from bottomup.paf.enlarged import FLAT
 from bottomup.paf.reference.places import clip, half_clamp, log
 
+__all__ = ["Peak", "find_peaks", "flood", "look_enlarged", "middle_of", "refine"]
+
 
 class Peak(NamedTuple):
     """Where a part may be."""

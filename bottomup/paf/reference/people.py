@@ -10,6 +10,8 @@ from bottomup.paf.reference.peaks import Peak
 from bottomup.similarity import AREA_OF_JOINTS
 from bottomup.skeletons import Skeleton
 
+__all__ = ["Joint", "Person", "assemble", "extent", "is_fragment", "joints_of", "merge", "person_score", "rank_people"]
+
 
 class Joint(NamedTuple):
     """One person's part."""

@@ -5,6 +5,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["are_beside", "bilinear", "clamped", "clip", "distance", "half_clamp", "log", "nearest", "top_of_parabola"]
+
 
 def nearest(vectors: NDArray[np.float64], row: float, column: float) -> tuple[float, float]:
     """Return x and y of the vector in the nearest cell."""

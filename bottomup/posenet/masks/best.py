@@ -11,6 +11,8 @@ from bottomup.posenet.masks.rule import MaskRule
 from bottomup.posenet.masks.tfjs import TfjsMasks
 from bottomup.posenet.roots import LONGEST, MOST_STEPS
 
+__all__ = ["PoseNetMasks"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class PoseNetMasks(MaskRule):

@@ -7,6 +7,8 @@ from bottomup.parameters import check, score, whole
 from bottomup.posenet.masks.rule import MaskRule
 from bottomup.posenet.roots import MOST_STEPS
 
+__all__ = ["CoralMasks"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class CoralMasks(MaskRule):

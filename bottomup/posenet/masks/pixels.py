@@ -10,6 +10,8 @@ from bottomup.geometry import ImageSize, Placement, Stretch, image_to_input, inp
 from bottomup.posenet.fields import PoseNetFields
 from bottomup.poses import Poses
 
+__all__ = ["Size", "from_first_cell", "pixels_in_cells"]
+
 #: Pixels of masks: one a cell, or as many as (width, height) says.
 Size: TypeAlias = tuple[int, int] | Literal["grid"] | None
 

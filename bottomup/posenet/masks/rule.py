@@ -14,6 +14,8 @@ from bottomup.posenet.roots import as_posenet_fields, logit
 from bottomup.poses import Poses
 from bottomup.tensors import Field, Quantized
 
+__all__ = ["MaskRule"]
+
 _STILL = 0.25  # cells; a step no longer than that ends those along the long offsets, and changes no figure of photos
 _LANES = 8  # poses that a processor reckons at a time; workspaces hold whole groups
 

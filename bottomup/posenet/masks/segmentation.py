@@ -13,6 +13,8 @@ from bottomup.posenet.masks.pixels import Size
 from bottomup.posenet.masks.rule import MaskRule
 from bottomup.poses import Poses
 
+__all__ = ["Segmentation", "Segmenting", "segment"]
+
 
 class Segmentation(NamedTuple):
     """Whose the pixels of an image are."""

@@ -27,6 +27,8 @@ from bottomup.posenet.trees import tree_of
 from bottomup.poses import Poses
 from bottomup.similarity import AREA_OF_BOX
 
+__all__ = ["calibrate", "decode_best", "expected_similarity", "vote"]
+
 
 def decode_best(fields: PoseNetFields, decoder: PoseNetDecoder) -> Poses:
     """Return what `PoseNetDecoder.decode` returns."""

@@ -26,6 +26,8 @@ from bottomup.posenet.reference.tree import (
 from bottomup.posenet.trees import tree_of
 from bottomup.poses import Poses
 
+__all__ = ["decode_coral"]
+
 
 def decode_coral(fields: PoseNetFields, decoder: CoralDecoder) -> Poses:
     """Return what `CoralDecoder.decode` returns."""

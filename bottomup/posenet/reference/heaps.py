@@ -2,6 +2,8 @@
 
 from typing import Any
 
+__all__ = ["CoralHeap", "TfjsHeap"]
+
 
 class CoralHeap:
     """A priority queue whose ties come out in libstdc++'s order."""

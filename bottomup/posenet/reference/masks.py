@@ -13,6 +13,8 @@ from bottomup.posenet.reference.tree import Array, f32, follow, logit, sample, s
 from bottomup.poses import Poses
 from bottomup.tensors import Field
 
+__all__ = ["as_vectors", "embed", "find_masks", "find_parts", "measure", "person_logits"]
+
 
 def find_masks(
     fields: PoseNetFields, poses: Poses, rule: MaskRule, size: Size = None, placement: Placement | None = None

@@ -21,6 +21,8 @@ from bottomup.posenet.tfjs import TfjsDecoder
 from bottomup.posenet.trees import tree_of
 from bottomup.poses import Poses
 
+__all__ = ["decode_tfjs", "decode_tfjs_single"]
+
 
 def decode_tfjs(fields: PoseNetFields, decoder: TfjsDecoder) -> Poses:
     """Return what `TfjsDecoder.decode` returns for several people."""

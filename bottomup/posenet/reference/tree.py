@@ -12,6 +12,24 @@ from bottomup.posenet.fields import EDGES, PoseNetFields
 from bottomup.poses import Poses
 from bottomup.tensors import Field, Quantized
 
+__all__ = [
+    "Array",
+    "as_poses",
+    "best_first",
+    "f32",
+    "find_roots",
+    "follow",
+    "in_cells",
+    "is_near",
+    "logit",
+    "sample",
+    "scaled",
+    "sigmoid",
+    "taken_parts",
+    "trace",
+    "walk_tree",
+]
+
 Array: TypeAlias = NDArray[Any]
 f32 = np.float32
 

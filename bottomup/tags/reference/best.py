@@ -15,6 +15,20 @@ from bottomup.tags.fields import TagFields
 from bottomup.tags.reference.peaks import Maps, Peak, find_peaks, order_of_parts, read_fields
 from bottomup.tags.reference.systems import Pose, to_poses
 
+__all__ = [
+    "Person",
+    "decode_best",
+    "evidence",
+    "extent_of",
+    "fill_in",
+    "gain",
+    "group",
+    "is_fragment",
+    "score_of",
+    "top_between",
+    "top_of",
+]
+
 
 @dataclass
 class Person:

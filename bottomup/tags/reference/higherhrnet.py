@@ -10,6 +10,8 @@ from bottomup.tags.reference.munkres import pair_by_covers
 from bottomup.tags.reference.peaks import read_fields
 from bottomup.tags.reference.systems import Pose, find_filling, group, slopes, to_poses
 
+__all__ = ["decode_higherhrnet"]
+
 
 def decode_higherhrnet(fields: TagFields, decoder: HigherHrnetDecoder) -> Poses:
     """Return what `HigherHrnetDecoder.decode` returns."""

@@ -10,6 +10,8 @@ from bottomup.tags.reference.munkres import pair_by_covers
 from bottomup.tags.reference.peaks import Maps, Peak, read_fields
 from bottomup.tags.reference.systems import Person, Pose, find_filling, group, sign, slopes, tag_distances, to_poses
 
+__all__ = ["decode_mmpose", "log_blurred", "mean_distances", "newton_step", "tag_of_places"]
+
 
 def decode_mmpose(fields: TagFields, decoder: MmposeTagDecoder) -> Poses:
     """Return what `MmposeTagDecoder.decode` returns."""

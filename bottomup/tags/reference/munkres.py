@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["pair_by_covers"]
+
 
 def pair_by_covers(costs: NDArray[np.float64]) -> NDArray[np.intp]:
     """Return each row's column, so that the sum is least.

@@ -22,6 +22,8 @@ from bottomup.tags.reference.systems import (
     to_poses,
 )
 
+__all__ = ["decode_omz", "running_centre", "running_tag"]
+
 
 def decode_omz(fields: TagFields, decoder: OmzTagDecoder) -> Poses:
     """Return what `OmzTagDecoder.decode` returns."""

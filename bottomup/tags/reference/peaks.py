@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from bottomup.tags.fields import TagFields, real
 
+__all__ = ["Maps", "Peak", "find_peaks", "order_of_parts", "read_fields"]
+
 _ORDER_OF_COCO = (0, 1, 2, 3, 4, 5, 6, 11, 12, 7, 8, 9, 10, 13, 14, 15, 16)
 
 

@@ -11,6 +11,8 @@ from bottomup.poses import Poses
 from bottomup.tags.fields import TagFields
 from bottomup.tags.reference.peaks import Maps, Peak, find_peaks, order_of_parts
 
+__all__ = ["Pairs", "Person", "Pose", "find_filling", "group", "half_up", "sign", "slopes", "tag_distances", "to_poses"]
+
 _FAR = 1e10
 Pairs = Callable[[NDArray[np.float64]], NDArray[np.intp]]
 
