@@ -57,11 +57,15 @@ def benchmark_model(asked: argparse.Namespace) -> int:
     each = _seconds(lambda: list(estimator.batch(stream))) / asked.rounds
     sizes = ["{}x{}".format(*size) for size in (prepared.image_size, estimator.input_size)]
     say(f"{Path(photo).name}, {sizes[0]}, {len(found)} poses; {estimator.path.name} at {sizes[1]}")
-    say(f"medians of {asked.rounds} rounds, {asked.threads} network thread{'s' * (asked.threads != 1)}")
+    threads = f"{asked.threads} network thread{'s' * (asked.threads != 1)}"
+    say(f"runtime {estimator.network.runtime}, {threads}; medians of {asked.rounds} rounds")
     for name, seconds in medians.items():
         say(f"{name:>8} {seconds * 1e3:9.3f} ms {seconds / medians['network']:8.1%} of the network")
-    say(f"{'sum':>8} {sum(medians.values()) * 1e3:9.3f} ms")
-    say(f"{'stream':>8} {each * 1e3:9.3f} ms an image: reading and decoding beside the network")
+    total = sum(medians.values())
+    say(f"{'sum':>8} {total * 1e3:9.3f} ms {1 / total:8.1f} frames a second, one image at a time")
+    say(f"{'stream':>8} {each * 1e3:9.3f} ms {1 / each:8.1f} frames a second")
+    say("stream: many images, as batch, videos and folders run them: the next is read and the last decoded")
+    say("while the network runs, so that an image costs little more than the network")
     return 0
 
 

@@ -13,13 +13,19 @@ def model(tmp_path):
     return str(path)
 
 
-def test_every_step_is_timed(model, capsys):
-    assert cli.main(["benchmark", "--model", model, "--rounds", "2"]) == 0
+def test_every_step_is_timed_and_frames_are_counted(model, capsys):
+    assert cli.main(["benchmark", "--model", model, "--rounds", "2", "--runtime", "litert"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("demo.jpg, 640x480, ")
-    assert [line.split()[0] for line in said[2:]] == ["read", "resize", "network", "decode", "sum", "stream"]
-    assert all(float(line.split()[1]) > 0 for line in said[2:])
+    assert said[1].startswith("runtime litert, 1 network thread; ")
+    timed = said[2:8]
+    assert [line.split()[0] for line in timed] == ["read", "resize", "network", "decode", "sum", "stream"]
+    assert all(float(line.split()[1]) > 0 for line in timed)
     assert "100.0% of the network" in said[4]
+    for line in timed[4:]:
+        _, milliseconds, _, frames, *_ = line.split()
+        assert float(frames) == pytest.approx(1000 / float(milliseconds), rel=0.01, abs=0.06)
+    assert said[8].startswith("stream: many images")
 
 
 def test_the_three_steps_are_a_call(model):
