@@ -9,6 +9,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from bottomup.errors import InputError
 
+__all__ = [
+    "Field",
+    "FieldLike",
+    "Quantized",
+    "TensorInfo",
+    "as_fields",
+    "as_flat",
+    "as_number",
+    "as_planes",
+    "look_alike",
+    "take_channels",
+]
+
 
 @dataclass(frozen=True, eq=False)
 class Quantized:

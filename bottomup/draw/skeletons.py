@@ -16,6 +16,8 @@ from bottomup.poses import MIN_SCORE, Poses, as_poses
 from bottomup.skeletons import Skeleton
 from bottomup.tensors import as_number
 
+__all__ = ["COLOURINGS", "Colouring", "draw_poses"]
+
 Colouring: TypeAlias = Literal["side", "person", "id"]
 COLOURINGS: tuple[Colouring, ...] = ("side", "person", "id")
 

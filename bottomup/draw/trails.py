@@ -14,6 +14,8 @@ from bottomup.errors import InputError
 from bottomup.poses import Poses, as_poses
 from bottomup.tensors import as_number
 
+__all__ = ["Trails"]
+
 _SURE = 0.2  # score of a keypoint
 _AROUND = 4  # frames before and after, over which a path is averaged: poses tremble
 

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from bottomup.errors import InputError
 from bottomup.tensors import Field, FieldLike, Quantized, as_planes, look_alike
 
+__all__ = ["enlarged", "fine_heatmaps", "told_apart"]
+
 
 def told_apart(
     heatmaps: FieldLike, tags: FieldLike | None, num_parts: int, name: str = "heatmaps"
