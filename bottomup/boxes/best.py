@@ -38,6 +38,7 @@ class Workspace(NamedTuple):
     heap_scores: NDArray[np.float32]  #: (R,)
     heap_rows: NDArray[np.int64]  #: (R,)
     kept: NDArray[np.float32]  #: (6, P) left, top, right, bottom, area and class of the boxes that stay
+    shares: NDArray[np.float32]  #: (P,) of their union with another box
     votes: NDArray[np.float64]  #: (P, N, 3) sums of x, y and 1, by scores
     voter: NDArray[np.float32]  #: (N, 3) parts of a row
 
@@ -90,7 +91,7 @@ class BoxDecoder:
         votes, is what the systems named do. With 0.8, which `bottomup.load`
         takes, AP rises from .298 to .336 (YOLOv8n in 8 bits, 320 x 320).
     max_poses : int
-        Most people to return. 300 as in Ultralytics.
+        Most people to return, up to 500. 300 as in Ultralytics.
     ranking : {"box", "parts"}
         A pose's score: the box's, as in the systems named, or that times the
         root of the mean of all parts' scores, for a box around somebody whose
@@ -119,7 +120,7 @@ class BoxDecoder:
 
     score_threshold: float = score(0.25)
     iou_threshold: float = score(0.7)
-    max_poses: int = whole(300, high=1000)
+    max_poses: int = whole(300, high=500)
     vote_threshold: float = score(1.0)
     ranking: Literal["box", "parts"] = choice("box", "parts")
     count_last_pixel: bool = switch(False)
@@ -215,6 +216,7 @@ def _make_room(num_rows: int, shape: tuple[int, int, int]) -> Room:
         heap_scores=np.empty(num_rows, np.float32),
         heap_rows=np.empty(num_rows, np.int64),
         kept=np.empty((6, most), np.float32),
+        shares=np.empty(most, np.float32),
         votes=np.empty(shape, np.float64),
         voter=np.empty(shape[1:], np.float32),
     )

@@ -1,5 +1,6 @@
 """The decoder of one-stage networks against its definition, and on rows that no network should give."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -16,7 +17,7 @@ ROWS = 42
 ARM = bu.Skeleton("arm", ("shoulder", "wrist"), ((0, 1),))
 decoders = st.builds(
     D,
-    score_threshold=st.sampled_from([0.0, 0.25, 0.5, 1.0]),
+    score_threshold=st.sampled_from([0.0, 0.25, 0.5, 0.9995, 1.0]),
     iou_threshold=st.sampled_from([0.0, 0.45, 0.5, 0.7, 1.0]),
     max_poses=st.sampled_from([1, 3, 300]),
     vote_threshold=st.sampled_from([0.0, 0.5, 0.8, 1.0]),
@@ -269,19 +270,17 @@ def test_constant_rows_end_in_a_few_poses(value):
 
 
 @pytest.mark.slow
-def test_rows_without_end_take_time_that_the_field_bounds():
-    import time
-
-    random = np.random.default_rng(1)
-    rows = random.random((33600, 56), np.float32)
-    rows[:, :2] *= 1280
-    rows[:, 2:4] *= 3  # nobody covers anybody
+@pytest.mark.parametrize("side", [3, 20])
+def test_rows_without_end_take_time_that_the_field_bounds(side):
+    number = np.arange(33600) % 500
+    rows = np.full((33600, 56), 0.5, np.float32)
+    rows[:, 0], rows[:, 1], rows[:, 2:4] = number % 32 * 24, number // 32 * 24, side  # all people are there 67 times
     fields = bu.BoxFields.from_yolo(rows, input_size=(1280, 1280))
-    decoder = D(score_threshold=0.0, max_poses=1000)
+    decoder = D(score_threshold=0.0, max_poses=500, vote_threshold=0.8)
     decoder.decode(fields)
     start = time.perf_counter()
-    assert len(decoder.decode(fields)) == 1000
-    assert time.perf_counter() - start < 2  # 10 ms
+    assert len(decoder.decode(fields)) == 500
+    assert time.perf_counter() - start < 1  # 40 ms on a machine that does nothing else
 
 
 @pytest.mark.parametrize("heads", [False, True])
@@ -329,8 +328,8 @@ def test_inputs_are_not_written_to_and_layouts_do_not_matter():
     [
         ({"score_threshold": 1.5}, r"score_threshold must be a finite number in \[0, 1\], got 1.5"),
         ({"iou_threshold": -1}, "iou_threshold must be"),
-        ({"max_poses": 0}, "max_poses must be a whole number from 1 to 1000, got 0"),
-        ({"max_poses": 1001}, "max_poses must be"),
+        ({"max_poses": 0}, "max_poses must be a whole number from 1 to 500, got 0"),
+        ({"max_poses": 501}, "max_poses must be"),
         ({"count_last_pixel": 1}, "count_last_pixel must be True or False, got 1"),
     ],
 )

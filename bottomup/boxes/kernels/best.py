@@ -17,7 +17,7 @@ def decode_rows(rows, parts, cells, scoring, boxing, parting, is_final, rules, w
     Rows leave a heap one by one. Without votes, no more of them are read than people are asked for.
     """
     (max_poses, score_threshold, lowest, iou_threshold, vote_threshold, last_pixel, shift_x, shift_y) = rules
-    (heap_scores, heap_rows, kept, votes, voter) = workspace
+    (heap_scores, heap_rows, kept, shares, votes, voter) = workspace
     waiting = heap_candidates(rows, scoring, score_threshold, lowest, heap_scores, heap_rows)
     is_voted = vote_threshold < 1 and not is_final
     num_found = np.int64(0)
@@ -33,10 +33,10 @@ def decode_rows(rows, parts, cells, scoring, boxing, parting, is_final, rules, w
         if not is_final:
             number = best_class(rows, scoring, row)[0]
             box = left, top, right, bottom, (width + last_pixel) * (height + last_pixel), np.float32(number)
-            if is_covered(kept, num_found, box, last_pixel, iou_threshold):
+            if is_covered(kept, num_found, box, last_pixel, iou_threshold, shares):
                 if is_voted:
-                    other, share = most_covered(kept, num_found, box, last_pixel)
-                    if share > vote_threshold:
+                    other = first_highest(shares, num_found)
+                    if shares[other] > vote_threshold:
                         write_parts(parts, cells, parting, row, score, voter)
                         add_votes(voter, clip(score), votes[other])
                 continue
@@ -76,39 +76,35 @@ def add_votes(keypoints, score, votes):
 
 
 @helper
-def share_of_union(kept, other, box, last_pixel):
-    """Return what a box and one that was kept have in common, by their union; 0 if they are of different classes."""
-    left, top, right, bottom, area, number = box
-    width = min(right, kept[2, other]) - max(left, kept[0, other]) + last_pixel
-    height = min(bottom, kept[3, other]) - max(top, kept[1, other]) + last_pixel
-    common = max(width, _ZERO) * max(height, _ZERO)
-    share = common / (area + kept[4, other] - common)
-    return share if kept[5, other] == number else _ZERO
-
-
-@helper
-def is_covered(kept, num_kept, box, last_pixel, iou_threshold):
+def is_covered(kept, num_kept, box, last_pixel, iou_threshold, shares):
     """Tell whether a better box of the same class shares more than `iou_threshold` of the union with this one.
 
-    All are looked at, without a way out, for so eight are compared at once.
+    Fills `shares` with what each shares, 0 where classes differ. All are looked at, without a way out, for so eight are
+    compared at once.
     """
+    (left, top, right, bottom, area, number) = box
     found = False
     for other in range(num_kept):
-        found |= share_of_union(kept, other, box, last_pixel) > iou_threshold
+        width = min(right, kept[2, other]) - max(left, kept[0, other]) + last_pixel
+        height = min(bottom, kept[3, other]) - max(top, kept[1, other]) + last_pixel
+        common = max(width, _ZERO) * max(height, _ZERO)
+        share = common / (area + kept[4, other] - common)
+        share = share if kept[5, other] == number else _ZERO
+        shares[other] = share
+        found |= share > iou_threshold
     return found
 
 
 @helper
-def most_covered(kept, num_kept, box, last_pixel):
-    """Return which better box shares most with this one, the first of several, and how much."""
+def first_highest(shares, count):
+    """Return the place of the highest share, the first of equal ones; NaN is none."""
     best = np.float32(-1)
     found = 0
-    for other in range(num_kept):
-        share = share_of_union(kept, other, box, last_pixel)
-        if share > best:
-            best = share
+    for other in range(count):
+        if shares[other] > best:
+            best = shares[other]
             found = other
-    return found, best
+    return found
 
 
 @helper
