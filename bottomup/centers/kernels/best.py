@@ -9,6 +9,7 @@ from bottomup.centers.kernels.search import (
     find_best_cell,
     forget,
     guess_of,
+    inlined_helper,
     place_of,
     read_score,
     write_box,
@@ -122,7 +123,7 @@ def find_peaks(center, height, width, lowest, radius, most, peaks):
     return count
 
 
-@helper
+@inlined_helper
 def is_peak(center, cell, value, height, width, radius):
     """Tell whether no cell around exceeds this one, and none before it equals it."""
     row = cell // width
@@ -135,7 +136,7 @@ def is_peak(center, cell, value, height, width, radius):
     return True
 
 
-@helper
+@inlined_helper
 def area_of_guess(vectors, num_parts, height, width, cell, limits, has_boxes):
     """Return a person's area, squared cells, at most the grid's: of their box, or of the box around all guesses."""
     if has_boxes:
@@ -153,7 +154,7 @@ def area_of_guess(vectors, num_parts, height, width, cell, limits, has_boxes):
     return max(bottom - top, _ZERO) * max(right - left, _ZERO)
 
 
-@helper
+@inlined_helper
 def window_around(guess, reach, height, width):
     """Return the cells within `reach` of a guess; none of a guess that is nowhere near."""
     (guess_row, guess_column) = guess
@@ -167,19 +168,19 @@ def window_around(guess, reach, height, width):
     return top, left, min(max(row + reach + 1, top), height), min(max(column + reach + 1, left), width)
 
 
-@helper
+@inlined_helper
 def is_inside(row, column, height, width):
     """Tell whether a place lies in the grid; NaN does not."""
     return _ZERO <= row <= np.float32(height - 1) and _ZERO <= column <= np.float32(width - 1)
 
 
-@helper
+@inlined_helper
 def vote(heat, vectors, height, part, place, vote_radius, lowest_vote):
     """Return the weighted mean of the places that the 5 x 5 cells around point to, near here.
 
-    One step of mean shift. A cell votes with its score, less the further its place lies from here.
+    One step of mean shift. Cells that reach a score vote, less the further their place lies from here.
     """
-    (heatmaps, part_scores, _log_scores, logits, num_parts, width) = heat
+    (heatmaps, _part_scores, _log_scores, _logits, num_parts, width) = heat
     (row, column) = place
     middle_row = int(row + _HALF)
     middle_column = int(column + _HALF)
@@ -197,8 +198,7 @@ def vote(heat, vectors, height, part, place, vote_radius, lowest_vote):
             right = voted_column - column
             closeness = _ONE - (down * down + right * right) * per_reach
             if closeness > _ZERO:
-                score = read_score(heatmaps, part_scores, logits, cell * num_parts + part)
-                weight = score * closeness * closeness
+                weight = closeness * closeness
                 total += weight
                 total_row += weight * voted_row
                 total_column += weight * voted_column
@@ -207,7 +207,7 @@ def vote(heat, vectors, height, part, place, vote_radius, lowest_vote):
     return row, column
 
 
-@helper
+@inlined_helper
 def area_of(pose, area_of_box):
     """Return a person's area, squared cells, from the box around the parts found."""
     top = np.float32(np.inf)
@@ -225,7 +225,7 @@ def area_of(pose, area_of_box):
     return area_of_box * (bottom - top) * (right - left) if bottom > top and right > left else _ZERO
 
 
-@helper
+@inlined_helper
 def expected_similarity(pose, center_score, area, squared_kappas, error):
     """Return the root of the centre's score, times what object keypoint similarity to expect of the parts.
 

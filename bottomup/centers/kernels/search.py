@@ -1,32 +1,34 @@
 """Reading scores, and looking for a part's best cell around where a person's centre points.
 
 A score is an exponential, and costs ten times what a comparison does; most cells need none. The grid falls into tiles
-of 8 x 8 cells, of which the highest score of each part is looked up once, when a window first reaches them. Then a part
-is looked for in the few tiles, and at the few cells, that can beat the best so far at their distance.
+of 8 x 8 cells, of which the highest score of each part is looked up once, when a window first reaches them. A part is
+looked for in the few tiles that can beat the best so far at their distance, and by logarithms from a table, which are
+right to 1e-5; scores are computed of the one or two cells that are best by these.
 """
 
 import math
+from functools import partial
 
 import numpy as np
 
 from bottomup.kernels.jit import helper
 from bottomup.kernels.sampling import read, write_keypoint
 
+inlined_helper = partial(helper, forceinline=True)  # called for every cell: to copy bundles there would show
+
 _U = np.uint64
 _ZERO = np.float32(0)
 _ONE = np.float32(1)
 _HALF = np.float32(0.5)
-_SLACK = 1e-3  # what rounding may hide
-_FLAT = np.float32(0.119203)
-_STEEP = np.float32(0.880797)
-_OUTER = np.float32(-0.365333)
-_MIDDLE = np.float32(-0.693147)
+_SLACK = np.float32(1e-4)  # of logarithms: what rounding and the table may hide
+_FAR_OUT = np.float32(16)  # where the logarithm of a sigmoid is a line
+_STEPS = np.float32(64)  # of the table, for each unit of a logit
 _SIDE = 8  # cells of a tile
 _LAST = np.float32(_SIDE - 1)
 _LOWEST = np.float32(-3e38)
 
 
-@helper
+@inlined_helper
 def read_score(values, scores, logits, index):
     """Return the score of one element: what the table says of its level, or of a float itself."""
     if scores is None:
@@ -35,18 +37,22 @@ def read_score(values, scores, logits, index):
     return scores[values[_U(index)]]
 
 
-@helper
-def log_bound(value, log_scores, logits):
-    """Return a number that the logarithm of an element's score is never above."""
-    if log_scores is None:
-        if logits:  # the logarithm of a sigmoid is concave, and below its tangents: here at -2, 0 and 2, and far out
-            outer = min(_FLAT * value, _STEEP * value) + _OUTER
-            return min(min(min(value, _ZERO), _HALF * value + _MIDDLE), outer)
+@inlined_helper
+def log_bound(value, scores, log_scores, logits):
+    """Return a number that the logarithm of an element's score is never above, and hardly below."""
+    if scores is not None:
+        return log_scores[value]
+    if not logits:
         return np.float32(math.log(np.float64(value))) if value > _ZERO else np.float32(-np.inf)
-    return log_scores[value]
+    if not -_FAR_OUT < value < _FAR_OUT:
+        return min(value, _ZERO)
+    place = (value + _FAR_OUT) * _STEPS
+    step = np.int64(place)
+    low = log_scores[_U(step)]
+    return low + (place - np.float32(step)) * (log_scores[_U(step + 1)] - low)
 
 
-@helper
+@inlined_helper
 def weigh(squared, weighting):
     """Return a cell's weight: exp(-squared distance * scale), or one over distance + scale."""
     (scale, is_inverse) = weighting
@@ -55,7 +61,7 @@ def weigh(squared, weighting):
     return np.float32(math.exp(-np.float64(squared * scale)))
 
 
-@helper
+@inlined_helper
 def log_weight(squared, weighting):
     """Return the logarithm of `weigh`."""
     (scale, is_inverse) = weighting
@@ -64,7 +70,7 @@ def log_weight(squared, weighting):
     return -squared * scale
 
 
-@helper
+@inlined_helper
 def guess_of(vectors, num_parts, width, cell, part):
     """Return the row and column that the centre at `cell` points to for a part."""
     (regressions, regression_table, _offsets, _offset_table) = vectors
@@ -76,7 +82,7 @@ def guess_of(vectors, num_parts, width, cell, part):
     )
 
 
-@helper
+@inlined_helper
 def place_of(vectors, num_parts, width, num_cells, cell, part):
     """Return the row and column of a part that is in `cell`; fields may have one offset for all parts."""
     (_regressions, _regression_table, offsets, offset_table) = vectors
@@ -88,7 +94,7 @@ def place_of(vectors, num_parts, width, num_cells, cell, part):
     )
 
 
-@helper
+@inlined_helper
 def weighted_score(heat, row, column, part, guess, weighting):
     """Return the weighted score of one cell for a person whose guess of the part is `guess`."""
     (heatmaps, part_scores, _log_scores, logits, num_parts, width) = heat
@@ -105,23 +111,16 @@ def find_best_cell(heat, tiles, part, guess, window, weighting):
 
     Where nothing in it is above 0, cell 0.
     """
-    (_heatmaps, _part_scores, _log_scores, _logits, _num_parts, width) = heat
     (bounds, _are_known, _highest, tiles_across) = tiles
     (guess_row, guess_column) = guess
     (top, left, bottom, right) = window
-    best = np.int64(0), _ZERO
     if not (top < bottom and left < right and math.isfinite(guess_row) and math.isfinite(guess_column)):
-        return best
+        return np.int64(0), _ZERO
     row = int(min(max(guess_row + _HALF, np.float32(top)), np.float32(bottom - 1)))
     column = int(min(max(guess_column + _HALF, np.float32(left)), np.float32(right - 1)))
     near = max(row - 2, top), max(column - 2, left), min(row + 3, bottom), min(column + 3, right)
-    first = most_promising(heat, part, guess, near, weighting)
-    if first >= 0:
-        score = weighted_score(heat, first // width, first % width, part, guess, weighting)
-        best = (first, score) if score > _ZERO else best
-    best = search_cells(heat, part, guess, near, weighting, *best)
-    least = log_of(best[1])
-    reach = farthest(least, weighting, bottom + right)
+    best = search_cells(heat, part, guess, near, weighting, np.int64(0), _ZERO, _LOWEST)
+    reach = farthest(best[2], weighting, bottom + right)
     top = max(top, row - reach)
     left = max(left, column - reach)
     bottom = min(bottom, row + reach + 1)
@@ -130,6 +129,7 @@ def find_best_cell(heat, tiles, part, guess, window, weighting):
         for tile_column in range(left // _SIDE, (right - 1) // _SIDE + 1):
             know_tile(heat, tiles, tile_row, tile_column)
             bound = bounds[tile_row * tiles_across + tile_column, part]
+            least = best[2] - _SLACK
             if bound >= least and bound + log_weight(nearest_squared(tile_row, tile_column, guess), weighting) >= least:
                 cells = (
                     max(tile_row * _SIDE, top),
@@ -138,17 +138,16 @@ def find_best_cell(heat, tiles, part, guess, window, weighting):
                     min((tile_column + 1) * _SIDE, right),
                 )
                 best = search_cells(heat, part, guess, cells, weighting, *best)
-                least = log_of(best[1])
-    return best
+    return best[0], best[1]
 
 
-@helper
-def farthest(least, weighting, most):
-    """Return how many cells from the one nearest to a guess a weight can be of which `least` is the logarithm."""
+@inlined_helper
+def farthest(highest, weighting, most):
+    """Return how many cells from the one nearest to a guess a weight can be of which `highest` is the logarithm."""
     (scale, is_inverse) = weighting
-    if is_inverse or not least > _LOWEST:
+    if is_inverse or not highest > _LOWEST:
         return most
-    return min(int(math.sqrt(max(-np.float64(least), 0.0) / np.float64(scale))) + 2, most)
+    return min(int(math.sqrt(max(_SLACK - np.float64(highest), 0.0) / np.float64(scale))) + 2, most)
 
 
 @helper
@@ -160,46 +159,39 @@ def forget(tiles):
 
 
 @helper
-def most_promising(heat, part, guess, window, weighting):
-    """Return the cell of a window that could have the highest weighted score, by bounds alone; -1 for none."""
+def search_cells(heat, part, guess, window, weighting, best_cell, best_score, highest):
+    """Return the better of the best so far and the best cell of a window, its score, and the highest bound of any.
+
+    Scores are computed of the few cells alone whose bounds come near the highest.
+    """
     (_heatmaps, _part_scores, _log_scores, _logits, _num_parts, width) = heat
     (top, left, bottom, right) = window
-    highest = _LOWEST
-    cell = np.int64(-1)
+    is_reached = False
     for row in range(top, bottom):
         for column in range(left, right):
-            bound = weighted_bound(heat, row, column, part, guess, weighting, highest)
-            if bound > highest:
-                highest = bound
+            bound = weighted_bound(heat, row, column, part, guess, weighting, highest - _SLACK)
+            if bound >= highest - _SLACK:
+                is_reached = True
+                highest = max(highest, bound)
+    if not is_reached:
+        return best_cell, best_score, highest
+    for row in range(top, bottom):
+        for column in range(left, right):
+            if weighted_bound(heat, row, column, part, guess, weighting, highest - _SLACK) >= highest - _SLACK:
+                score = weighted_score(heat, row, column, part, guess, weighting)
                 cell = row * width + column
-    return cell
+                if score > best_score or (score == best_score and score > _ZERO and cell < best_cell):
+                    best_score = score
+                    best_cell = cell
+    return best_cell, best_score, highest
 
 
-@helper
-def search_cells(heat, part, guess, window, weighting, best_cell, best_score):
-    """Return the better of the best so far and the best cell of a window."""
-    (_heatmaps, _part_scores, _log_scores, _logits, _num_parts, width) = heat
-    (top, left, bottom, right) = window
-    least = log_of(best_score)
-    for row in range(top, bottom):
-        for column in range(left, right):
-            if not weighted_bound(heat, row, column, part, guess, weighting, least) >= least:
-                continue
-            score = weighted_score(heat, row, column, part, guess, weighting)
-            cell = row * width + column
-            if score > best_score or (score == best_score and score > _ZERO and cell < best_cell):
-                best_score = score
-                best_cell = cell
-                least = log_of(best_score)
-    return best_cell, best_score
-
-
-@helper
+@inlined_helper
 def weighted_bound(heat, row, column, part, guess, weighting, least):
     """Return a number that the logarithm of a cell's weighted score is never above; of one below `least`, any below."""
-    (heatmaps, _part_scores, log_scores, logits, num_parts, width) = heat
+    (heatmaps, part_scores, log_scores, logits, num_parts, width) = heat
     (guess_row, guess_column) = guess
-    bound = log_bound(heatmaps[_U((row * width + column) * num_parts + part)], log_scores, logits)
+    bound = log_bound(heatmaps[_U((row * width + column) * num_parts + part)], part_scores, log_scores, logits)
     if not bound >= least:
         return np.float32(-np.inf)
     down = np.float32(row) - guess_row
@@ -207,15 +199,7 @@ def weighted_bound(heat, row, column, part, guess, weighting, least):
     return bound + log_weight(down * down + across * across, weighting)
 
 
-@helper
-def log_of(score):
-    """Return the logarithm that a score must reach to be as high, less what rounding may hide."""
-    if score > _ZERO:
-        return np.float32(math.log(np.float64(score)) - _SLACK)
-    return _LOWEST
-
-
-@helper
+@inlined_helper
 def nearest_squared(tile_row, tile_column, guess):
     """Return the squared distance from a guess to the nearest cell of a tile."""
     (guess_row, guess_column) = guess
@@ -229,7 +213,7 @@ def nearest_squared(tile_row, tile_column, guess):
 @helper
 def know_tile(heat, tiles, tile_row, tile_column):
     """Write the bounds of the scores of all parts in one tile, unless they are known."""
-    (heatmaps, _part_scores, log_scores, logits, num_parts, width) = heat
+    (heatmaps, part_scores, log_scores, logits, num_parts, width) = heat
     (bounds, are_known, highest, tiles_across) = tiles
     tile = tile_row * tiles_across + tile_column
     if are_known[tile]:
@@ -252,11 +236,11 @@ def know_tile(heat, tiles, tile_row, tile_column):
     for part in range(num_parts):
         bound = np.float32(-np.inf)
         for index in range(part, size, num_parts):
-            bound = max(bound, log_bound(highest[index], log_scores, logits))
+            bound = max(bound, log_bound(highest[index], part_scores, log_scores, logits))
         bounds[tile, part] = bound
 
 
-@helper
+@inlined_helper
 def write_part(keypoints, person, part, place, score, grid):
     """Write x, y and score of a part, input pixels; NaN where it is nowhere."""
     (_height, _width, output_stride, shift_x, shift_y) = grid
@@ -264,7 +248,7 @@ def write_part(keypoints, person, part, place, score, grid):
     write_keypoint(keypoints, person, part, row, column, min(score, _ONE), output_stride, shift_x, shift_y)
 
 
-@helper
+@inlined_helper
 def write_box(boxes_found, person, limits, grid):
     """Write left, top, width and height of a person's box, input pixels."""
     (_height, _width, output_stride, shift_x, shift_y) = grid

@@ -137,7 +137,7 @@ def _vote(place: Array, part: int, maps: Maps, fields: CenterFields, decoder: Ce
             down, right = voted - place
             closeness = f32(1) - (down * down + right * right) * per_reach
             if closeness > 0:
-                weight = maps.parts[near_row, near_column, part] * closeness * closeness
+                weight = closeness * closeness
                 total += weight
                 sums += weight * voted
     return np.asarray(sums / total) if total > 0 else place
