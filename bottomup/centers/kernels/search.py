@@ -121,6 +121,8 @@ def find_best_cell(heat, tiles, part, guess, window, weighting):
     near = max(row - 2, top), max(column - 2, left), min(row + 3, bottom), min(column + 3, right)
     best = search_cells(heat, part, guess, near, weighting, np.int64(0), _ZERO, _LOWEST)
     reach = farthest(best[2], weighting, bottom + right)
+    if reach <= 2:
+        return best[0], best[1]
     top = max(top, row - reach)
     left = max(left, column - reach)
     bottom = min(bottom, row + reach + 1)
@@ -147,7 +149,7 @@ def farthest(highest, weighting, most):
     (scale, is_inverse) = weighting
     if is_inverse or not highest > _LOWEST:
         return most
-    return min(int(math.sqrt(max(_SLACK - np.float64(highest), 0.0) / np.float64(scale))) + 2, most)
+    return min(int(math.sqrt(max(_SLACK - np.float64(highest), 0.0) / np.float64(scale)) + 0.6), most)
 
 
 @helper
@@ -166,18 +168,28 @@ def search_cells(heat, part, guess, window, weighting, best_cell, best_score, hi
     """
     (_heatmaps, _part_scores, _log_scores, _logits, _num_parts, width) = heat
     (top, left, bottom, right) = window
-    is_reached = False
+    first = np.int64(-1)
+    second = _LOWEST
     for row in range(top, bottom):
         for column in range(left, right):
             bound = weighted_bound(heat, row, column, part, guess, weighting, highest - _SLACK)
-            if bound >= highest - _SLACK:
-                is_reached = True
-                highest = max(highest, bound)
-    if not is_reached:
-        return best_cell, best_score, highest
+            if bound > highest:
+                second = highest
+                highest = bound
+                first = row * width + column
+            elif bound > second:
+                second = bound
+    least = highest - _SLACK
+    if not second >= least:  # one cell at most is near the highest
+        if first < 0:
+            return best_cell, best_score, highest
+        top = first // width
+        left = first - top * width
+        bottom = top + 1
+        right = left + 1
     for row in range(top, bottom):
         for column in range(left, right):
-            if weighted_bound(heat, row, column, part, guess, weighting, highest - _SLACK) >= highest - _SLACK:
+            if weighted_bound(heat, row, column, part, guess, weighting, least) >= least:
                 score = weighted_score(heat, row, column, part, guess, weighting)
                 cell = row * width + column
                 if score > best_score or (score == best_score and score > _ZERO and cell < best_cell):
@@ -224,20 +236,18 @@ def know_tile(heat, tiles, tile_row, tile_column):
     size = (min(left + _SIDE, width) - left) * num_parts
     first = (tile_row * _SIDE * width + left) * num_parts
     for index in range(_U(size)):
-        value = heatmaps[_U(first) + index]
-        highest[index] = value
-        if value != value:  # NaN: 0 is a bound too
-            highest[index] = 0
+        highest[index] = heatmaps[_U(first) + index]
     for row in range(tile_row * _SIDE + 1, min((tile_row + 1) * _SIDE, height)):
         first = (row * width + left) * num_parts
         for index in range(_U(size)):
             value = heatmaps[_U(first) + index]
-            highest[index] = value if value > highest[index] else highest[index]
+            highest[index] = highest[index] if highest[index] >= value or value != value else value
     for part in range(num_parts):
-        bound = np.float32(-np.inf)
-        for index in range(part, size, num_parts):
-            bound = max(bound, log_bound(highest[index], part_scores, log_scores, logits))
-        bounds[tile, part] = bound
+        value = highest[part]
+        for index in range(part + num_parts, size, num_parts):
+            if highest[index] > value or value != value:
+                value = highest[index]
+        bounds[tile, part] = log_bound(value, part_scores, log_scores, logits)
 
 
 @inlined_helper
