@@ -235,7 +235,7 @@ class CenterFields:
         heat = Heat(
             heatmaps,
             part_scores,
-            _logarithms(part_scores) if self.is_quantized else _log_sigmoids(),
+            _log_sigmoids() if part_scores is None else _logarithms(part_scores),
             self.logits,
             len(self.skeleton.parts),
             self.grid[1],
@@ -308,7 +308,7 @@ def _score_table(scale: np.float32, zero: np.float32) -> NDArray[np.float32]:
     return np.asarray(score_of(_level_table(scale, zero)), np.float32)
 
 
-def _logarithms(scores: NDArray[np.float32] | None) -> NDArray[np.float32]:
+def _logarithms(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the logarithms of a table of scores."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.log(scores), np.float32)
