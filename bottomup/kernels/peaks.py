@@ -110,10 +110,13 @@ def is_peak(values, index, value, row, column, height, width, num_parts, radius,
     """Tell whether no cell of the window around flat `index` exceeds its `value` in its channel."""
     first = max(column - radius, 0)
     last = min(column + radius, width - 1)
+    highest = value
     for near_row in range(max(row - radius, 0), min(row + radius + 1, height)):
         near = index + ((near_row - row) * width + first - column) * num_parts
         for _ in range(first, last + 1):
-            if values[near] > value and not (compare_scores and sigmoid(values[near]) <= sigmoid(value)):
-                return False
+            if values[near] > highest:
+                if not compare_scores:
+                    return False
+                highest = values[near]
             near += num_parts
-    return True
+    return not highest > value or sigmoid(highest) <= sigmoid(value)

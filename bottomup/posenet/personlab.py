@@ -15,7 +15,7 @@ from bottomup.posenet.masks import MaskRule, PoseNetMasks, Segmenting
 from bottomup.posenet.roots import LONGEST, MOST_POSES, MOST_STEPS, WIDEST_WINDOW, as_posenet_fields, find_peaks, logit
 from bottomup.poses import Poses
 
-MOST_PLACES = 1 << 20  #: where votes are gathered
+MOST_PLACES = 1 << 18  #: where votes are gathered
 
 
 class Raster(NamedTuple):
@@ -70,8 +70,8 @@ class PersonLabDecoder(Segmenting):
     hough_radius : float
         Input pixels, R: the disks that short offsets were trained on; 32 in section 3.1.
     hough_step : float
-        Input pixels between places where votes are gathered; more where these would be above a million. (The paper: 1,
-        for smoother maps.)
+        Input pixels between places where votes are gathered; more where the places would be above a quarter of a
+        million. (The paper: 1, for smoother maps.)
     min_vote_score : float
         Lowest score of a cell that votes; it keeps the cost near the number of lit cells.
     nms_similarity : float

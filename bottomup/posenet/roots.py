@@ -16,7 +16,7 @@ from bottomup.workspaces import Shelf
 _ROOTS_TO_START_WITH = 1024
 _POSES_TO_START_WITH = 64
 MOST_POSES = 1000  #: that any decoder looks for
-WIDEST_WINDOW = 8  #: cells to each side in which a root is highest
+WIDEST_WINDOW = 4  #: cells to each side in which a root is highest
 MOST_STEPS = 64  #: of refinement
 LONGEST = 10_000  #: input pixels
 #: What stops a search that finds nobody new: a root that is near somebody costs 1, one that is followed and leads to

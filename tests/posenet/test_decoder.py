@@ -309,7 +309,7 @@ def test_our_own_scores_descend_and_lie_in_0_to_1():
         ({"max_poses": 0}, "max_poses must be a whole number from 1 to 1000, got 0"),
         ({"max_poses": 2**31 - 1}, "max_poses must be a whole number from 1 to 1000"),
         ({"refinement_steps": 10**30}, "refinement_steps must be a whole number from 0 to 64"),
-        ({"local_maximum_radius": 9}, "local_maximum_radius must be a whole number from 1 to 8"),
+        ({"local_maximum_radius": 5}, "local_maximum_radius must be a whole number from 1 to 4"),
         ({"nms_radius": "20"}, "nms_radius must be one number, got '20'"),
         ({"max_poses": 2.5}, "max_poses must be a whole number"),
         ({"score_threshold": 1.5}, r"score_threshold must be a finite number in \[0, 1\], got 1.5"),

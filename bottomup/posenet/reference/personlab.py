@@ -71,8 +71,8 @@ def decode_personlab(fields: PoseNetFields, decoder: PersonLabDecoder) -> Poses:
 
 
 def find_fineness(fields: PoseNetFields, decoder: PersonLabDecoder) -> Any:
-    """Return how many places a cell has, each way, where votes are gathered: not above a million in all."""
-    finest = max((2**20 / (fields.grid[0] * fields.grid[1])) ** 0.5, 1.0)
+    """Return how many places a cell has, each way, where votes are gathered: in all, a quarter of a million at most."""
+    finest = max((2**18 / (fields.grid[0] * fields.grid[1])) ** 0.5, 1.0)
     return f32(min(max(fields.output_stride / decoder.hough_step, 1.0), finest))
 
 
