@@ -12,7 +12,7 @@ from bottomup.posenet import reference, roots
 from bottomup.posenet.masks import CoralMasks, PoseNetMasks, TfjsMasks
 
 P = bu.PoseNetDecoder
-STORED = Path(__file__).parents[1] / "golden" / "posenet_answers.npz"
+STORED = Path(__file__).parents[1] / "golden" / "answers_posenet.npz"
 
 
 @pytest.mark.slow
