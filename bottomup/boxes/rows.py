@@ -10,7 +10,7 @@ from bottomup.boxes.form import NUM_BINS
 from bottomup.boxes.grid import STRIDES, count_rows, find_strides, grid_shape, guess_size
 from bottomup.errors import InputError
 from bottomup.geometry import ImageSize
-from bottomup.tensors import Field, FieldLike, Quantized, as_fields, look_alike
+from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_planes, look_alike
 
 __all__ = [
     "are_shares",
@@ -52,13 +52,18 @@ def shape_of(values: FieldLike, name: str) -> tuple[int, ...]:
         raise InputError(f"{name} must be a numeric array: {error}") from error
 
 
-def as_table(values: FieldLike, name: str, shape: tuple[int, int]) -> Field:
-    """Return a tensor as a C-contiguous table of that shape, float32 or uint8 `Quantized`."""
-    image = (1, *shape)
+def as_table(values: FieldLike, name: str, shape: tuple[int, int], *, rows_last: bool = False) -> Field:
+    """Return a tensor as (rows, values), float32 or uint8 `Quantized`, C-contiguous or the transpose of what is.
+
+    `shape` is that of the tensor as it lies: (rows, values), or (values, rows) if `rows_last`.
+    """
+    image = (shape[0], 1, shape[1]) if rows_last else (1, *shape)
     if isinstance(values, Quantized):
         values = Quantized(values.values.reshape(image), values.scale, values.zero_point)
     else:
         values = np.asarray(values).reshape(image)
+    if rows_last:
+        return of_field(as_planes(values, name), lambda planes: planes[:, 0].T)
     [field] = as_fields(**{name: (values, shape[1])})
     return of_field(field, lambda array: array[0])
 
@@ -81,7 +86,7 @@ def rows_of(values: FieldLike, name: str, size: ImageSize, num_values: int | Non
         raise InputError(f"{name} must have {_misfit(given, size)}")
     last = -1 in fitting and (0 not in fitting or count != (num_values or -1) * fitting[0])
     if last:
-        return of_field(as_table(values, name, (count // shape[-1], shape[-1])), np.transpose)
+        return as_table(values, name, (count // shape[-1], shape[-1]), rows_last=True)
     return as_table(values, name, (shape[0], count // shape[0]))
 
 
@@ -121,11 +126,9 @@ def join_heads(values: FieldLike | Sequence[FieldLike], name: str, size: ImageSi
     for each, shape, stride in sorted(
         zip(values, shapes, grids, strict=True), key=lambda one: _place(one[1][channel_axis])
     ):
-        channels = shape[channel_axis]
-        if channel_axis == -1:
-            table = as_table(each, name, (int(np.prod(shape)) // channels, channels))
-        else:
-            table = of_field(as_table(each, name, (channels, int(np.prod(shape)) // channels)), np.transpose)
+        count = int(np.prod(shape)) // shape[channel_axis]
+        sides = (count, shape[-1]) if channel_axis == -1 else (shape[0], count)
+        table = as_table(each, name, sides, rows_last=channel_axis == 0)
         of_stride.setdefault(stride, []).append(table)
     joined = [join(of_stride[stride], 1) for stride in sorted(of_stride)]
     if len({field.shape[1] for field in joined}) != 1 or not find_strides(

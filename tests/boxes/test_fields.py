@@ -331,14 +331,28 @@ def test_what_is_no_tensor_of_rows_is_refused(output, message):
         F.from_yolo(output, input_size=SIZE)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_value_that_is_never_a_number_is_refused_by_its_place(value):
+@pytest.mark.parametrize("turn", [np.asarray, np.transpose])
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.nan, "channel 9 of output holds nothing but NaN"),
+        (np.inf, "rows holds no finite number as value 9 of its rows"),
+    ],
+)
+def test_a_value_that_is_never_a_number_is_refused_by_its_place(value, message, turn):
     array = rows()
     array[:, 9] = value
-    with pytest.raises(bu.InputError, match="rows holds no finite number as value 9 of its rows"):
-        F.from_yolo(array, input_size=SIZE)
+    with pytest.raises(bu.InputError, match=message):
+        F.from_yolo(turn(array), input_size=SIZE)
     array[3, 9] = 0
-    F.from_yolo(array, input_size=SIZE)
+    F.from_yolo(turn(array), input_size=SIZE)
+
+
+@pytest.mark.parametrize("turn", [np.asarray, np.transpose])
+def test_a_row_that_is_never_a_number_is_nobody(turn):
+    array = rows()
+    array[0] = np.nan
+    assert len(bu.BoxDecoder().decode(F.from_yolo(turn(array), input_size=SIZE))) == 1
 
 
 def test_fields_are_not_built_by_hand():
