@@ -1,7 +1,7 @@
 """Turning what callers pass into what kernels accept, or saying why it cannot be done."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -21,6 +21,22 @@ __all__ = [
     "look_alike",
     "take_channels",
 ]
+
+
+def short_repr(holder: Any) -> str:
+    """Return the `repr` of a dataclass in one line, arrays by their shape."""
+    told = []
+    for name in (field.name for field in fields(holder) if field.repr):
+        value: Any = getattr(holder, name, None)
+        if isinstance(value, Quantized):
+            value = f"Quantized({value.values.dtype} {value.values.shape})"
+        elif isinstance(value, np.ndarray):
+            value = f"{value.dtype} {value.shape}"
+        elif hasattr(value, "parts") and hasattr(value, "name"):  # a skeleton
+            value = value.name
+        if value is not None:
+            told.append(f"{name}={value}")
+    return f"{type(holder).__name__}({', '.join(told)})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +69,7 @@ class Quantized:
     values: NDArray[Any]
     scale: float
     zero_point: int
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         try:

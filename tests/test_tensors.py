@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+import bottomup as bu
 from bottomup.errors import BottomupError, InputError, MissingRuntimeError, ModelError
 from bottomup.tensors import Quantized, as_fields, as_number, look_alike
 
@@ -191,3 +192,20 @@ def test_a_tensor_of_another_family_is_told_what_it_looks_like(shape, looks):
 def test_what_may_be_anything_and_what_was_asked_are_not_proposed():
     assert look_alike((1, 20, 30, 7)) == look_alike((3,)) == ""
     assert look_alike((1, 56, 8400), "BoxFields") == ""
+
+
+def test_tensors_and_fields_show_themselves_in_one_short_line():
+    poses = bu.synthetic.random_poses(2)
+    fields = [
+        bu.synthetic.posenet_fields(poses, (641, 481)),
+        bu.synthetic.posenet_fields(poses, (641, 481), quantized=True),
+        bu.synthetic.paf_fields(poses, (432, 368)),
+        Quantized(np.zeros((3, 4, 5), np.uint8), 0.5, 3),
+    ]
+    for each in fields:
+        assert "\n" not in repr(each)
+        assert len(repr(each)) < 450
+    assert "heatmaps=float32 (31, 41, 17)" in repr(fields[0])
+    assert "heatmaps=Quantized(uint8 (31, 41, 17))" in repr(fields[1])
+    assert "skeleton=openpose_coco_18" in repr(fields[2])
+    assert repr(fields[3]) == "Quantized(values=uint8 (3, 4, 5), scale=0.5, zero_point=3)"

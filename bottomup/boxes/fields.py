@@ -26,7 +26,7 @@ from bottomup.boxes.rows import (
 from bottomup.errors import InputError
 from bottomup.geometry import ImageSize, as_size
 from bottomup.skeletons import COCO17, Skeleton, as_skeleton
-from bottomup.tensors import Field, FieldLike, Quantized, look_alike
+from bottomup.tensors import Field, FieldLike, Quantized, look_alike, short_repr
 
 __all__ = ["BoxFields"]
 
@@ -67,6 +67,7 @@ class BoxFields:
     skeleton: Skeleton
     input_size: ImageSize | None = None
     strides: tuple[int, ...] = ()
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         fields = {"rows": self.rows, "parts": self.parts}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bottomup.errors import InputError
 from bottomup.skeletons import COCO17, Skeleton, as_skeleton
-from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_flat, as_number, take_channels
+from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_flat, as_number, short_repr, take_channels
 
 _VECTORS = ("regressions", "offsets", "box_sizes", "box_offsets")
 
@@ -126,6 +126,7 @@ class CenterFields:
     shift: tuple[float, float] = (0.0, 0.0)
     skeleton: Skeleton = COCO17
     x_first: InitVar[bool] = False
+    __repr__ = short_repr
 
     def __post_init__(self, x_first: bool) -> None:
         num_parts = len(as_skeleton(self.skeleton).parts)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from bottomup.errors import InputError
 from bottomup.paf.bundles import Heat, Vectors
 from bottomup.skeletons import OPENPOSE18, Skeleton, as_skeleton
-from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_flat, as_number, look_alike, take_channels
+from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_flat, as_number, look_alike, short_repr
+from bottomup.tensors import take_channels as take
 
 __all__ = ["PafFields", "num_paf_channels_of", "real_table"]
 
@@ -64,8 +65,8 @@ class PafFields:
     Examples
     --------
     >>> fields = PafFields(np.zeros((46, 54, 19)), np.zeros((46, 54, 38)))
-    >>> fields.grid, fields.skeleton.name
-    ((46, 54), 'openpose_coco_18')
+    >>> fields.grid
+    (46, 54)
     """
 
     heatmaps: Field
@@ -75,6 +76,7 @@ class PafFields:
     paf_shift: float
     shift: tuple[float, float]
     _maps: Field | None = field(init=False, repr=False)  # both in one tensor, if they came so
+    __repr__ = short_repr
 
     def __init__(
         self,
@@ -144,9 +146,7 @@ class PafFields:
             )
         channels = totals[1] if totals[1] in (first, last) else totals[0]
         [checked] = as_fields(maps=(maps, channels))
-        heatmaps, pafs = (
-            take_channels(checked, part) for part in (slice(-num_paf_channels), slice(-num_paf_channels, None))
-        )
+        heatmaps, pafs = (take(checked, part) for part in (slice(-num_paf_channels), slice(-num_paf_channels, None)))
         fields = cls.__new__(cls)
         fields._set(heatmaps, pafs, skeleton, output_stride, paf_shift, shift, checked)
         return fields

@@ -14,7 +14,7 @@ from bottomup.posenet.trees import NUM_EDGES as NUM_EDGES
 from bottomup.posenet.trees import NUM_PARTS as NUM_PARTS
 from bottomup.posenet.trees import coco_tree, kernel_tree, tree_of
 from bottomup.skeletons import COCO17, Skeleton, as_skeleton
-from bottomup.tensors import Field, FieldLike, Quantized, as_fields, take_channels
+from bottomup.tensors import Field, FieldLike, Quantized, as_fields, short_repr, take_channels
 
 __all__ = ["BODY_PARTS", "PoseNetFields"]
 
@@ -84,6 +84,7 @@ class PoseNetFields:
     shift: tuple[float, float] = (0.0, 0.0)
     skeleton: Skeleton = COCO17
     _mid_offsets: Field | None = field(default=None, repr=False)  # both displacements in one tensor, if they came so
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         grid = np.shape(self.heatmaps)[:2]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bottomup.errors import InputError
 from bottomup.skeletons import COCO17, Skeleton, as_skeleton
 from bottomup.tags.shapes import enlarged, fine_heatmaps, told_apart
-from bottomup.tensors import Field, FieldLike, Quantized, as_flat, as_number
+from bottomup.tensors import Field, FieldLike, Quantized, as_flat, as_number, short_repr
 
 __all__ = ["TagFields", "Tensors", "as_tag_fields", "level_table", "real"]
 
@@ -83,6 +83,7 @@ class TagFields:
     negated: bool
     shift: tuple[float, float]
     _planes: tuple[Field, Field] = field(repr=False)  # heatmaps (N, H, W) and tags (L * N, H, W)
+    __repr__ = short_repr
 
     def __init__(
         self,
