@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import bottomup as bu
+from bottomup.similarity import similarity as similarity_of_keypoints
 from models.train.demo import NUM_PEOPLE, SEED
 from models.train.evaluate import INPUT_SIZE
 from models.train.examples import FRESH
@@ -16,7 +17,6 @@ from models.train.scenes import render_scene
 MODELS = Path(__file__).parents[2] / "models"
 DEMO = Path(bu.__file__).parent / "demo.jpg"
 DECODERS = {"posenet": bu.PoseNetDecoder(), "paf": bu.PafDecoder()}
-SIGMAS = np.array(bu.COCO17.sigmas)
 
 
 @pytest.fixture(scope="module", params=["bottomup-tiny", "bottomup-tiny-uint8"])
@@ -34,7 +34,7 @@ def similarity(poses, keypoints, area):
     """Return the best OKS of any pose with a person."""
     labelled = keypoints[:, 2] > 0
     squared = ((poses.xy - keypoints[:, :2]) ** 2).sum(axis=2)
-    each = np.nan_to_num(np.exp(-squared / (2 * area * (2 * SIGMAS) ** 2)))
+    each = np.nan_to_num(similarity_of_keypoints(squared, area, bu.COCO17.kappas))
     return each[:, labelled].mean(axis=1).max(initial=0)
 
 
