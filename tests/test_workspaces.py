@@ -1,13 +1,18 @@
 """What a decode leaves behind when it is interrupted, fails, or runs inside another."""
 
 import signal
+import sys
 
 import numpy as np
 import pytest
 
 import bottomup as bu
-from bottomup.paf import running
-from bottomup.posenet import roots
+from bottomup.boxes import best as boxes
+from bottomup.centers import running as centers
+from bottomup.paf import running as paf
+from bottomup.posenet import roots as posenet
+from bottomup.tags import best as tags
+from bottomup.tags import systems as tag_systems
 
 SIZES = ((353, 257), (641, 481), (225, 225))
 PAF = bu.PafDecoder()
@@ -24,11 +29,33 @@ def posenet_fields(seed):
     return bu.synthetic.posenet_fields(bu.synthetic.random_poses(3, size, seed), input_size=size)
 
 
+def small_fields(render, seed):
+    """Fields of families whose maps are larger, at sizes that all of them take."""
+    size = ((160, 128), (320, 224), (96, 96))[seed % 3]
+    return render(bu.synthetic.random_poses(3, size, seed), size)
+
+
+def center_fields(seed):
+    return small_fields(bu.synthetic.center_fields, seed)
+
+
+def tag_fields(seed):
+    return small_fields(bu.synthetic.tag_fields, seed)
+
+
+def box_fields(seed):
+    return small_fields(bu.synthetic.box_fields, seed)
+
+
 KINDS = [
-    pytest.param(PAF, paf_fields, running, id="paf"),
-    pytest.param(POSENET, posenet_fields, roots, id="posenet"),
-    pytest.param(bu.PoseNetDecoder.coral(), posenet_fields, roots, id="coral"),
-    pytest.param(bu.PoseNetDecoder.tfjs(), posenet_fields, roots, id="tfjs"),
+    pytest.param(PAF, paf_fields, paf, id="paf"),
+    pytest.param(POSENET, posenet_fields, posenet, id="posenet"),
+    pytest.param(bu.PoseNetDecoder.coral(), posenet_fields, posenet, id="coral"),
+    pytest.param(bu.PoseNetDecoder.tfjs(), posenet_fields, posenet, id="tfjs"),
+    pytest.param(bu.CenterDecoder(), center_fields, centers, id="centers"),
+    pytest.param(bu.TagDecoder(), tag_fields, tags, id="tags"),
+    pytest.param(bu.TagDecoder.mmpose(), tag_fields, tag_systems, id="mmpose"),
+    pytest.param(bu.BoxDecoder(), box_fields, boxes, id="boxes"),
 ]
 
 
@@ -59,7 +86,10 @@ def test_a_decode_after_an_allocation_that_failed_is_right(decoder, make_fields,
                 return np.empty(*arguments, **options)
 
         with monkeypatch.context() as patch:
-            patch.setattr(module, "np", Failing())
+            failing_np = Failing()
+            for name, each in [*sys.modules.items()]:
+                if name.startswith(f"{module.__package__}.") and ".kernels" not in name and hasattr(each, "np"):
+                    patch.setattr(each, "np", failing_np)
             try:
                 decoder.decode(large)
             except error:
