@@ -161,6 +161,8 @@ class PartTables(NamedTuple):
 
     falloffs: NDArray[np.float64]  #: how similarity falls off with distance
     counts_as_part: NDArray[np.uint8]  #: toes and heels do not
+    is_face: NDArray[np.uint8]  #: eyes and ears
+    landmarks: NDArray[np.int64]  #: (6,) nose, left and right shoulder, hip, neck; -1 where there is none
 
 
 class Placing(NamedTuple):

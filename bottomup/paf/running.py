@@ -153,12 +153,18 @@ def _kernels() -> tuple[Any, Any]:
     return find_limbs, find_people
 
 
+#: Parts that say how large a face is, and where.
+LANDMARKS = ("nose", "left_shoulder", "right_shoulder", "left_hip", "right_hip", "neck")
+
+
 @lru_cache(maxsize=64)
 def _part_tables(skeleton: Skeleton) -> tuple[Any, ...]:
     """Return, of each part, how OKS falls off with distance, and whether it counts as one of a person's parts."""
-    is_foot = [part.endswith(("toe", "heel")) for part in skeleton.parts]
+    parts = skeleton.parts
     tables = PartTables(
         falloffs=2 * AREA_OF_JOINTS * np.square(skeleton.kappas),
-        counts_as_part=np.array([not foot for foot in is_foot], np.uint8),
+        counts_as_part=np.array([not part.endswith(("toe", "heel")) for part in parts], np.uint8),
+        is_face=np.array([part.endswith(("eye", "ear")) for part in parts], np.uint8),
+        landmarks=np.array([parts.index(part) if part in parts else -1 for part in LANDMARKS], np.int64),
     )
     return tuple(tables)

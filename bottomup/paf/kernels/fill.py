@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from bottomup.kernels.jit import helper, kernel
+from bottomup.paf.kernels.faces import NEAR, NOSE, apart, has, size_of_face, take_back_faces
 from bottomup.paf.kernels.limbs import clamp, far_away
 from bottomup.paf.kernels.people import (
     FILLED,
@@ -59,7 +60,7 @@ def find_people(
     (
         pafs, _table, _row_step, _column_step, _height, _width, _ratio_y, _ratio_x, _offset_y, _offset_x, edges,
     ) = vectors  # fmt: skip
-    (falloffs, counts_as_part) = part_tables
+    (falloffs, counts_as_part, _is_face, _landmarks) = part_tables
     (_counts, _cells, places) = peaks
     (order, keys, _owner, _used, members, sums, joints, totals, _kept, _boxes) = people_space
     (_best, _planes, is_made, work) = fill_space
@@ -81,15 +82,16 @@ def find_people(
                 break
             person = order[0, rank]
             while 0.0 < sums[person, NUM_PEAKS] < num_parts and fill_person(
-                heat, vectors, peaks, people_space, fill_space, fill_rules, person
+                heat, vectors, part_tables, peaks, people_space, fill_space, fill_rules, person
             ):
                 place_joints(members, places, person, joints)
+            take_back_faces(members, joints, person, part_tables)
     rank_people(num_people, edges.shape[0], counts_as_part, people_rules, people_space)
     return write_people(num_people, falloffs, max_overlap, placing, people_space, found)
 
 
 @helper
-def fill_person(heat, vectors, peaks, people_space, fill_space, fill_rules, person):
+def fill_person(heat, vectors, part_tables, peaks, people_space, fill_space, fill_rules, person):
     """Fill one person; stop and return True as soon as somebody was merged into them."""
     (heatmaps, heat_table, _logs, channels, heat_height, heat_width, _num_parts) = heat
     (
@@ -114,7 +116,7 @@ def fill_person(heat, vectors, peaks, people_space, fill_space, fill_rules, pers
     while True:
         for edge in range(edges.shape[0]):
             if placed < 0 or edges[edge, 0] == placed or edges[edge, 1] == placed:
-                look_along(edge, heat, vectors, peaks, people_space, fill_space, fill_rules, person, reach)
+                look_along(edge, heat, vectors, part_tables, peaks, people_space, fill_space, fill_rules, person, reach)
         part = _NONE
         for other in range(num_parts):
             is_better = part < 0 or best[other, WORTH] > best[part, WORTH]
@@ -141,11 +143,13 @@ def fill_person(heat, vectors, peaks, people_space, fill_space, fill_rules, pers
 
 
 @helper
-def look_along(edge, heat, vectors, peaks, people_space, fill_space, fill_rules, person, reach):
+def look_along(edge, heat, vectors, part_tables, peaks, people_space, fill_space, fill_rules, person, reach):
     """Where a person has one end of an edge, look for the other: all cells at most `reach` from it, down and across.
 
-    Twice: each row's highest cell tells first how much the best is worth at least, so that few cells are left.
+    Twice: each row's highest cell tells first how much the best is worth at least, so that few cells are left. Eyes and
+    ears are not looked for far from the nose, nor beside a peak that another person has.
     """
+    (_falloffs, _counts_as_part, is_face, landmarks) = part_tables
     (_heatmaps, _heat_table, _logs, _channels, heat_height, heat_width, _num_parts) = heat
     (
         pafs, table, row_step, column_step, height, width, ratio_y, ratio_x, offset_y, offset_x, edges,
@@ -180,6 +184,13 @@ def look_along(edge, heat, vectors, peaks, people_space, fill_space, fill_rules,
     top = clamp(row * ratio_y + offset_y, height - 1)
     left = clamp(column * ratio_x + offset_x, width - 1)
     sign = 1.0 if knows_parent else -1.0
+    limit = np.inf
+    nose_row = 0.0
+    nose_column = 0.0
+    if is_face[part] and has(members, person, landmarks[NOSE]):
+        limit = NEAR * size_of_face(members, joints, person, landmarks)
+        nose_row = joints[person, landmarks[NOSE], 0]
+        nose_column = joints[person, landmarks[NOSE], 1]
     least = best[part, WORTH]
     bound = bound_of(least, factor, lowest)
     window_cells = max(last_row - first_row + 1, 0) * max(last_column - first_column + 1, 0)
@@ -196,6 +207,8 @@ def look_along(edge, heat, vectors, peaks, people_space, fill_space, fill_rules,
                 score = planes[_U(part), _U(near_row), _U(near_column)]
                 if not score >= bound:
                     continue
+                if limit < np.inf and apart(near_row, near_column, nose_row, nose_column) > limit:
+                    continue
                 bottom = clamp(near_row * ratio_y + offset_y, height - 1)
                 right = clamp(near_column * ratio_x + offset_x, width - 1)
                 line = (sign, top, left, bottom - top, right - left)
@@ -210,7 +223,7 @@ def look_along(edge, heat, vectors, peaks, people_space, fill_space, fill_rules,
                 for peak in range(counts[part]):
                     rival = owner[part, peak]
                     if rival >= 0 and rival != person and are_beside(cells[part, peak], cell, heat_width):
-                        worth = worth * owned_factor
+                        worth = 0.0 if is_face[part] else worth * owned_factor
                         break
                 if worth > least:
                     least = worth

@@ -9,7 +9,7 @@ from bottomup.paf.best import PafDecoder
 from bottomup.paf.reference.limbs import Field
 from bottomup.paf.reference.peaks import Peak
 from bottomup.paf.reference.people import Joint, Person, extent, joints_of, merge
-from bottomup.paf.reference.places import are_beside, clamped, nearest, top_of_parabola
+from bottomup.paf.reference.places import are_beside, clamped, distance, nearest, top_of_parabola
 from bottomup.skeletons import Skeleton
 
 
@@ -21,7 +21,10 @@ def fill_people(
     skeleton: Skeleton,
     decoder: PafDecoder,
 ) -> None:
-    """Give everybody the parts they miss, the surest person first; merge people who prove to be one."""
+    """Give everybody the parts they miss, the surest person first; merge people who prove to be one.
+
+    Eyes and ears that were filled in far from the nose are taken back.
+    """
     owner = {(part, peak): person for person in people for part, peak in person.peaks.items()}
     for person in sorted(people, key=lambda person: -(person.peak_sum + person.limb_sum)):
         while person.peaks:
@@ -29,6 +32,12 @@ def fill_people(
             if rival is None:
                 break
             merge(person, rival, owner)
+        joints, size = joints_of(person, peaks), size_of_face(person, peaks, skeleton)
+        for part, joint in list(person.filled.items()):
+            if is_face(skeleton, part) and "nose" in skeleton.parts:
+                nose = joints.get(skeleton.index("nose"))
+                if nose is not None and distance(joint.place, nose.place) > 1.05 * size:
+                    del person.filled[part]
 
 
 def fill_person(
@@ -58,13 +67,17 @@ def fill_person(
                     for number, peak in enumerate(peaks[part])
                     if owner.get((part, number), person) is not person
                 ]
+                nose = joints.get(skeleton.index("nose")) if "nose" in skeleton.parts else None
+                limit = size_of_face(person, peaks, skeleton) if is_face(skeleton, part) and nose else math.inf
                 for cell in cells_around(joints[known[0]].place, reach, heatmaps.shape):
                     score = min(float(heatmaps[cell][part]), 1.0)
+                    if nose is not None and distance(cell, nose.place) > limit:
+                        continue
                     if score >= np.float32(decoder.fill_threshold):
                         mean = mean_along(field, edge, joints[known[0]].place, cell, known[0] == ends[0], decoder)
                         worth = score * factor * mean
                         if any(are_beside(cell, other) for other in others):
-                            worth *= decoder.fill_owned_factor
+                            worth *= 0.0 if is_face(skeleton, part) else decoder.fill_owned_factor
                         if worth > best.get(part, (0.0,))[0]:
                             best[part] = (worth, cell, score * mean)
         missing = [part for part in sorted(best) if part not in joints]
@@ -82,6 +95,35 @@ def fill_person(
         )
         person.filled[part] = Joint(place, score, True)
         new = {part}
+
+
+def is_face(skeleton: Skeleton, part: int) -> bool:
+    """Tell whether a part is an eye or an ear."""
+    return skeleton.parts[part].endswith(("eye", "ear"))
+
+
+def size_of_face(person: Person, peaks: list[list[Peak]], skeleton: Skeleton) -> float:
+    """Return the larger of a person's shoulder width and 0.7 lengths of the torso; infinite where neither is known.
+
+    The torso begins between the shoulders or at the neck, whichever is nearer to the hips.
+    """
+    joints = {skeleton.parts[part]: joint.place for part, joint in joints_of(person, peaks).items()}
+    shoulders, hips = (
+        [joints[f"{side}_{part}"] for side in ("left", "right") if f"{side}_{part}" in joints]
+        for part in ("shoulder", "hip")
+    )
+    size = distance(*shoulders) if len(shoulders) == 2 else 0.0
+    tops = [middle_of_places(shoulders)] if shoulders else []
+    tops += [joints["neck"]] if "neck" in joints else []
+    if tops and hips:
+        size = max(size, 0.7 * min(distance(top, middle_of_places(hips)) for top in tops))
+    return size if size > 0 else math.inf
+
+
+def middle_of_places(places: list[tuple[float, float]]) -> tuple[float, float]:
+    """Return the mean of places."""
+    rows, columns = zip(*places, strict=True)
+    return sum(rows) / len(places), sum(columns) / len(places)
 
 
 def cells_around(place: tuple[float, float], reach: float, shape: tuple[int, ...]) -> list[tuple[int, int]]:
