@@ -121,6 +121,22 @@ def test_kernels_equal_the_definition_on_broken_maps(value):
         assert_same(decoder.decode(fields), bu.paf.reference.decode(fields, decoder))
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_kernels_equal_the_definition_on_weak_faces(seed):
+    _, fields = crowd(5, seed=seed, size=(240, 200))
+    heatmaps = fields.heatmaps.copy()
+    generator = np.random.default_rng(seed)
+    weak = [
+        bu.OPENPOSE18.index(part) for part in bu.OPENPOSE18.parts if part.endswith(("eye", "ear", "hip", "shoulder"))
+    ]
+    heatmaps[..., weak] *= generator.choice([0.03, 0.2, 1.0], len(weak))
+    heatmaps[..., weak] += generator.uniform(0, 0.03, heatmaps[..., weak].shape).astype(np.float32)
+    noisy = bu.PafFields(heatmaps, fields.pafs)
+    expected = bu.paf.reference.decode(noisy, bu.PafDecoder())
+    assert expected.filled.any()
+    assert_same(bu.PafDecoder().decode(noisy), expected)
+
+
 def test_the_definition_says_what_it_takes():
     fields, decoder = crowd(1)[1], bu.PafDecoder()
     for arguments in ((None, decoder), (fields, None), (fields, bu.PoseNetDecoder())):
