@@ -311,3 +311,22 @@ def test_providers_that_are_not_there_are_named(tmp_path):
 def test_what_takes_no_one_image_is_refused(shapes):
     with pytest.raises(ModelError, match=r"net must take one image, \(1, height, width, 3\)"):
         image_axes(shapes, Path("net"))
+
+
+def test_8_bit_outputs_of_onnx_files_keep_their_units(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    from tiny_onnx import TRT_POSE, tiny_onnx
+
+    model = tiny_onnx(TRT_POSE)
+    units = {"scale": np.float32(0.05), "zero": np.uint8(7)}
+    model.graph.initializer.extend(onnx.numpy_helper.from_array(np.array(v), n) for n, v in units.items())
+    model.graph.node.append(onnx.helper.make_node("QuantizeLinear", ["cmap", "scale", "zero"], ["levels"]))
+    model.graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info("levels", onnx.TensorProto.UINT8, [1, 18, 6, 8]))
+    onnx.save_model(model, tmp_path / "net.onnx")
+    network = open_network(tmp_path / "net.onnx")
+    image = np.zeros(network.input.shape, np.float32)
+    image[0, 15:18, 23:26, 0] = 9
+    found = network.run(image)["levels"]
+    assert (found.scale, found.zero_point) == (pytest.approx(0.05), 7)
+    assert found.values[0, 0, 2, 3] == round(9 / 0.05) + 7
