@@ -23,6 +23,9 @@ __all__ = [
 ]
 
 
+_SMALLEST_SCALE, _LARGEST_SCALE = 1e-30, 1e30  # real units a level, of which float32 holds 255, and a stride of them
+
+
 def short_repr(holder: Any) -> str:
     """Return the `repr` of a dataclass in one line, arrays by their shape."""
     told = []
@@ -79,8 +82,11 @@ class Quantized:
         if values.dtype not in (np.uint8, np.int8):
             raise InputError(f"Quantized takes uint8 or int8 values, got {values.dtype}: pass real numbers unwrapped")
         scale, zero_point = as_number(self.scale, "scale"), as_number(self.zero_point, "zero_point")
-        if not 0 < scale < np.inf:
-            raise InputError(f"scale must be a finite number above 0, got {scale}: a scale of 0 marks a float tensor")
+        if not _SMALLEST_SCALE <= scale <= _LARGEST_SCALE:
+            raise InputError(
+                f"scale must be a finite number above 0 that float32 holds, {_SMALLEST_SCALE:g} to {_LARGEST_SCALE:g}, "
+                f"got {scale}: a scale of 0 marks a float tensor"
+            )
         limits = np.iinfo(values.dtype)
         if not zero_point.is_integer() or not limits.min <= zero_point <= limits.max:
             raise InputError(

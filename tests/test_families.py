@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bottomup import InputError, ModelError, PafFields, PoseNetFields, Poses, Quantized, read_outputs
 from bottomup.families import FAMILIES, family_of, get
-from bottomup.posenet.layout import output_stride, posenet_names
+from bottomup.posenet.names import output_stride, posenet_names
 
 INPUT_SIZE = (65, 49)  # 4 x 5 cells of 16 pixels
 

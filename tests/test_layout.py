@@ -94,9 +94,6 @@ NAMELESS = {
     "paf/bundles.py",
     "paf/reference/fill.py",
     "paf/running.py",
-    "posenet/personlab.py",
-    "posenet/reference/personlab.py",
-    "posenet/roots.py",
 }
 
 

@@ -13,14 +13,8 @@ from bottomup.geometry import ImageSize
 from bottomup.posenet.best import PoseNetDecoder
 from bottomup.posenet.coral import CoralDecoder
 from bottomup.posenet.fields import PoseNetFields
-from bottomup.posenet.names import PoseNetNames as PoseNetNames
-from bottomup.posenet.names import Shapes as Shapes
-from bottomup.posenet.names import channel_axis as channel_axis
-from bottomup.posenet.names import listed as listed
-from bottomup.posenet.names import output_stride as output_stride
-from bottomup.posenet.names import posenet_names as posenet_names
-from bottomup.posenet.operator import decoded_names as decoded_names
-from bottomup.posenet.operator import decoded_poses as decoded_poses
+from bottomup.posenet.names import PoseNetNames, channel_axis, output_stride, posenet_names
+from bottomup.posenet.operator import decoded_names, decoded_poses
 from bottomup.posenet.operator import read_masks as read_masks
 from bottomup.posenet.trees import tree_of
 from bottomup.poses import Poses
@@ -240,23 +234,3 @@ def _as_grid(values: FieldLike) -> NDArray[Any]:
     """Return the real numbers of one image's tensor, three axes."""
     array = values.dequantize() if isinstance(values, Quantized) else np.asarray(values, np.float64)
     return array.reshape(array.shape[-3:])
-
-
-def posenet_fields(
-    arrays: Mapping[str, NDArray[Any] | Quantized], shapes: Shapes, input_size: ImageSize, logits: bool | None
-) -> PoseNetFields:
-    """Build the fields of a PoseNet's outputs."""
-    names = posenet_names(shapes)
-    stride = output_stride(input_size, names.grid)
-    heatmaps, offsets = arrays[names.heatmaps], arrays[names.offsets]
-    rest: dict[str, Any] = {
-        "output_stride": stride,
-        "logits": not _within_0_and_1(heatmaps) if logits is None else logits,
-        "long_offsets": arrays[names.long_offsets] if names.long_offsets else None,
-        "segments": arrays[names.segments] if names.segments else None,
-        "part_heatmaps": arrays[names.part_heatmaps] if names.part_heatmaps else None,
-    }
-    if names.mid_offsets:
-        return PoseNetFields.from_mid_offsets(heatmaps, offsets, arrays[names.mid_offsets], **rest)
-    fwd, bwd = arrays[str(names.displacements_fwd)], arrays[str(names.displacements_bwd)]
-    return PoseNetFields.from_displacements(heatmaps, offsets, fwd, bwd, **rest)

@@ -15,6 +15,8 @@ from bottomup.posenet.masks import MaskRule, PoseNetMasks, Segmenting
 from bottomup.posenet.roots import LONGEST, MOST_POSES, MOST_STEPS, WIDEST_WINDOW, as_posenet_fields, find_peaks, logit
 from bottomup.poses import Poses
 
+__all__ = ["MOST_PLACES", "PersonLabDecoder"]
+
 MOST_PLACES = 1 << 18  #: where votes are gathered
 
 

@@ -13,6 +13,23 @@ from bottomup.posenet.fields import PoseNetFields
 from bottomup.poses import Poses
 from bottomup.workspaces import Shelf
 
+__all__ = [
+    "LONGEST",
+    "MOST_POSES",
+    "MOST_STEPS",
+    "PATIENCE",
+    "WIDEST_WINDOW",
+    "Room",
+    "Workspace",
+    "as_posenet_fields",
+    "decode_roots",
+    "find_peaks",
+    "logit",
+    "lowest_value",
+    "put_back",
+    "take_room",
+]
+
 _ROOTS_TO_START_WITH = 1024
 _POSES_TO_START_WITH = 64
 MOST_POSES = 1000  #: that any decoder looks for

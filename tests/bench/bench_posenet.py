@@ -66,9 +66,9 @@ def main() -> None:
 def arguments(fields: bu.PoseNetFields, decoder) -> tuple:
     """Return what the compiled loop of `.coral()` takes for one image."""
     lowest = roots.lowest_value(fields.tensors, -np.log(1 / decoder.score_threshold - 1))
-    room = roots.take_room(fields.grid[1] * 17, 1024)
+    room = roots.take_room(17, fields.grid[1], 1024, decoder.max_poses)
     answer = room.keypoints, room.scores
-    return (fields.in_cells, roots.walks(), room.workspace, decoder._rules, decoder.max_poses, lowest, *answer)
+    return (fields.in_cells, fields.tree, room.workspace, decoder._rules, decoder.max_poses, lowest, *answer)
 
 
 def bare_coral(prepared: tuple) -> int:

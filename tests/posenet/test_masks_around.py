@@ -168,7 +168,9 @@ def test_masks_of_people_who_are_tracked_are_refused(predict):
     Path("clip.mp4").write_bytes(b"")
     status, complaint = predict("clip.mp4", "--masks", "--track")
     assert status == 2
-    assert complaint == "bottomup: --masks and --parts tell of each frame alone: leave --track and --smooth out\n"
+    assert (
+        complaint == "bottomup: --masks and --parts tell of each frame alone: leave --track, --smooth and --trail out\n"
+    )
 
 
 def test_masks_of_earlier_images_are_not_overwritten(predict):

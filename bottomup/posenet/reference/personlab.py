@@ -25,6 +25,8 @@ from bottomup.posenet.reference.tree import (
 from bottomup.posenet.trees import tree_of
 from bottomup.poses import Poses
 
+__all__ = ["box_area", "cast_votes", "decode_personlab", "expect_closeness", "find_fineness", "similarity"]
+
 
 def decode_personlab(fields: PoseNetFields, decoder: PersonLabDecoder) -> Poses:
     """Return what `PersonLabDecoder.decode` returns."""
