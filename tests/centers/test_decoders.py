@@ -11,6 +11,7 @@ from bottomup.centers import reference
 from bottomup.centers.best import CenterDecoder
 from bottomup.centers.family import CENTERS
 from bottomup.centers.fields import CenterFields
+from bottomup.centers.reference.best import calibrate
 from bottomup.errors import InputError
 from bottomup.geometry import ImageSize
 from bottomup.poses import Poses
@@ -31,7 +32,8 @@ DECODERS = {
     "centernet": CenterDecoder.centernet(),
     "centernet, many": CenterDecoder.centernet(max_poses=4, score_threshold=0.05, peak_threshold=0.3, reach=0.9),
     "dekr": CenterDecoder.dekr(),
-    "dekr, official": CenterDecoder.dekr(flavour="official", max_poses=8, nearness=0.3),
+    "dekr, official": CenterDecoder.dekr(flavour="official"),
+    "dekr, wide": CenterDecoder.dekr(flavour="official", max_poses=8, nearness=0.3),
 }
 every_decoder = pytest.mark.parametrize("decoder", DECODERS.values(), ids=DECODERS)
 
@@ -292,3 +294,54 @@ def test_inspect_shows_centres_regressions_and_windows():
     assert len(shown.peaks) == len(shown.traces) == 34
     assert all(len(poses) == 2 for poses in shown.decodes.values())
     assert CENTERS.layers(fields, CenterDecoder.movenet()).settings == {}
+
+
+STORED = {  # of `blurred_people`: scores of the best three, and x, y and score of the first one's left wrist
+    "best": ([0.987, 0.984, 0.9837], [248.01, 6.07, 0.92]),
+    "movenet": ([0.8152, 0.808, 0.7874], [160.68, 84.58, 0.91]),
+    "movenet_single": ([0.8712], [160.71, 85.26, 0.91]),
+    "centernet": ([0.9201, 0.9111, 0.8869], [160.68, 84.58, 0.92]),
+    "dekr": ([0.802, 0.1574, 0.1569], [161.21, 83.43, 0.8]),
+    "dekr, official": ([0.1582, 0.1587, 0.155], [160.69, 85.18, 0.17]),
+}
+
+
+def blurred_people():
+    """Return fields of three people with weak peaks under ripples: constants that change move these answers."""
+    fields = center_fields(random_poses(3, SIZE, seed=5), SIZE)
+    tensors = {}
+    for name, values in fields.as_floats.items():
+        ripples = 0.5 * np.sin(1.7 * np.arange(values.size)).reshape(values.shape)
+        tensors[name] = (0.25 if name in ("center", "heatmaps") else 1) * values + ripples
+    return CenterFields(**tensors)
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_stored_answers_hold(name):
+    scores, wrist = STORED[name]
+    poses = DECODERS[name].decode(blurred_people())
+    assert poses.scores[:3].tolist() == pytest.approx(scores, abs=2e-4)
+    assert poses.keypoints[0, 9].tolist() == pytest.approx(wrist, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_poses", 30),
+        ("score_threshold", 0.03),
+        ("local_maximum_radius", 1),
+        ("window", 0.05),
+        ("vote_radius", 1.1),
+        ("min_vote_score", 0.1),
+        ("position_error", 2.8),
+        ("nms_similarity", 0.6),
+    ],
+)
+def test_defaults_are_the_settings_that_were_measured(name, value):
+    assert getattr(CenterDecoder(), name) == value
+
+
+def test_scores_are_the_calibrated_probabilities():
+    """A pose of expected similarity 0.121 is right half of the time, one of twice that in five of six cases."""
+    assert calibrate(np.float32(0.121)) == pytest.approx(0.5)
+    assert calibrate(np.float32(0.242)) == pytest.approx(2**2.33 / (1 + 2**2.33))
