@@ -82,6 +82,7 @@ def test_mirroring_twice_changes_nothing(people):
 
 
 @pytest.mark.parametrize("width", [192, 190])
+@pytest.mark.slow
 def test_fields_of_the_mirrored_input_give_mirrored_people(people, width):
     fields = tag_fields(people, SIZE)
     found = bu.TagDecoder().decode(mirrored(fields, bu.ImageSize(width, 160)))
@@ -89,6 +90,7 @@ def test_fields_of_the_mirrored_input_give_mirrored_people(people, width):
     assert_same(found, expected, 0.1)
 
 
+@pytest.mark.slow
 def test_the_mean_keeps_the_tags_of_both(people):
     one = tag_fields(people, SIZE)
     backwards = bu.Poses(people.keypoints[::-1], people.scores, people.skeleton)
@@ -108,6 +110,7 @@ def test_fields_of_two_grids_have_no_mean(people):
 
 
 @pytest.mark.parametrize("decoder", [bu.TagDecoder(), bu.TagDecoder.omz()])
+@pytest.mark.slow
 def test_layers_show_peaks_where_people_are(people, decoder):
     shown = layers(tag_fields(people, SIZE), decoder)
     assert shown.family == "tags"
@@ -128,11 +131,13 @@ def test_layers_of_nothing_are_empty():
 
 
 @pytest.mark.parametrize("quantized", [False, True])
+@pytest.mark.slow
 def test_the_familys_example_holds_one_person(quantized):
     for make in TAGS.decoders.values():
         assert len(make().decode(TAGS.example(quantized))) >= 1
 
 
+@pytest.mark.slow
 def test_a_page_shows_tag_fields(people):
     page = bu.inspection.inspect_fields(np.zeros((160, 192, 3), np.uint8), tag_fields(people, SIZE), bu.TagDecoder())
     assert page.startswith("<!doctype html>")

@@ -49,6 +49,7 @@ def assert_same_people(poses, expected, within):
 @every_decoder
 @pytest.mark.parametrize("quantized", [False, True], ids=["float32", "uint8"])
 @pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.slow
 def test_people_come_back(name, quantized, count):
     poses, fields = crowd(count, quantized=quantized)
     found = DECODERS[name].decode(fields)
@@ -58,6 +59,7 @@ def test_people_come_back(name, quantized, count):
 
 
 @pytest.mark.parametrize("settings", [{"tag_size": 2}, {"negated": True}, {"output_stride": 2}, {"sigma": 1.0}])
+@pytest.mark.slow
 def test_people_come_back_of_every_kind_of_fields(settings):
     poses, fields = crowd(4, **settings)
     assert_same_people(OURS.decode(fields), poses, 1.5)
@@ -170,6 +172,7 @@ def test_omz_fills_by_the_persons_own_tag():
     assert np.rint(found.xy[0, 2]).tolist() == [8, 16]
 
 
+@pytest.mark.slow
 def test_omz_fills_by_tags_of_two_numbers():
     """The original raises."""
     poses, fields = crowd(2, tag_size=2)
@@ -180,6 +183,7 @@ def test_omz_fills_by_tags_of_two_numbers():
     assert_same_people(found, poses, 3)
 
 
+@pytest.mark.slow
 def test_mmpose_fills_by_scores_after_udp():
     """The original looks among logarithms, and writes one as the score."""
     poses, fields = crowd(2)
@@ -191,6 +195,7 @@ def test_mmpose_fills_by_scores_after_udp():
     assert_same_people(found, poses, 3)
 
 
+@pytest.mark.slow
 def test_mmpose_shifts_what_it_fills():
     poses, fields = crowd(2)
     heatmaps = np.array(fields.heatmaps)
@@ -201,6 +206,7 @@ def test_mmpose_shifts_what_it_fills():
     assert_same_people(filled, poses, 4)
 
 
+@pytest.mark.slow
 def test_more_people_than_peaks_of_a_part_are_found():
     _, fields = crowd(40, (1024, 768), tag_distance=1.0)
     assert len(OURS.decode(fields)) == 40
@@ -225,6 +231,7 @@ def test_people_of_one_part_are_left_out_unless_asked_for():
     assert len(dataclasses.replace(OURS, min_parts=1).decode(fields)) == 1
 
 
+@pytest.mark.slow
 def test_scores_are_probabilities_that_fall():
     _, fields = crowd(7)
     generator = np.random.default_rng(0)
@@ -243,6 +250,7 @@ def test_scores_are_within_0_and_1_whatever_heatmaps_hold(name):
 
 
 @every_decoder
+@pytest.mark.slow
 def test_a_shift_of_the_cells_shifts_people(name):
     _, fields = crowd(3)
     moved = bu.TagFields(fields.heatmaps, fields.tags, shift=(3.5, -2))
@@ -250,6 +258,7 @@ def test_a_shift_of_the_cells_shifts_people(name):
 
 
 @every_decoder
+@pytest.mark.slow
 def test_rolling_fields_by_a_cell_moves_people_by_a_stride(name):
     _, one = crowd(2)
     other = bu.TagFields(np.roll(one.heatmaps, (1, 2), (0, 1)), np.roll(one.tags, (1, 2), (0, 1)))
@@ -259,6 +268,7 @@ def test_rolling_fields_by_a_cell_moves_people_by_a_stride(name):
 
 
 @every_decoder
+@pytest.mark.slow
 def test_permuted_people_are_the_same_people(name):
     poses, _ = crowd(5)
     back = bu.Poses(poses.keypoints[::-1], poses.scores, poses.skeleton)
@@ -267,6 +277,7 @@ def test_permuted_people_are_the_same_people(name):
 
 
 @every_decoder
+@pytest.mark.slow
 def test_four_threads_find_what_one_does(name):
     fields = [crowd(count, seed=count)[1] for count in range(1, 9)]
     alone = [DECODERS[name].decode(each) for each in fields]
@@ -366,6 +377,7 @@ def noisy_crowd():
     return bu.TagFields(heatmaps, fields.tags + generator.normal(0, 0.2, fields.tags.shape))
 
 
+@pytest.mark.slow
 def test_fitted_constants_give_the_stored_answers():
     """Pins thresholds, nearness, window, ranking and calibration: a change of any shows here, and wants a reason."""
     found = OURS.decode(noisy_crowd())
@@ -382,6 +394,7 @@ def test_fitted_constants_give_the_stored_answers():
     ],
     ids=str,
 )  # fmt: skip
+@pytest.mark.slow
 def test_stored_answers_would_notice_a_change(change):
     found, changed = OURS.decode(noisy_crowd()), dataclasses.replace(OURS, **change).decode(noisy_crowd())
     same = len(found) == len(changed) and np.allclose(found.scores, changed.scores, atol=1e-4)
@@ -389,6 +402,7 @@ def test_stored_answers_would_notice_a_change(change):
     assert not same or abs(np.nansum(found.xy) - np.nansum(changed.xy)) > 0.5
 
 
+@pytest.mark.slow
 def test_kernels_and_definition_agree_on_what_is_stored():
     np.testing.assert_allclose(
         OURS.decode(noisy_crowd()).keypoints, reference.decode(noisy_crowd(), OURS).keypoints, atol=1e-3

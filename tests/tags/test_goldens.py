@@ -10,6 +10,7 @@ import pytest
 import bottomup as bu
 from bottomup.similarity import pose_similarities
 
+pytestmark = pytest.mark.slow  # grids of 96 x 128 cells
 SCENES = ["ae_L1_000000005001", "ae_L1_000000122962", "ae_L2_000000005001"]
 STRIDE = 4
 

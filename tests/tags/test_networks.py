@@ -7,6 +7,7 @@ from tiny_posenet import TinyPoseNet
 import bottomup as bu
 
 onnx = pytest.importorskip("onnx")
+pytestmark = pytest.mark.slow
 SIZE = (128, 96)
 
 

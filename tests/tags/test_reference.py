@@ -57,6 +57,7 @@ def test_kernels_equal_the_definition(name, fields):
 @pytest.mark.parametrize("name", DECODERS)
 @pytest.mark.parametrize("quantized", [False, True], ids=["float32", "uint8"])
 @pytest.mark.parametrize("tag_size", [1, 2])
+@pytest.mark.slow
 def test_kernels_equal_the_definition_on_a_crowd(name, quantized, tag_size):
     poses = bu.synthetic.random_poses(9, (192, 160), seed=3, overlapping=True)
     fields = bu.synthetic.tag_fields(poses, (192, 160), tag_distance=0.8, tag_size=tag_size, quantized=quantized)
