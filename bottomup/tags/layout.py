@@ -60,7 +60,7 @@ class TagLayout:
     @property
     def pixels(self) -> Pixels | None:
         """How such networks take images: OMZ's as they are, BGR; None of others, where file or card is to tell."""
-        return Pixels("bgr", 1.0, (0.0, 0.0, 0.0), 0) if self.negated else None
+        return Pixels("bgr", 1.0, (0.0, 0.0, 0.0), 0) if _is_omz(self.heatmaps, self.tags) else None
 
     def read(self, outputs: Mapping[str, FieldLike], input_size: ImageSize | None) -> TagFields:
         """Return the fields of one image's outputs.
@@ -154,8 +154,8 @@ def recognise(clues: Clues) -> TagLayout | None:
     heat = [name for name in singles if _HEAT.search(name) and not _TAGS.search(name)]
     plain = [name for name in heat if "nms" not in name.lower()]
     if len(tags) == 1 and len(plain) == 1 and grids[tags[0]] == grids[plain[0]]:
-        is_omz = plain[0].lower().startswith("heatmaps") and tags[0].lower().startswith("embeddings")
-        return _layout("apart", plain[0], tags[0], skeleton, is_omz and heat == plain, clues, grids[plain[0]])
+        negated = _is_omz(plain[0], tags[0]) and heat == plain
+        return _layout("apart", plain[0], tags[0], skeleton, negated, clues, grids[plain[0]])
     if len(clues.outputs) == 1 and len(doubles) == 1:
         [both] = doubles
         if _BOTH.search(both):
@@ -174,6 +174,11 @@ def recognise(clues: Clues) -> TagLayout | None:
             "way round"
         )
     return None
+
+
+def _is_omz(heatmaps: str, tags: str) -> bool:
+    """Tell Open Model Zoo's networks by their names."""
+    return heatmaps.lower().startswith("heatmaps") and tags.lower().startswith("embeddings")
 
 
 def _channels(clues: Clues, num_parts: int) -> dict[str, tuple[int, tuple[int, int]]]:

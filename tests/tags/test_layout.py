@@ -79,6 +79,7 @@ def test_suppressed_cells_are_negated_in_omzs_files_without_nms_heatmaps():
     assert recognise(clues(OMZ)).pixels == Pixels("bgr", 1.0, (0.0, 0.0, 0.0), 0)
     old = recognise(clues({**OMZ, "nms_heatmaps": (1, 17, 16, 32)}))
     assert not old.negated
+    assert old.pixels == recognise(clues(OMZ)).pixels
     assert old.heatmaps == "heatmaps"
     assert not recognise(clues({"heatmap": (1, 17, 8, 16), "tags": (1, 17, 8, 16)})).negated
     assert recognise(clues({"heatmap": (1, 17, 8, 16), "tags": (1, 17, 8, 16)})).pixels is None
