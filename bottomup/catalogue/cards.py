@@ -278,7 +278,9 @@ def cards_folder() -> Path:
 
 def _nearest(name: object) -> str:
     """Return what a name that there is not may have meant."""
-    nearest = difflib.get_close_matches(str(name), _cards(), 1, 0.5)
+    given = str(name)
+    nearest = [known for known in _cards() if len(given) > 2 and (known.startswith(given) or given in known.split("-"))]
+    nearest = nearest or difflib.get_close_matches(given, _cards(), 1, 0.7)
     return f"did you mean {nearest[0]!r}?" if nearest else "bottomup models list names those that there are"
 
 

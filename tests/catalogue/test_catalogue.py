@@ -144,6 +144,10 @@ def test_an_unknown_name_is_refused_with_the_nearest():
         catalogue.get("coral-posenet-641x48")
     with pytest.raises(bu.InputError, match="bottomup models list names those that there are"):
         catalogue.get("q")
+    with pytest.raises(bu.InputError, match="bottomup models list names those that there are"):
+        catalogue.get("nonsense")
+    with pytest.raises(bu.InputError, match="did you mean 'movenet-multipose'"):
+        catalogue.get("multipose")
 
 
 def test_the_catalogue_costs_nothing_until_it_is_asked():
