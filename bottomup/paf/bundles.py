@@ -6,6 +6,27 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "FillRules",
+    "FillSpace",
+    "Found",
+    "Heat",
+    "LimbRules",
+    "LimbSpace",
+    "Limbs",
+    "PartTables",
+    "PeakSpace",
+    "Peaks",
+    "PeopleRules",
+    "PeopleSpace",
+    "Placing",
+    "Rules",
+    "Vectors",
+    "Workspace",
+    "make_workspace",
+    "stretch",
+]
+
 
 class Heat(NamedTuple):
     """What kernels read of heatmaps, in the order in which they take it."""

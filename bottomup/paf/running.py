@@ -16,6 +16,8 @@ from bottomup.similarity import AREA_OF_JOINTS
 from bottomup.skeletons import Skeleton
 from bottomup.workspaces import Shelf
 
+__all__ = ["LANDMARKS", "decode_fields"]
+
 _LIMBS_TO_START_WITH = 2048
 # What a decode does at most: so much, and so much more for each element of its maps.
 _MOST_PAIRS, _PAIRS_AN_ELEMENT = 1 << 24, 4  # of peaks

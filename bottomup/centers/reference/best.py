@@ -13,6 +13,8 @@ from bottomup.centers.running import lowest_element
 from bottomup.poses import Poses
 from bottomup.similarity import AREA_OF_BOX
 
+__all__ = ["Candidate", "calibrate", "decode_best", "find_candidates"]
+
 _DISTANCES = 1.5  # of the window's Gaussian, from where on no cell counts
 _FAR = f32(16)  # exp(-16) is nothing
 _SMALLEST = f32(1e-6)  # squared cells

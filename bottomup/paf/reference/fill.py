@@ -12,6 +12,8 @@ from bottomup.paf.reference.people import Joint, Person, extent, joints_of, merg
 from bottomup.paf.reference.places import are_beside, clamped, distance, nearest, top_of_parabola
 from bottomup.skeletons import Skeleton
 
+__all__ = ["cells_around", "fill_people", "fill_person", "is_face", "mean_along", "middle_of_places", "size_of_face"]
+
 
 def fill_people(
     people: list[Person],
