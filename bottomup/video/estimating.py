@@ -1,6 +1,7 @@
 """People in the frames of a video."""
 
 import contextlib
+import dataclasses
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,7 +44,8 @@ def estimate(
         A file, a camera's number, from 0, or a URL; or a `Reader`, which
         tells more of it and stays open.
     tracker : tracking.Tracker, optional
-        Gives people the ids that they keep, and may smooth their movements.
+        Gives people the ids that they keep, and may smooth their movements. Its scores decide which poses stay, in
+        place of the estimator's `min_score`.
 
     Yields
     ------
@@ -61,6 +63,8 @@ def estimate(
     >>> for frame in bu.video.estimate(bu.load(), "street.mp4"):  # doctest: +SKIP
     ...     print(frame.number, frame.time, len(frame.poses))
     """
+    if tracker is not None and isinstance(estimator, PoseEstimator):  # it knows by itself which poses to leave out
+        estimator = dataclasses.replace(estimator, min_score=0.0)
     if isinstance(source, Reader):
         return _frames(estimator, source, tracker)
     return _closing(Reader(source), estimator, tracker)

@@ -17,6 +17,7 @@ from tiny_posenet import TinyPoseNet
 import bottomup as bu
 from bottomup import video
 from bottomup.errors import InputError, MissingRuntimeError
+from bottomup.images import read_image
 from bottomup.tracking import Tracker
 
 CODECS = ["mp4v", "h264"]
@@ -634,3 +635,12 @@ def test_a_real_model_sees_who_comes_and_goes(tmp_path):
             writer.write(image)
     frames = list(video.estimate(bu.load(model, decoder=bu.PoseNetDecoder.coral()), tmp_path / "a.mp4"))
     assert [len(frame.poses) > 0 for frame in frames] == comes_and_goes
+
+
+def test_a_trackers_scores_decide_in_place_of_the_estimators(tmp_path):
+    image = read_image(Path(bu.__file__).parent / "demo.jpg")
+    with video.Writer(tmp_path / "a.mp4", fps=25) as writer:
+        writer.write(image)
+    estimator = bu.load(min_score=1)
+    assert [len(frame.poses) for frame in video.estimate(estimator, tmp_path / "a.mp4")] == [0]
+    assert [len(frame.poses) for frame in video.estimate(estimator, tmp_path / "a.mp4", tracker=Tracker())] == [3]
