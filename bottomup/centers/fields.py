@@ -12,6 +12,8 @@ from bottomup.errors import InputError
 from bottomup.skeletons import COCO17, Skeleton, as_skeleton
 from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_flat, as_number, short_repr, take_channels
 
+__all__ = ["CenterFields"]
+
 _VECTORS = ("regressions", "offsets", "box_sizes", "box_offsets")
 
 

@@ -62,7 +62,7 @@ def assert_same(poses, expected):
     levels=st.sampled_from([2, 3, 9, 100]),
     logits=st.booleans(),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_kernels_answer_as_the_definition(decoder, seed, grid, levels, logits):
     fields = random_fields(seed, grid, levels, spread=6.0 if logits else 1.0, logits=True)
     fields = dataclasses.replace(fields, logits=logits)
@@ -71,7 +71,7 @@ def test_kernels_answer_as_the_definition(decoder, seed, grid, levels, logits):
 
 @every_decoder
 @given(seed=st.integers(0, 2**32 - 1), grid=st.tuples(st.integers(1, 12), st.integers(1, 12)))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_kernels_of_levels_answer_as_the_definition(decoder, seed, grid):
     generator = np.random.default_rng(seed)
     tensors = {

@@ -257,7 +257,7 @@ def is_known(found, areas, order, kept, person, squared_kappas, nms_similarity):
                 common += 1
                 spread = max(np.float32(2) * larger * squared_kappas[part], _SMALLEST)
                 if squared < _FAR * spread:
-                    total += np.float32(math.exp(-np.float64(squared) / np.float64(spread)))
+                    total += np.float32(np.exp(-np.float64(squared) / np.float64(spread)))
         if total > nms_similarity * np.float32(common):
             return True
     return False

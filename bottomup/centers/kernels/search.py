@@ -33,7 +33,7 @@ def read_score(values, scores, logits, index):
     """Return the score of one element: what the table says of its level, or of a float itself."""
     if scores is None:
         value = values[_U(index)]
-        return np.float32(1 / (1 + math.exp(-np.float64(value)))) if logits else value
+        return np.float32(1 / (1 + np.exp(-np.float64(value)))) if logits else value
     return scores[values[_U(index)]]
 
 
@@ -58,7 +58,7 @@ def weigh(squared, weighting):
     (scale, is_inverse) = weighting
     if is_inverse:
         return _ONE / (np.float32(math.sqrt(np.float64(squared))) + scale)
-    return np.float32(math.exp(-np.float64(squared * scale)))
+    return np.float32(np.exp(-np.float64(squared * scale)))
 
 
 @inlined_helper
@@ -149,7 +149,8 @@ def farthest(highest, weighting, most):
     (scale, is_inverse) = weighting
     if is_inverse or not highest > _LOWEST:
         return most
-    return min(int(math.sqrt(max(_SLACK - np.float64(highest), 0.0) / np.float64(scale)) + 0.6), most)
+    distance = math.sqrt(max(_SLACK - np.float64(highest), 0.0) / np.float64(scale))
+    return int(min(distance + 0.6, np.float64(most)))
 
 
 @helper

@@ -23,6 +23,8 @@ from bottomup.centers.running import as_center_fields, with_boxes
 from bottomup.errors import InputError
 from bottomup.poses import Poses
 
+__all__ = ["decode"]
+
 Decoder: TypeAlias = CenterDecoder | MoveNetDecoder | MoveNetSingleDecoder | CenterNetDecoder | DekrDecoder
 
 
