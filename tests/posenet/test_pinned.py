@@ -183,3 +183,25 @@ def test_photos_take_a_tenth_of_the_patience_at_most():
         patch.setattr(roots, "PATIENCE", 10_000)
         fewer = P.coral(max_poses=100, score_threshold=0.01).decode(fields)
     np.testing.assert_array_equal(fewer.keypoints, expected.keypoints)
+
+
+def test_a_lone_cells_votes_weigh_its_share_of_the_disk():
+    share = 16**2 / (np.pi * 32**2)
+    decoder = P.personlab(score_threshold=0.05)
+    assert len(decoder.decode(shown(logit(0.05 / share * 1.01)))) == 1
+    assert len(decoder.decode(shown(logit(0.05 / share * 0.99)))) == 0
+
+
+def test_keypoints_count_above_the_threshold_and_poses_from_it_on():
+    known = bu.synthetic.random_poses(1, (129, 129), seed=1)
+    fields = bu.synthetic.posenet_fields(known, (129, 129), masks=np.ones((1, 129, 129), bool))
+
+    def painted(score, pose_score):
+        keypoints = known.keypoints.copy()
+        keypoints[..., 2] = score
+        poses = bu.Poses(keypoints, np.array([pose_score], np.float32), bu.COCO17)
+        return TfjsMasks(keypoint_threshold=0.5, pose_threshold=0.25).masks(fields, poses).any()
+
+    assert painted(0.51, 0.25)
+    assert not painted(0.5, 0.25)
+    assert not painted(0.51, 0.24)
