@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from bottomup.errors import InputError
 from bottomup.geometry import ImageSize
+from bottomup.paf.checks import as_real
 from bottomup.paf.fields import PafFields
 from bottomup.skeletons import Skeleton
-from bottomup.tensors import Field, Quantized
+from bottomup.tensors import Field
 
 __all__ = ["averaged", "mirrored"]
 
@@ -86,11 +87,6 @@ def _mean(several: Sequence[Field]) -> NDArray[np.float32]:
     return total / np.float32(len(several))
 
 
-def as_real(field: Field) -> NDArray[np.float32]:
-    """Return a field's real numbers."""
-    return field.dequantize() if isinstance(field, Quantized) else field
-
-
 def _mirror_edges(skeleton: Skeleton) -> list[tuple[int, float]]:
     """Return, for each edge, the edge on the other side and -1 if that one runs the other way, else 1."""
     others = []
@@ -105,13 +101,3 @@ def _mirror_edges(skeleton: Skeleton) -> list[tuple[int, float]]:
                 f"edge {(parent, child)} of skeleton {skeleton.name!r} has no mirror image: leave flip out"
             )
     return others
-
-
-def mirror_fields(fields: PafFields) -> PafFields:
-    """Return `mirrored`."""
-    return mirrored(fields)
-
-
-def average_fields(one: PafFields, other: PafFields) -> PafFields:
-    """Return `averaged`."""
-    return averaged([one, other])

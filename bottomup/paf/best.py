@@ -85,7 +85,7 @@ class PafDecoder:
     fill_chain_factor : float
         What a cell is worth that is reached from a filled joint.
     min_parts : int
-        Fewest peaks of a person; toes and heels do not count, as in OpenPose.
+        Fewest peaks of a person, of a smaller skeleton all; toes and heels do not count, as in OpenPose.
     min_mean_score : float
         Lowest sum of peak and limb scores, per peak. 0; OpenPose and `strict` have 0.4.
     ranking : {"evidence", "mean", "tao"}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bottomup.errors import InputError
 from bottomup.paf.bundles import Heat, Vectors
+from bottomup.paf.checks import as_real, as_shift, refuse_other_scales, refuse_rank
 from bottomup.skeletons import OPENPOSE18, Skeleton, as_skeleton
 from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_flat, as_number, look_alike, short_repr
 from bottomup.tensors import take_channels as take
@@ -106,7 +107,8 @@ class PafFields:
             raise InputError(f"output_stride must be above 0, in input pixels per cell (4 or 8), got {stride}")
         if not -1 <= cells <= 1:
             raise InputError(f"paf_shift must be at most a cell, got {cells}")
-        values = (heatmaps, pafs, skeleton, stride, cells, _as_shift(shift), maps)
+        refuse_other_scales(heatmaps, pafs)
+        values = (heatmaps, pafs, skeleton, stride, cells, as_shift(shift), maps)
         for name, value in zip(self.__dataclass_fields__, values, strict=True):
             object.__setattr__(self, name, value)
 
@@ -192,7 +194,7 @@ class PafFields:
         """The flat tensors that kernels read, one element type for both."""
         heatmaps, pafs, maps = self.heatmaps, self.pafs, self._maps
         if isinstance(heatmaps, Quantized) != isinstance(pafs, Quantized):
-            heatmaps, pafs, maps = _real(heatmaps), _real(pafs), None
+            heatmaps, pafs, maps = as_real(heatmaps), as_real(pafs), None
         heat, paf = _elements(heatmaps if maps is None else maps), _elements(pafs if maps is None else maps)
         height, width = self.grid
         repeat, paf_step = self.paf_repeat, paf.shape[2]
@@ -231,17 +233,6 @@ class PafFields:
         return None if is_float or not isinstance(self.heatmaps, Quantized) else _units(self.heatmaps)
 
 
-def _as_shift(shift: float | tuple[float, float]) -> tuple[float, float]:
-    """Return a shift as x and y, finite."""
-    given = shift if isinstance(shift, (tuple, list)) else (shift, shift)
-    if len(given) != 2:
-        raise InputError(f"shift must be one number or two, x and y in input pixels, got {shift!r}")
-    x, y = (as_number(number, "shift") for number in given)
-    if not (math.isfinite(x) and math.isfinite(y)):
-        raise InputError(f"shift must be finite, in input pixels, got {shift!r}")
-    return x, y
-
-
 def _told_apart(heatmaps: FieldLike, pafs: FieldLike, skeleton: Skeleton) -> tuple[Field, Field]:
     """Return heatmaps and PAFs, channels last, from two tensors in either order and layout."""
     num_parts, num_paf_channels = len(as_skeleton(skeleton).parts), num_paf_channels_of(skeleton)
@@ -257,9 +248,9 @@ def _told_apart(heatmaps: FieldLike, pafs: FieldLike, skeleton: Skeleton) -> tup
                     [first] = as_fields(heatmaps=(turned[0], heat_channels))
                     [second] = as_fields(pafs=(turned[1], num_paf_channels))
                     return first, second
-    else:  # ranks that as_fields refuses by name
-        as_fields(heatmaps=(heatmaps, num_parts))
-        as_fields(pafs=(pafs, num_paf_channels))
+    else:
+        refuse_rank("heatmaps", shapes[0], heatmaps)
+        refuse_rank("pafs", shapes[1], pafs)
     raise InputError(
         f"skeleton {skeleton.name!r} needs heatmaps of {num_parts} channels ({num_parts + 1} with background) and pafs "
         f"of {num_paf_channels}, both (H, W, C) or both (C, H, W), grids of one picture, got {shapes[0]} and "
@@ -310,11 +301,6 @@ def _channels_last(tensor: FieldLike) -> FieldLike:
     if isinstance(tensor, Quantized):
         return Quantized(np.moveaxis(tensor.values, -3, -1), tensor.scale, tensor.zero_point)
     return np.moveaxis(np.asarray(tensor), -3, -1)
-
-
-def _real(field: Field) -> NDArray[np.float32]:
-    """Return a field's real numbers."""
-    return np.ascontiguousarray(field.dequantize() if isinstance(field, Quantized) else field)
 
 
 def _elements(field: Field) -> NDArray[Any]:

@@ -11,10 +11,6 @@ from bottomup.family import Clues, Pixels
 from bottomup.geometry import ImageSize
 from bottomup.paf.best import PafDecoder
 from bottomup.paf.fields import PafFields, num_paf_channels_of
-from bottomup.paf.names import PafNames as PafNames
-from bottomup.paf.names import paf_fields as paf_fields
-from bottomup.paf.names import paf_names as paf_names
-from bottomup.paf.names import paf_stride as paf_stride
 from bottomup.paf.outputs import SKELETONS, explain, fitting, stride_of, stride_or_none, with_edges
 from bottomup.skeletons import BODYPOSE18, OPENPOSE18, Skeleton
 from bottomup.tensors import FieldLike, Quantized

@@ -38,18 +38,18 @@ def test_fields_of_two_sizes_have_no_mean():
 
 
 def test_mirrored_pafs_give_the_mirrored_people():
-    from bottomup.paf.augment import average_fields, mirror_fields
+    from bottomup.paf.augment import averaged, mirrored
 
     known = bu.synthetic.random_poses(2, (432, 368), seed=5)
     fields = bu.synthetic.paf_fields(known, input_size=(432, 368), output_stride=8)
     decoder = bu.PafDecoder()
     expected = decoder.decode(fields)
-    poses = decoder.decode(mirror_fields(fields)).mirrored(width=432, swap_sides=True)
+    poses = decoder.decode(mirrored(fields)).mirrored(width=432, swap_sides=True)
     assert len(poses) == len(expected) == 2
     np.testing.assert_allclose(np.sort(poses.xy, axis=0), np.sort(expected.xy, axis=0), atol=0.05)
-    twice = mirror_fields(mirror_fields(fields))
+    twice = mirrored(mirrored(fields))
     np.testing.assert_array_equal(twice.pafs, fields.pafs)
-    np.testing.assert_allclose(average_fields(fields, twice).heatmaps, fields.heatmaps)
+    np.testing.assert_allclose(averaged([fields, twice]).heatmaps, fields.heatmaps)
 
 
 def test_scales_that_cannot_be_are_refused():

@@ -219,3 +219,39 @@ def test_a_skeletons_name_is_no_skeleton(skeleton):
     ):
         with pytest.raises(bu.InputError, match=r"skeleton must be a Skeleton, got .*skeletons.get\(name\)"):
             build()
+
+
+def test_fields_of_pairs_are_blamed_themselves():
+    with pytest.raises(
+        bu.InputError, match=r"pafs must have shape \(H, W, 2E\), got \(46, 54, 19, 2\): pass pafs.reshape"
+    ):
+        bu.PafFields(np.zeros((46, 54, 19)), np.zeros((46, 54, 19, 2)))
+    with pytest.raises(bu.InputError, match="pafs must be one image's tensor"):
+        bu.PafFields(np.zeros((46, 54, 19)), np.zeros((2, 38, 46, 54)))
+
+
+@pytest.mark.parametrize("as_levels", [False, True])
+def test_fields_in_another_scale_are_refused_with_the_way_out(as_levels):
+    _, fields = crowd(2)
+    moved = 0.5 + 0.5 * fields.pafs
+    if as_levels:
+        moved = bu.Quantized(np.round(255 * moved).astype(np.uint8), 1 / 255, 0)
+    with pytest.raises(bu.InputError, match=r"pafs lie around 0.50, not 0 .*: pass 2 \* pafs - 1"):
+        bu.PafFields(fields.heatmaps, moved)
+    with pytest.raises(bu.InputError, match=r"pafs lie around 128, not 0 .*: pass pafs / 127.5 - 1"):
+        bu.PafFields(255 * fields.heatmaps, np.round(127.5 + 127.5 * fields.pafs + 0.1))
+
+
+def test_a_skeleton_of_two_parts_has_people():
+    heatmaps, pafs = np.zeros((9, 9, 2)), np.zeros((9, 9, 2))
+    heatmaps[4, 2, 0] = heatmaps[4, 6, 1] = 0.9
+    pafs[..., 0] = 1
+    fields = bu.PafFields(heatmaps, pafs, bu.Skeleton("pair", ("a", "b"), ((0, 1),)))
+    assert len(bu.PafDecoder().decode(fields)) == 1
+    same(fields, fields)
+
+
+@pytest.mark.parametrize(("shift", "message"), [((1, 2, 3), "one number or two"), (np.nan, "must be finite")])
+def test_shifts_that_cannot_be_are_refused(shift, message):
+    with pytest.raises(bu.InputError, match=message):
+        bu.PafFields(np.zeros((4, 5, 19)), np.zeros((4, 5, 38)), shift=shift)

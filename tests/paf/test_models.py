@@ -5,7 +5,7 @@ import pytest
 from paf_scenes import assert_same, crowd
 
 import bottomup as bu
-from bottomup.paf.layout import TF_POSE_SHIFT, paf_names
+from bottomup.paf.layout import TF_POSE_SHIFT
 
 SIZE = (432, 368)
 
@@ -40,14 +40,6 @@ def test_a_finer_grid_of_pafs_is_bodyposenets():
     heatmaps, pafs = np.zeros((1, 36, 48, 19)), np.zeros((1, 144, 192, 38))
     fields = bu.read_outputs({"heatmap_out/BiasAdd:0": heatmaps, "conv2d_transpose_1/BiasAdd:0": pafs}, (384, 288))
     assert (fields.skeleton, fields.output_stride, fields.paf_shift) == (bu.BODYPOSE18, 8, 0.4375)
-
-
-def test_of_many_stages_the_last_is_taken():
-    shapes = {
-        f"stage_{stage}_{kind}": (1, count, 46, 54) for stage in (2, 10, 1) for kind, count in (("h", 19), ("p", 38))
-    }
-    names = paf_names(shapes)
-    assert (names.heatmaps, names.pafs) == ("stage_10_h", "stage_10_p")
 
 
 def test_outputs_of_a_trt_pose_have_a_stride_of_four():

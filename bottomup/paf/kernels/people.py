@@ -159,13 +159,17 @@ def rank_people(num_people, num_edges, counts_as_part, people_rules, people_spac
     (_exclusive, min_parts, min_mean, ranking, half_size, half_score, _max_overlap) = people_rules
     (_order, _keys, _owner, _used, members, sums, joints, totals, _kept, _boxes) = people_space
     num_parts = members.shape[1]
+    fewest = _ZERO  # no person has more parts than there are
+    for part in range(num_parts):
+        fewest += np.int64(counts_as_part[part])
+    fewest = min(fewest, min_parts)
     for person in range(num_people):
         totals[person] = -1.0
         parts = 0
         for part in range(num_parts):
             if members[person, part] >= 0 and counts_as_part[part]:
                 parts += 1
-        if parts == 0 or parts < min_parts:
+        if parts == 0 or parts < fewest:
             continue
         evidence = sums[person, PEAKS] + sums[person, LIMBS]
         num_peaks = sums[person, NUM_PEAKS]

@@ -91,10 +91,13 @@ def rank_people(
 ) -> list[tuple[float, Person]]:
     """Return the people to believe in, with their scores, best first, without fragments of better ones."""
     scored = []
+    countable = sum(not part.endswith(("toe", "heel")) for part in skeleton.parts)
     for person in people:
         parts = [part for part in person.peaks if not skeleton.parts[part].endswith(("toe", "heel"))]
         evidence = person.peak_sum + person.limb_sum
-        if len(parts) >= decoder.min_parts and not evidence < decoder.min_mean_score * len(person.peaks):
+        if len(parts) >= max(min(decoder.min_parts, countable), 1) and not evidence < decoder.min_mean_score * len(
+            person.peaks
+        ):
             scored.append((person_score(person, evidence, peaks, skeleton, decoder), person))
     kept: list[tuple[float, Person]] = []
     for score, person in sorted(scored, key=lambda each: -each[0]):
