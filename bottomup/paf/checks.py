@@ -9,7 +9,7 @@ from bottomup.errors import InputError
 from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_number
 
 
-def refuse_other_scales(heatmaps: Field, pafs: Field) -> None:
+def refuse_other_scales(pafs: Field) -> None:
     """Refuse maps as OpenPose writes them with a `heatmaps_scale`: where nothing is, fields are not 0."""
     values, units = (
         (pafs.values, (pafs.scale, float(pafs.zero_point))) if isinstance(pafs, Quantized) else (pafs, (1.0, 0.0))

@@ -107,7 +107,7 @@ class PafFields:
             raise InputError(f"output_stride must be above 0, in input pixels per cell (4 or 8), got {stride}")
         if not -1 <= cells <= 1:
             raise InputError(f"paf_shift must be at most a cell, got {cells}")
-        refuse_other_scales(heatmaps, pafs)
+        refuse_other_scales(pafs)
         values = (heatmaps, pafs, skeleton, stride, cells, as_shift(shift), maps)
         for name, value in zip(self.__dataclass_fields__, values, strict=True):
             object.__setattr__(self, name, value)
