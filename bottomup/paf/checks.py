@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from bottomup.errors import InputError
 from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_number
 
+__all__ = ["as_real", "as_shift", "refuse_other_scales", "refuse_rank"]
+
 
 def refuse_other_scales(pafs: Field) -> None:
     """Refuse maps as OpenPose writes them with a `heatmaps_scale`: where nothing is, fields are not 0."""
