@@ -48,6 +48,18 @@ def test_a_split_into_more_than_it_writes_is_refused(tmp_path):
         bu.load(net.write(tmp_path / "net.tflite"))
 
 
+@pytest.mark.parametrize(
+    ("name", "place", "values"),
+    [("TRANSPOSE", 1, [0, 2, 0, 3]), ("SLICE", 2, [1, 2, 99, 17]), ("MEAN", 1, [1, 9]), ("PAD", 1, [0] * 7 + [-1])],
+)
+def test_constants_that_lead_out_of_a_tensor_are_refused(tmp_path, name, place, values):
+    net = file_with(name, "float32", np.random.default_rng(3))
+    tensor = net.graph.tensors[net.graph.operators[-1].inputs[place]]
+    net.model.buffers[tensor.buffer].data = np.frombuffer(np.array(values, "i4").tobytes(), np.uint8)
+    with pytest.raises(bu.ModelError, match=rf"\({name}\) cannot read tensors of shapes"):
+        open_network(net.write(tmp_path / "net.tflite"))
+
+
 def resized(size, times):
     """Return a network that enlarges its heatmaps, several times over, and declares it not."""
     net = TinyPoseNet("float32")

@@ -97,7 +97,7 @@ SELECT                    bvv > v      Select*
 SELECT_V2                 bvv > v      SelectV2*
 SHAPE                     x > i        Shape!*
 SIN                       v > v        -
-SLICE                     vii > v      Slice*
+SLICE                     vnn > v      Slice*
 SOFTMAX                   v > v        Softmax!
 SPACE_TO_DEPTH            v > v        SpaceToDepth!*
 SPLIT                     nv > v+      Split!*

@@ -29,14 +29,9 @@ BROADCAST = frozenset(
 #: What operators that cannot read their inputs make.
 IMPOSSIBLE: Shape = (-1,)
 #: Operators that move every element to another place.
-MOVED = frozenset(["DEPTH_TO_SPACE", "EXPAND_DIMS", "RESHAPE", "SPACE_TO_DEPTH", "SQUEEZE", "TRANSPOSE"])
+MOVED = frozenset(["DEPTH_TO_SPACE", "EXPAND_DIMS", "RESHAPE", "SPACE_TO_DEPTH", "SQUEEZE"])
 #: Operators that make no tensor larger than the one they read.
-SHRINKING = frozenset(
-    [
-        "ARG_MAX", "ARG_MIN", "MEAN", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "SLICE", "SPLIT_V", "STRIDED_SLICE",
-        "SUM", "UNPACK",
-    ]
-)  # fmt: skip
+SHRINKING = frozenset(["ARG_MAX", "ARG_MIN", "SPLIT_V", "STRIDED_SLICE", "UNPACK"])
 
 
 def made_shapes(
@@ -223,6 +218,36 @@ def _gathered_nd(options: Any, reads: Sequence[Shape], constants: Sequence[Const
     return (*places[:-1], *given[places[-1] :])
 
 
+def _turned(options: Any, reads: Sequence[Shape], constants: Sequence[Constant]) -> Shape:
+    order = constants[1]
+    if order is None or sorted(order) != list(range(len(reads[0]))):
+        return IMPOSSIBLE
+    return tuple(reads[0][axis] for axis in order)
+
+
+def _sliced(options: Any, reads: Sequence[Shape], constants: Sequence[Constant]) -> Shape:
+    begins, sizes = constants[1:3]
+    if begins is None or sizes is None or not len(begins) == len(sizes) == len(reads[0]):
+        return IMPOSSIBLE
+    made = tuple(
+        side - start if size == -1 else size for side, start, size in zip(reads[0], begins, sizes, strict=True)
+    )
+    inside = all(
+        start >= 0 and 1 <= size <= side - start for side, start, size in zip(reads[0], begins, made, strict=True)
+    )
+    return made if inside else IMPOSSIBLE
+
+
+def _reduced(options: Any, reads: Sequence[Shape], constants: Sequence[Constant]) -> Shape:
+    rank, axes = len(reads[0]), constants[1]
+    if axes is None or not all(-rank <= axis < rank for axis in axes):
+        return IMPOSSIBLE
+    gone = {axis % rank for axis in axes}
+    if options.keepDims:
+        return tuple(1 if axis in gone else side for axis, side in enumerate(reads[0]))
+    return tuple(side for axis, side in enumerate(reads[0]) if axis not in gone)
+
+
 _MAKERS: Mapping[str, Callable[[Any, Sequence[Shape], Sequence[Constant]], Shape | None]] = {
     "AVERAGE_POOL_2D": _pool,
     "BATCH_MATMUL": _multiplied,
@@ -243,5 +268,8 @@ _MAKERS: Mapping[str, Callable[[Any, Sequence[Shape], Sequence[Constant]], Shape
     "RESIZE_BILINEAR": _resized,
     "RESIZE_NEAREST_NEIGHBOR": _resized,
     "TILE": _tiled,
+    "SLICE": _sliced,
+    "TRANSPOSE": _turned,
     "TRANSPOSE_CONV": _transposed,
+    **dict.fromkeys(("MEAN", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD", "SUM"), _reduced),
 }

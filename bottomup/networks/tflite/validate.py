@@ -29,6 +29,8 @@ MAX_BYTES = 1 << 31
 CONVOLUTIONS = {"CONV_2D": (0, 1), "DEPTHWISE_CONV_2D": (0, 1), "FULLY_CONNECTED": (0, 1), "TRANSPOSE_CONV": (2, 1)}
 #: From here on XNNPACK refuses to requantise a convolution, and frees its memory twice.
 MAX_MULTIPLIER = 256
+#: Scales of what any other operator reads, in those of what it writes: beyond, some runtimes end the process.
+MAX_RATIO = 1 << 16
 
 
 def problems(model: Any) -> Iterator[str]:
@@ -173,6 +175,13 @@ def _one_problems(name: str, operator: Any, model: Any, shapes: dict[int, tuple[
         )
         if image_scale * weight_scale >= MAX_MULTIPLIER * scale > 0:
             yield f"multiplies by {image_scale * weight_scale / scale}"
+    elif RULES[name].is_arithmetic and reads and writes:
+        largest, scale = (
+            max(_largest_scale(tensors[index]) for index in reads if index >= 0),
+            _largest_scale(tensors[writes[0]]),
+        )
+        if largest >= MAX_RATIO * scale > 0:
+            yield f"brings a scale of {largest} to one of {scale}"
 
 
 def _is_open(graph: Any, number: int) -> bool:
