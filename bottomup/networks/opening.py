@@ -104,7 +104,8 @@ def open_network(
         source = read_graph(path, cut, trusted=trusted)
     elif kind == "onnx":
         source = OnnxFile(path, trusted=trusted)
-    candidates = [runtime] if runtime else _candidates(source, kind, delegate is not None or reference_kernels)
+    needs_tflite = delegate is not None or reference_kernels or (kind == "tflite" and bool(source.custom_operators))
+    candidates = [runtime] if runtime else _candidates(source, kind, needs_tflite)
     settings: dict[str, dict[str, Any]] = {
         "openvino": {"device": device},
         "onnxruntime": {"providers": providers},
