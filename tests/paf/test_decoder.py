@@ -203,6 +203,16 @@ def test_an_ear_is_filled_in_near_the_nose_alone(column, is_found):
     assert np.isnan(poses.xy[0, bu.OPENPOSE18.index("left_ear"), 0]) != is_found
 
 
+def test_a_better_place_for_an_ear_but_too_far_away_does_not_hide_a_near_one():
+    fields = face_fields((2, 11), 0.015)
+    heatmaps = fields.heatmaps.copy()
+    ear = bu.OPENPOSE18.index("left_ear")
+    heatmaps[4, 11, ear] = 0.04  # 1.13 sizes of the face from the nose
+    poses = bu.PafDecoder(fill_window=3).decode(bu.PafFields(heatmaps, fields.pafs))
+    assert poses.filled[0, ear]
+    assert poses.xy[0, ear, 1] < 28
+
+
 def test_an_ear_is_never_filled_in_upon_anothers():
     _, fields = crowd(2, seed=6)
     first = bu.PafDecoder().decode(fields)
