@@ -71,7 +71,9 @@ class PafDecoder:
         were made of. "greedy": the best first, whatever becomes of it.
         "hungarian": the pairs of highest sum, as in trt_pose. No difference in AP.
     fill : bool
-        Fill missing parts in; without, .022 less.
+        Fill missing parts in; without, .022 less. Eyes and ears are filled in near the nose alone (within the
+        larger of shoulder width and 0.7 torso lengths), and never upon another person's. The surest people come
+        first; on maps of noise, filling ends after some 330,000 lines through the fields.
     fill_threshold : float
         Lowest heatmap score of a cell to fill in. 0.05 keeps 72 % of the gain.
     fill_samples : int
