@@ -23,6 +23,7 @@ from bottomup.networks.network import (
 )
 from bottomup.networks.onnx_file import OnnxFile
 from bottomup.networks.openvino_steps import producer, steps
+from bottomup.networks.signal_stack import kept_signal_stack
 from bottomup.networks.tflite.graph import TfliteGraph
 from bottomup.tensors import Field, Quantized, TensorInfo
 from bottomup.workspaces import Turnstile
@@ -232,14 +233,16 @@ class OpenVinoNetwork:
         for number, port in enumerate(model.outputs):
             if port.get_element_type() in (self._openvino.Type.f16, self._openvino.Type.bf16):
                 preprocess.output(number).tensor().set_element_type(self._openvino.Type.f32)
-        return self._core.compile_model(preprocess.build(), self._device, self._settings).create_infer_request()
+        with kept_signal_stack():
+            return self._core.compile_model(preprocess.build(), self._device, self._settings).create_infer_request()
 
     def _infer(self, request: Any, image: NDArray[Any]) -> list[NDArray[Any]]:
         """Run one image."""
         try:
             tensor = np.require(image, requirements=("C", "W"))
             request.set_input_tensor(self._openvino.Tensor(tensor, shared_memory=True))
-            request.infer()
+            with kept_signal_stack():
+                request.infer()
             outputs = range(len(self._names))
             return [np.array(request.get_output_tensor(number).data) for number in outputs]
         except Exception as error:
