@@ -58,6 +58,7 @@ class OpenVinoNetwork:
 
     runtime = "openvino"
 
+    @kept_signal_stack()
     def __init__(self, source: Path | OnnxFile | TfliteGraph, *, threads: int = 1, device: str | None = None) -> None:
         self._lock = Turnstile()
         self._openvino, self._core = import_openvino()
@@ -103,6 +104,7 @@ class OpenVinoNetwork:
         """Width and height of the image that the network takes."""
         return ImageSize(self.input.shape[2], self.input.shape[1])
 
+    @kept_signal_stack()
     def resize_input(self, size: ImageSize) -> None:
         """Have the network take images of another size.
 
@@ -130,6 +132,7 @@ class OpenVinoNetwork:
         source = self._model.outputs[self._names.index(output)].get_node().input_value(0)
         return found.get(source.get_node().get_friendly_name())
 
+    @kept_signal_stack()
     def run(self, image: NDArray[Any]) -> dict[str, Field]:
         """Return the outputs, {name: float array or Quantized}, of one (1, height, width, 3) input tensor.
 
@@ -233,16 +236,14 @@ class OpenVinoNetwork:
         for number, port in enumerate(model.outputs):
             if port.get_element_type() in (self._openvino.Type.f16, self._openvino.Type.bf16):
                 preprocess.output(number).tensor().set_element_type(self._openvino.Type.f32)
-        with kept_signal_stack():
-            return self._core.compile_model(preprocess.build(), self._device, self._settings).create_infer_request()
+        return self._core.compile_model(preprocess.build(), self._device, self._settings).create_infer_request()
 
     def _infer(self, request: Any, image: NDArray[Any]) -> list[NDArray[Any]]:
         """Run one image."""
         try:
             tensor = np.require(image, requirements=("C", "W"))
             request.set_input_tensor(self._openvino.Tensor(tensor, shared_memory=True))
-            with kept_signal_stack():
-                request.infer()
+            request.infer()
             outputs = range(len(self._names))
             return [np.array(request.get_output_tensor(number).data) for number in outputs]
         except Exception as error:

@@ -20,8 +20,8 @@ class _Stack(ctypes.Structure):
 def kept_signal_stack() -> Iterator[None]:
     """Give the thread back its own signal stack at the end.
 
-    OpenVINO's CPU plugin gives the thread that compiles a network a stack of its own for signal handlers, and frees
-    it with the network, from whichever thread that is. The next Ctrl-C would then end the process.
+    OpenVINO's CPU plugin gives the threads that use it a stack of its own for signal handlers, and frees it later, from
+    whichever thread that is. The next Ctrl-C would then end the process.
     """
     swap = _sigaltstack()
     own = _Stack()
