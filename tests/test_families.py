@@ -1,5 +1,8 @@
 """Which output is what: by name, by number of channels, never by order."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -265,3 +268,10 @@ def test_of_a_network_that_gives_both_families_the_caller_says_which():
     assert isinstance(fields, PafFields)
     assert fields.grid == (61, 81)
     assert fields.output_stride == 8
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_every_family_has_its_reference_at_hand(family):
+    code = f"import bottomup as bu; print(bu.{family.name}.reference.decode.__name__)"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert printed.stdout.strip() == "decode"

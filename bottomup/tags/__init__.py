@@ -7,6 +7,6 @@ __all__ = ["reference"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "reference":
-        return import_module("bottomup.tags.reference")
-    raise AttributeError(f"module 'bottomup.tags' has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"{__name__}.{name}")
