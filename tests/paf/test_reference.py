@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from paf_scenes import RING, assert_same, crowd
@@ -34,7 +34,12 @@ def quantised_fields(draw):
     tensors = bu.Quantized(heatmaps, 0.25, 0), bu.Quantized(pafs, 0.5, 2)
     if draw(st.booleans()):
         tensors = tuple(tensor.dequantize() for tensor in tensors)
-    return bu.PafFields(*tensors, RING, paf_shift=draw(st.sampled_from([0, 0.4375])))
+    try:
+        return bu.PafFields(*tensors, RING, paf_shift=draw(st.sampled_from([0, 0.4375])))
+    except bu.InputError as error:  # fields all near 0.5 are taken for OpenPose's scaled ones, and refused
+        if "lie around" not in str(error):
+            raise
+        reject()
 
 
 @pytest.mark.parametrize("name", DECODERS)
