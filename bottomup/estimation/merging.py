@@ -1,6 +1,7 @@
 """One set of poses out of several: the same image, seen at several sizes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -44,12 +45,14 @@ def merge_poses(found: Sequence[Poses], *, max_poses: int | None = None) -> Pose
     skeleton = found[0].skeleton
     if any(poses.skeleton != skeleton for poses in found):
         raise InputError(f"poses to merge must have one skeleton, got {sorted({p.skeleton.name for p in found})}")
+    boxes = [poses.own_boxes for poses in found if poses.own_boxes is not None]
     pool = Poses(
         np.concatenate([poses.keypoints for poses in found]),
         np.concatenate([poses.scores for poses in found]),
         skeleton,
         found[0].image_size,
         np.concatenate([poses.filled for poses in found]),
+        own_boxes=np.concatenate(boxes) if len(boxes) == len(found) else None,
     )
     pool = pool[np.argsort(-pool.scores, kind="stable")]
     is_claimed = np.zeros(pool.keypoints.shape[:2], bool)
@@ -63,4 +66,4 @@ def merge_poses(found: Sequence[Poses], *, max_poses: int | None = None) -> Pose
     scores = pool.scores * shares.astype(np.float32)
     kept = [index for index in np.argsort(-scores, kind="stable")[:max_poses] if scores[index] > 0]
     chosen = pool[np.array(kept, np.intp)]
-    return Poses(chosen.keypoints, scores[kept], skeleton, chosen.image_size, chosen.filled)
+    return replace(chosen, scores=scores[kept])

@@ -59,3 +59,10 @@ def test_what_cannot_be_merged_is_refused():
         merge_poses([])
     with pytest.raises(bu.InputError, match="one skeleton"):
         merge_poses([PEOPLE, bu.Poses.empty(bu.skeletons.get("smpl_24"))])
+
+
+def test_boxes_of_the_network_stay_with_their_poses_where_all_have_them():
+    boxes = np.arange(12, dtype=np.float32).reshape(3, 4)
+    boxed = bu.Poses(PEOPLE.keypoints, [0.4, 0.9, 0.6], bu.COCO17, own_boxes=boxes)
+    np.testing.assert_array_equal(merge_poses([boxed]).boxes, boxes[[1, 2, 0]])
+    assert merge_poses([boxed, PEOPLE]).own_boxes is None
