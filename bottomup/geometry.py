@@ -42,14 +42,14 @@ class ImageSize(NamedTuple):
     height: int
 
 
-def as_size(input_size: Any) -> ImageSize:
-    """Return a (width, height) that can be one."""
+def as_size(given: Any, name: str = "input_size") -> ImageSize:
+    """Return a (width, height) that can be one; `name` is for complaints."""
     try:
-        size = ImageSize(*(int(side) for side in input_size))
+        size = ImageSize(*(int(side) for side in given))
     except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"input_size must be (width, height) in pixels, got {input_size!r}") from error
+        raise InputError(f"{name} must be (width, height) in pixels, got {given!r}") from error
     if min(size) < 1:
-        raise InputError(f"input_size must be (width, height), at least 1 pixel each, got {input_size!r}")
+        raise InputError(f"{name} must be (width, height), at least 1 pixel each, got {given!r}")
     return size
 
 
@@ -84,7 +84,8 @@ class Letterbox:
             raise InputError(f"pad_value must be a grey level, a whole number from 0 to 255, got {self.pad_value!r}")
 
     def place(self, image_size: ImageSize, input_size: ImageSize) -> Placement:
-        """Return where an image of `image_size` comes to lie in an input of `input_size`."""
+        """Return where an image of `image_size` comes to lie in an input of `input_size`, each (width, height)."""
+        image_size, input_size = as_size(image_size, "image_size"), as_size(input_size)
         scale = min(input_size.width / image_size.width, input_size.height / image_size.height)
         resized = ImageSize(
             min(max(round(image_size.width * scale), 1), input_size.width),
@@ -100,7 +101,8 @@ class Stretch:
     """Fill the input, whatever the image's aspect, as Coral's examples do."""
 
     def place(self, image_size: ImageSize, input_size: ImageSize) -> Placement:
-        """Return where an image of `image_size` comes to lie in an input of `input_size`."""
+        """Return where an image of `image_size` comes to lie in an input of `input_size`, each (width, height)."""
+        image_size, input_size = as_size(image_size, "image_size"), as_size(input_size)
         scale_x, scale_y = input_size.width / image_size.width, input_size.height / image_size.height
         return Placement(scale_x, scale_y, 0, 0, input_size)
 

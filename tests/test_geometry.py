@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import bottomup as bu
 from bottomup.errors import InputError, MissingRuntimeError
 from bottomup.geometry import (
     ImageSize,
@@ -154,3 +155,12 @@ def test_without_opencv_the_way_out_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(MissingRuntimeError, match="pip install opencv-python"):
         lay_out(np.zeros((4, 4, 3), np.uint8), Stretch(), ImageSize(8, 8))
+
+
+@pytest.mark.parametrize("resize", [bu.Stretch(), bu.Letterbox()])
+def test_sizes_may_be_plain_tuples_and_are_checked(resize):
+    assert resize.place((1980, 1080), (224, 224)) == resize.place(bu.ImageSize(1980, 1080), bu.ImageSize(224, 224))
+    with pytest.raises(bu.InputError, match=r"^image_size must be \(width, height\)"):
+        resize.place((1980, 0), (224, 224))
+    with pytest.raises(bu.InputError, match=r"^input_size must be \(width, height\)"):
+        resize.place((1980, 1080), 224)
