@@ -196,7 +196,7 @@ def unsettled():
 def test_each_setting_that_changes_code_has_its_own_folder(unsettled, tmp_path, monkeypatch):
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
     folders = {caching.kernel_folder()}
-    for name, value in (("BOUNDSCHECK", 1), ("OPT", 1), ("SLP_VECTORIZE", 1)):
+    for name, value in (("BOUNDSCHECK", int(not numba.config.BOUNDSCHECK)), ("OPT", 1), ("SLP_VECTORIZE", 1)):
         caching.kernel_folder.cache_clear()
         caching._digest.cache_clear()
         with monkeypatch.context() as patch:
