@@ -118,8 +118,8 @@ def anchor(tensors, num_parts, row, column, part):
     ) = tensors  # fmt: skip
     parts = count_parts(num_parts)
     vector = 2 * parts * (row * width + column) + part
-    y = row * output_stride + (np.float32(offsets[vector]) - offset_zero) * offset_scale
-    x = column * output_stride + (np.float32(offsets[vector + parts]) - offset_zero) * offset_scale
+    y = np.float64(row * output_stride) + (np.float32(offsets[vector]) - offset_zero) * offset_scale
+    x = np.float64(column * output_stride) + (np.float32(offsets[vector + parts]) - offset_zero) * offset_scale
     return np.float64(y), np.float64(x)
 
 
