@@ -17,10 +17,10 @@ Result = TypeVar("Result")
 
 
 def map_on_threads(function: Callable[[Given], Result], items: Iterable[Given], threads: int) -> list[Result]:
-    """Return `function` of every item, in order, computed on at most that many threads, of which the caller's is one.
+    """Call `function` on every item and return the results in order, using at most `threads` threads.
 
-    All callers share the other threads, of which there are as many as the most that one of them asked for: who gets
-    none does it all.
+    The caller's thread is one of them. The others come from a pool that all callers share, which is as large as the
+    largest number asked for so far. A caller that finds the pool busy does all the work itself.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def map_on_threads(function: Callable[[Given], Result], items: Iterable[Given], 
     items : iterable
         The items.
     threads : int
-        At most so many work at once.
+        Most threads that work at once.
 
     Raises
     ------

@@ -75,7 +75,7 @@ def decode_best(fields: TagFields, decoder: TagDecoder) -> Poses:
 
 
 def score_of(peak: Peak) -> float:
-    """Return a peak's score, of which there is a mean."""
+    """Return a peak's score, capped so that means stay finite."""
     return min(float(peak.score), 1e6)
 
 
