@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bottomup.cli.console import complain, identity, make_folder, patience, quiet_opencv, say, write
+from bottomup.cli.console import complain, identity, make_folder, patience, quiet_opencv, say
 from bottomup.cli.loading import add_model_options, load_estimator
+from bottomup.cli.outputs import free_name
 from bottomup.cli.parsing import add_command, score
 from bottomup.cli.sources import find_sources, read_source
 from bottomup.errors import BottomupError, InputError, ModelError
@@ -104,10 +105,10 @@ def _hider(
 
 def _blur_image(source: Any, path: Path, hide: Any) -> int:
     """Hide the people in an image; return how many."""
-    from bottomup.images import encode_image
+    from bottomup.images import write_image
 
     hidden, poses = hide(read_source(source))
-    write(path, encode_image(hidden, path.suffix, str(path)))
+    write_image(path, hidden)
     return len(poses)
 
 
@@ -135,8 +136,4 @@ def _free(out: Path, source: Any, is_video: bool, taken: set[str]) -> Path:
     name = Path(str(source).split("?")[0].rstrip("/") if "://" in str(source) else str(source))
     suffix = ".mp4" if is_video else name.suffix if name.suffix.lower() in IMAGE_SUFFIXES else ".jpg"
     stem = "standard-input" if source == "-" else f"camera-{source}" if isinstance(source, int) else name.stem
-    path, number = out / f"{stem}{suffix}", 2
-    while identity(path) in taken:
-        path, number = out / f"{stem}-{number}{suffix}", number + 1
-    taken.add(identity(path))
-    return path
+    return free_name(out, stem, suffix, taken)

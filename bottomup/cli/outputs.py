@@ -103,11 +103,16 @@ class Outputs:
             write(path, json.dumps(openpose_json(poses), allow_nan=False).encode())
 
     def free_name(self, folder: Path, stem: str, ending: str) -> Path:
-        """Return a name in a folder, numbered where it is occupied, and occupy it."""
-        names = itertools.chain([stem + ending], (f"{stem}-{number}{ending}" for number in itertools.count(2)))
-        path = next(folder / name for name in names if identity(folder / name) not in self._occupied)
-        self._occupied.add(identity(path))
-        return path
+        """Return a path in a folder that nothing else of this run uses."""
+        return free_name(folder, stem, ending, self._occupied)
+
+
+def free_name(folder: Path, stem: str, ending: str, occupied: set[str]) -> Path:
+    """Return a path in a folder whose `identity` is not in `occupied`, numbered if need be, and add it there."""
+    names = itertools.chain([stem + ending], (f"{stem}-{number}{ending}" for number in itertools.count(2)))
+    path = next(folder / name for name in names if identity(folder / name) not in occupied)
+    occupied.add(identity(path))
+    return path
 
 
 @contextlib.contextmanager

@@ -83,22 +83,21 @@ def add_command(commands: Any, name: str, *, help: str, description: str, comman
 
 
 def score(text: str) -> float:
-    """Return a score that was given."""
-    try:
-        lowest = float(text)
-    except ValueError:
-        lowest = -1.0
-    if not 0 <= lowest <= 1:
-        raise argparse.ArgumentTypeError(f"must be a score from 0 to 1, got {text}")
-    return lowest
+    """Parse a score."""
+    return _number(text, 1, "a score from 0 to 1")
 
 
 def width(text: str) -> float:
-    """Return a width in pixels that was given."""
+    """Parse a width in pixels."""
+    return _number(text, 1000, "from 0 to 1000 pixels")
+
+
+def _number(text: str, highest: float, expected: str) -> float:
+    """Parse a number from 0 to `highest`."""
     try:
-        pixels = float(text)
+        value = float(text)
     except ValueError:
-        pixels = -1.0
-    if not 0 <= pixels <= 1000:
-        raise argparse.ArgumentTypeError(f"must be from 0 to 1000 pixels, got {text}")
-    return pixels
+        value = -1.0
+    if not 0 <= value <= highest:
+        raise argparse.ArgumentTypeError(f"must be {expected}, got {text}")
+    return value

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import bottomup
-from bottomup.cli.console import Progress, complain, patience, quiet_opencv, write, write_json
+from bottomup.cli.console import Progress, complain, patience, quiet_opencv, write_json
 from bottomup.cli.drawing import add_drawing_options, draw
 from bottomup.cli.loading import add_model_options, load_estimator
 from bottomup.cli.masks import add_mask_options, check_mask_options, find_people, tint, write_masks
@@ -137,6 +137,7 @@ def _predict_images(
 ) -> int:
     """Find the people in images; return how many could not be read. What Ctrl-C leaves finished is written out."""
     from bottomup.export import json_line, poses_json, skeleton_json
+    from bottomup.images import write_image
     from bottomup.presentation import count_of
 
     images: list[dict[str, Any]] = []
@@ -155,7 +156,7 @@ def _predict_images(
                 if outputs.has_pictures or asked.show:
                     picture = draw(tint(pixels, found, asked), poses, asked)
                 if outputs.has_pictures:
-                    write(drawn, _encoded(picture, drawn))
+                    write_image(drawn, picture)
                     about["drawn"] = str(drawn)
                 outputs.write_openpose(poses, drawn)
                 about |= write_masks(found, drawn, outputs, asked)
@@ -201,13 +202,6 @@ def _read_images(
         else:
             waiting.append((path, pixels))
             yield pixels
-
-
-def _encoded(image: "NDArray[np.uint8]", path: Path) -> bytes:
-    """Return the image as a file's bytes."""
-    from bottomup.images import encode_image
-
-    return encode_image(image, path.suffix, str(path))
 
 
 def _is_quit(picture: "NDArray[np.uint8]") -> bool:

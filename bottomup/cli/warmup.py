@@ -1,13 +1,14 @@
 """`bottomup warmup`: compile ahead of time."""
 
 import argparse
+import itertools
 import sys
 from typing import Any
 
-from bottomup.cli.console import say
+from bottomup.cli.console import patience, say
 from bottomup.cli.parsing import add_command
 
-_BATCH = 16  # images: as many as a batch kernel takes at once
+_BATCH = 16  # images, as many as a batch kernel takes at once
 
 
 def add_parser(commands: Any) -> None:
@@ -16,7 +17,7 @@ def add_parser(commands: Any) -> None:
         commands,
         "warmup",
         help="compile ahead of time",
-        description="Compile the decoders once, so that later runs need not.",
+        description="Compile the decoders now, so that later runs start at once.",
         command=warm_up,
     )
 
@@ -29,27 +30,27 @@ def warm_up(asked: argparse.Namespace) -> int:
     from bottomup.families import FAMILIES
     from bottomup.geometry import ImageSize, Placement
 
-    for family in FAMILIES:
-        for quantized in (False, True):
+    size = ImageSize(129, 129)
+    with patience("compiling"):
+        for family, quantized in itertools.product(FAMILIES, (False, True)):
             fields = family.example(quantized)
             for make in family.decoders.values():
                 decoder: Any = make()
                 poses = decoder.decode(fields)
                 decoder.decode_batch([fields] * _BATCH)
             if family.segment is not None:
-                size = ImageSize(129, 129)
                 family.segment(fields, poses, None, Placement(1.0, 1.0, 0, 0, size), size)
     seconds = time.perf_counter() - started
     folders = _kernel_caches()
     if folders:
-        say(f"kernels ready in {seconds:.1f} s, kept in {', '.join(folders)}")
+        say(f"kernels compiled in {seconds:.1f} s, cached in {', '.join(folders)}")
     else:
-        say(f"kernels ran in {seconds:.1f} s, but are kept nowhere: set NUMBA_CACHE_DIR to a folder you may write to")
+        say(f"kernels compiled in {seconds:.1f} s, but not cached: set NUMBA_CACHE_DIR to a writable folder")
     return 0
 
 
 def _kernel_caches() -> list[str]:
-    """Return the folders where numba keeps the kernels that were compiled, none if it keeps none."""
+    """Return the folders in which numba caches the compiled kernels; none if it cannot cache them."""
     from numba.core.registry import CPUDispatcher
 
     modules = [module for name, module in sys.modules.items() if name.startswith("bottomup.")]

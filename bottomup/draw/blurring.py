@@ -10,10 +10,13 @@ from bottomup.draw.strokes import cut
 from bottomup.errors import InputError
 from bottomup.images import import_cv2
 from bottomup.poses import Poses, as_poses
+from bottomup.skeletons import Skeleton
 
 __all__ = ["blur_people"]
 
 _FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
+_SHOULDERS = ("left_shoulder", "right_shoulder")
+_TRUNK = (*_SHOULDERS, "right_hip", "left_hip")
 _AROUND_FACE = 1.3  # times the width between the outermost parts of a face, from its middle
 _FACE_OF_SHOULDERS = 0.45  # of their width, where the face is seen from the side
 _FACE_OF_BODY = 0.09  # of the longer side of the box
@@ -79,15 +82,9 @@ def blur_people(
 def _cover_face(hidden: NDArray[np.uint8], pose: Poses, found: NDArray[np.bool_]) -> float:
     """Mark a person's face; return how wide it is."""
     skeleton, places = pose.skeleton, pose.xy[0].astype(np.float64)
-    face = [
-        skeleton.parts.index(part) for part in _FACE if part in skeleton.parts and found[skeleton.parts.index(part)]
-    ]
-    both = ("left_shoulder", "right_shoulder")
-    shoulders = [
-        skeleton.parts.index(part) for part in both if part in skeleton.parts and found[skeleton.parts.index(part)]
-    ]
+    face, shoulders = ([part for part in _parts(skeleton, names) if found[part]] for names in (_FACE, _SHOULDERS))
     breadth = float(np.linalg.norm(np.ptp(places[shoulders], axis=0))) if len(shoulders) == 2 else 0.0
-    box = pose[0].boxes[0, 2:]
+    box = pose.boxes[0, 2:]
     least = max(_FACE_OF_SHOULDERS * breadth, _FACE_OF_BODY * float(box.max()), 4.0)
     if face:
         middle = places[face].mean(axis=0)
@@ -112,12 +109,16 @@ def _cover_body(hidden: NDArray[np.uint8], pose: Poses, found: NDArray[np.bool_]
             cv2.line(hidden, *ends, 255, round(min(thickness, 30_000)), cv2.LINE_8, 4)
     for part in np.flatnonzero(found):
         _dot(hidden, places[part], thickness / 2)
-    trunk = ("left_shoulder", "right_shoulder", "right_hip", "left_hip")
-    corners = [places[pose.skeleton.parts.index(part)] for part in trunk if part in pose.skeleton.parts]
+    corners = places[_parts(pose.skeleton, _TRUNK)]
     if len(corners) == 4 and np.isfinite(corners).all():
         limits = 2.0 * np.array(hidden.shape[::-1])
         cv2.fillPoly(hidden, [np.clip(corners, -limits, limits).astype(np.int32)], 255)
     return thickness
+
+
+def _parts(skeleton: Skeleton, names: tuple[str, ...]) -> list[int]:
+    """Return the indices of the named parts that the skeleton has."""
+    return [skeleton.parts.index(name) for name in names if name in skeleton.parts]
 
 
 def _dot(hidden: NDArray[np.uint8], middle: NDArray[np.float64], radius: float) -> None:

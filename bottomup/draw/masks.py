@@ -27,18 +27,18 @@ def draw_masks(
     Parameters
     ----------
     image : (H, W, 3) uint8 array, or Pillow image
-        The picture; never written to. Of a Pillow image a Pillow image comes back.
+        The picture; never written to. A Pillow image gives a Pillow image.
     masks : (M, H, W) bool array
-        Of M people; the eighth has the first one's colour again.
+        One mask per person; seven colours repeat.
     opacity : float
-        How much of the tint, 0 to 1.
+        Opacity of the tint, 0 to 1.
     channel_order : {"bgr", "rgb"}
         Order of the image's channels.
 
     Raises
     ------
     InputError
-        If `image` is not a uint8 array of three channels, or the masks have another size.
+        If `image` is not a uint8 array of three channels, or the masks differ from it in size.
 
     Examples
     --------
@@ -52,11 +52,11 @@ def draw_masks(
         raise InputError(
             f"masks must be bool (M, {canvas.shape[0]}, {canvas.shape[1]}), got {masks.dtype} {masks.shape}"
         )
+    cv2 = import_cv2()
     colours = in_order(people(7), order_of(image, channel_order))
     for person, mask in enumerate(masks):
         colour = colours[person % len(colours)]
         _tint(canvas, mask, colour, opacity)
-        cv2 = import_cv2()
         outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(canvas, outlines, -1, colour.tolist(), 1)
     return like(image, canvas)
@@ -69,23 +69,17 @@ def draw_parts(
     opacity: float = 0.6,
     channel_order: Literal["bgr", "rgb"] = "bgr",
 ) -> Any:
-    """Return a copy of the image with a tint for each part of the body.
+    """Return a copy of the image with a tint for each part of the body; `image` and settings are as in `draw_masks`.
 
     Parameters
     ----------
-    image : (H, W, 3) uint8 array, or Pillow image
-        The picture; never written to. Of a Pillow image a Pillow image comes back.
     parts : (H, W) integer array
-        Indices into `BODY_PARTS`, -1 for none.
-    opacity : float
-        How much of the tint, 0 to 1.
-    channel_order : {"bgr", "rgb"}
-        Order of the image's channels.
+        Indices into `BODY_PARTS`, -1 where there is no person.
 
     Raises
     ------
     InputError
-        If `image` is not a uint8 array of three channels, or `parts` is not such a map of its size.
+        If `image` is not a uint8 array of three channels, or `parts` has another size or other indices.
     """
     canvas, parts = copy_of(image), np.asarray(parts)
     if (

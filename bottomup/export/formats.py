@@ -7,13 +7,12 @@ from numpy.typing import NDArray
 
 from bottomup.export.conversion import convert
 from bottomup.export.conversion import normalised as normalised_poses
+from bottomup.export.plain import DECIMALS, FINE
 from bottomup.poses import Poses, as_poses
 from bottomup.skeletons import BODY25, COCO17, MPI15, OPENPOSE18, Skeleton
 
 __all__ = ["coco_results", "openpose_json"]
 
-_DECIMALS = 3  # a thousandth of a pixel, or of a score
-_FINE = 6  # decimals of shares of width and height
 _EMPTY_LISTS = (
     "face_keypoints_2d",
     "hand_left_keypoints_2d",
@@ -87,7 +86,7 @@ def openpose_json(poses: Poses, *, normalised: bool = False) -> dict[str, Any]:
     people = [
         {"person_id": [number], "pose_keypoints_2d": keypoints, **{name: [] for name in _EMPTY_LISTS}}
         for number, keypoints in zip(
-            numbers, _flat(_as_openpose(poses).keypoints, _FINE if normalised else _DECIMALS), strict=True
+            numbers, _flat(_as_openpose(poses).keypoints, FINE if normalised else DECIMALS), strict=True
         )
     ]
     return {"version": 1.3, "people": people}
@@ -101,7 +100,7 @@ def _as_openpose(poses: Poses) -> Poses:
     return convert(poses, OPENPOSE18)
 
 
-def _flat(keypoints: NDArray[np.float32], decimals: int = _DECIMALS) -> list[list[float]]:
+def _flat(keypoints: NDArray[np.float32], decimals: int = DECIMALS) -> list[list[float]]:
     """Return the 3N numbers of each pose, zeros where a part is nowhere."""
     is_somewhere = np.isfinite(keypoints).all(axis=2, keepdims=True)
     numbers = np.where(is_somewhere, keypoints, 0).reshape(len(keypoints), 3 * keypoints.shape[1])

@@ -9,10 +9,10 @@ from bottomup.export.conversion import normalised as normalised_poses
 from bottomup.poses import Poses, as_poses
 from bottomup.skeletons import Skeleton
 
-__all__ = ["json_line", "poses_json", "rounded", "skeleton_json", "to_json"]
+__all__ = ["DECIMALS", "FINE", "json_line", "poses_json", "rounded", "skeleton_json", "to_json"]
 
-_DECIMALS = 3  # a thousandth of a pixel, or of a score
-_FINE = 6  # decimals of shares of width and height
+DECIMALS = 3  # a thousandth of a pixel, or of a score
+FINE = 6  # decimals of shares of width and height
 
 
 def poses_json(poses: Poses, *, normalised: bool = False) -> list[dict[str, Any]]:
@@ -42,7 +42,7 @@ def poses_json(poses: Poses, *, normalised: bool = False) -> list[dict[str, Any]
     [{'score': 0.45, 'keypoints': [[1.5, 2.0, 0.9], None]}]
     """
     poses = normalised_poses(poses) if normalised else as_poses(poses)
-    decimals = _FINE if normalised else _DECIMALS
+    decimals = FINE if normalised else DECIMALS
     ids = [{}] * len(poses) if poses.ids is None else [{"id": number} for number in poses.ids.tolist()]
     told = []
     for pose, keypoints in enumerate(poses.keypoints.tolist()):
@@ -119,6 +119,6 @@ def _keypoint(keypoint: list[float], decimals: int) -> list[float | None] | None
     return [rounded(x, decimals), rounded(y, decimals), rounded(score)]
 
 
-def rounded(number: float, decimals: int = _DECIMALS) -> float | None:
+def rounded(number: float, decimals: int = DECIMALS) -> float | None:
     """Return a number with few decimals; None for one that JSON has no word for."""
     return round(number, decimals) if math.isfinite(number) else None
