@@ -115,7 +115,8 @@ def is_peak(values, index, value, row, column, height, width, num_parts, radius,
         near = index + ((near_row - row) * width + first - column) * num_parts
         for _ in range(first, last + 1):
             if values[near] > highest:
-                if not compare_scores:
+                # The first higher neighbour mostly has a higher score; if it ties, only the highest is compared again.
+                if not compare_scores or (highest == value and sigmoid(values[near]) > sigmoid(value)):
                     return False
                 highest = values[near]
             near += num_parts
