@@ -1,4 +1,4 @@
-"""What can go wrong, in three kinds: the input, the model file, a missing library."""
+"""The library's errors: bad input, a bad model file, a missing library."""
 
 __all__ = ["BottomupError", "InputError", "MissingRuntimeError", "ModelError"]
 

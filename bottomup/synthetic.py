@@ -1,7 +1,7 @@
-"""Known poses -> the fields that a perfect network would give for them.
+"""Turn known poses into the fields that a perfect network would return for them.
 
-For unit tests of decoders, this library's and anyone's: decoding the fields
-must give the poses back.
+For unit tests of decoders, this library's and yours: decoding the fields must
+give the poses back.
 """
 
 import math
@@ -40,17 +40,17 @@ def random_poses(
     input_size : (int, int)
         Width and height in pixels, also the poses' `image_size`.
     seed : int
-        Choose another crowd.
+        Another seed gives another crowd.
     overlapping : bool
         Let people of all sizes stand anywhere, in front of each other. By
-        default each has a tile of the picture to themselves, so their size
-        falls with their number, and all face the same way, so that the same
-        part of two people is seldom near.
+        default each person has a tile of the picture, so more people are
+        smaller people, and all face the same way, so that the same part of two
+        people is seldom close.
 
     Raises
     ------
     InputError
-        If `count` or `seed` is no whole number or negative, or the size is not one.
+        If `count` or `seed` is negative or not a whole number, or `input_size` is not a size.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Measuring poses against people who were labelled by hand, as COCO does, and seeing where they go wrong."""
+"""Measure poses against hand-labelled people, as COCO does, and see where they go wrong."""
 
 from bottomup.evaluate.matching import ImageMatches, Person, match_people, similarity
 from bottomup.evaluate.parts import PartErrors, part_errors

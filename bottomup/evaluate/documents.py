@@ -1,4 +1,4 @@
-"""COCO's two files, annotations and results, checked before anything is computed from them."""
+"""Read COCO's two files, annotations and results, and check them before anything is computed."""
 
 import json
 import math
@@ -20,25 +20,25 @@ Results: TypeAlias = Sequence[Mapping[str, Any]] | str | Path
 #: A COCO annotation document, or a JSON file of one.
 Annotations: TypeAlias = Mapping[str, Any] | str | Path
 
-_LARGEST_ID = 2**63 - 1  # faster-coco-eval counts in 64 bits
+_LARGEST_ID = 2**63 - 1  # faster-coco-eval keeps ids in 64 bits
 
 
 class Truth(NamedTuple):
-    """What an annotation document says of people."""
+    """The people in an annotation document."""
 
     images: dict[int, Mapping[str, Any]]  #: image records by id
     people: list[dict[str, Any]]  #: COCO annotations, complete and numbered from 1
     category: int  #: id of the one category with keypoints
-    skeleton: Skeleton = COCO17  #: names the parts; its sigmas are those of OKS
+    skeleton: Skeleton = COCO17  #: names the parts; OKS uses its sigmas
 
     def of_images(self, image_ids: Iterable[int] | None) -> "Truth":
-        """Return what it says of some images; None: of all."""
+        """Return the people of these images alone; None keeps all."""
         if image_ids is None:
             return self
         chosen = set(image_ids)
         unknown = chosen - self.images.keys()
         if unknown:
-            raise InputError(f"image_ids must be ids of the annotations' images, got {min(map(_shortened, unknown))}")
+            raise InputError(f"image_ids must be ids of images in the annotations, got {min(map(_shortened, unknown))}")
         images = {number: image for number, image in self.images.items() if number in chosen}
         return self._replace(images=images, people=[each for each in self.people if each["image_id"] in chosen])
 
@@ -51,26 +51,26 @@ def read_truth(annotations: Annotations | Truth, skeleton: Skeleton | None = Non
     annotations : dict, path or Truth
         A COCO document, or what this function returned before.
     skeleton : Skeleton, optional
-        Names the parts that are labelled. Default: COCO's 17, or those that the document's category names, whose
-        sigmas nobody measured unless it lists them.
+        Names the labelled parts. Default: COCO's 17, or those that the document's category names, with default sigmas
+        unless it lists them.
 
     Raises
     ------
     InputError
-        If the document is not what it must be; the message names the entry.
+        If the document is not valid; the message names the entry.
     """
     if isinstance(annotations, Truth):
         if skeleton is None:
             return annotations
         if len(skeleton.parts) != len(annotations.skeleton.parts):
-            given = f"{len(annotations.skeleton.parts)} parts, got {skeleton.name!r} of {len(skeleton.parts)}"
-            raise InputError(f"skeleton must be of the annotations' {given}")
+            given = f"{len(annotations.skeleton.parts)} parts, got {skeleton.name!r} with {len(skeleton.parts)}"
+            raise InputError(f"skeleton must have the annotations' {given}")
         return annotations._replace(skeleton=skeleton)
     document, name = _read(annotations, "annotations")
     if not isinstance(document, Mapping) or not {"images", "annotations"} <= document.keys():
         raise InputError(
             f"{name} must be a COCO document with 'images' and 'annotations', got {_described(document)}: "
-            "pass a file as person_keypoints_val2017.json"
+            "pass a file such as person_keypoints_val2017.json"
         )
     images = {}
     for record in _dicts(document["images"], f"{name}: images"):
@@ -83,7 +83,7 @@ def read_truth(annotations: Annotations | Truth, skeleton: Skeleton | None = Non
     if not with_keypoints:
         raise InputError(
             f"{name} has no annotation with keypoints: pass COCO's person_keypoints file, "
-            "not that of instances or captions"
+            "not the one of instances or captions"
         )
     category = with_keypoints[0].get("category_id", 1)
     for each in with_keypoints:
@@ -96,15 +96,15 @@ def read_truth(annotations: Annotations | Truth, skeleton: Skeleton | None = Non
     skeleton = _skeleton(document, with_keypoints[0], category, name) if skeleton is None else skeleton
     people = [_person(each, number, images, skeleton, name) for number, each in enumerate(with_keypoints, 1)]
     if all(person["ignore"] for person in people):
-        raise InputError(f"{name} labels no keypoint of anybody: there is nothing to measure by")
+        raise InputError(f"{name} has no labelled keypoints: there is nothing to measure against")
     return Truth(images, people, int(category), skeleton)
 
 
 def read_results(results: Results, truth: Truth) -> list[dict[str, Any]]:
-    """Return results that can be measured by the truth, as new dicts."""
+    """Return results that fit the truth, as new dicts."""
     document, name = _read(results, "results")
     if isinstance(document, Mapping) or not isinstance(document, Sequence) or isinstance(document, str):
-        raise InputError(f"{name} must be a list of COCO results, one dict a pose, got {_described(document)}")
+        raise InputError(f"{name} must be a list of COCO results, one dict per pose, got {_described(document)}")
     checked = []
     for index, result in enumerate(_dicts(document, name)):
         where = f"{name}[{index}]"
@@ -112,11 +112,11 @@ def read_results(results: Results, truth: Truth) -> list[dict[str, Any]]:
         if missing:
             raise InputError(f"{where} lacks {', '.join(sorted(missing))}: make it with bottomup.export.coco_results")
         if not _is_of(result["image_id"], truth.images):
-            raise InputError(f"{where} is of image {_shortened(result['image_id'])}, which the annotations do not have")
+            raise InputError(f"{where} belongs to image {_shortened(result['image_id'])}, which the annotations lack")
         if result.get("category_id", truth.category) != truth.category:
             raise InputError(
-                f"{where} has category_id {_shortened(result['category_id'])}, people are {truth.category} "
-                "in the annotations"
+                f"{where} has category_id {_shortened(result['category_id'])}, people in the annotations have "
+                f"{truth.category}"
             )
         if not _is_number(result["score"]):
             raise InputError(f"{where}: score must be a finite number, got {_shortened(result['score'])}")
@@ -134,7 +134,7 @@ def read_results(results: Results, truth: Truth) -> list[dict[str, Any]]:
 
 
 def _skeleton(document: Mapping[str, Any], first: Mapping[str, Any], category: Any, name: str) -> Skeleton:
-    """Return the skeleton that a document's category has: COCO's 17 parts if it is theirs, or does not say."""
+    """Return the skeleton of a document's category: COCO's 17 parts if it names those, or none."""
     categories = document.get("categories")
     entries = [each for each in categories if isinstance(each, Mapping)] if isinstance(categories, Sequence) else []
     entry = next((each for each in entries if each.get("id") == category), {})
@@ -153,18 +153,18 @@ def _skeleton(document: Mapping[str, Any], first: Mapping[str, Any], category: A
 def _person(
     annotation: Mapping[str, Any], number: int, images: Mapping[int, Any], skeleton: Skeleton, name: str
 ) -> dict[str, Any]:
-    """Return an annotation with all that COCO's evaluation reads, and `ignore`: whether it counts for nothing."""
+    """Return an annotation with all that COCO's evaluation reads, and `ignore` for people who do not count."""
     where = f"{name}: annotation {_shortened(annotation.get('id', number))}"
     if not _is_of(annotation.get("image_id"), images):
         given = _shortened(annotation.get("image_id"))
-        raise InputError(f"{where} is of image {given}, which 'images' does not have")
+        raise InputError(f"{where} belongs to image {given}, which 'images' lacks")
     keypoints = _numbers(annotation["keypoints"], skeleton, where)
     num_labelled = sum(visibility > 0 for visibility in keypoints[2::3])
     area: Any = annotation.get("area")
     is_crowd = annotation.get("iscrowd", 0)
     if not _is_number(area) or area < 0:
         raise InputError(
-            f"{where} needs 'area', the person's in square pixels, which OKS divides by; got {_shortened(area)}"
+            f"{where} needs 'area', the person's area in square pixels, which OKS divides by; got {_shortened(area)}"
         )
     if is_crowd not in (0, 1):
         raise InputError(f"{where}: iscrowd must be 0 or 1, got {_shortened(is_crowd)}")
@@ -182,17 +182,17 @@ def _person(
 
 
 def _is_of(image_id: Any, images: Mapping[int, Any]) -> bool:
-    """Tell whether an id is one of the images'."""
+    """Return whether one of the images has this id."""
     return _is_id(image_id) and image_id in images
 
 
 def _is_id(value: Any) -> bool:
-    """Tell whether a value is a whole number that every tool can count to."""
+    """Return whether a value is a whole number that fits in 64 bits."""
     return isinstance(value, Integral) and not isinstance(value, bool) and abs(int(value)) <= _LARGEST_ID
 
 
 def _is_number(value: Any) -> bool:
-    """Tell whether a value is a finite real number; JSON may hold one of 400 digits, which no float is."""
+    """Return whether a value is a real number that a float can hold; numbers in JSON can be too large."""
     try:
         return isinstance(value, Real) and not isinstance(value, (bool, np.bool_)) and math.isfinite(value)
     except OverflowError:
@@ -200,12 +200,12 @@ def _is_number(value: Any) -> bool:
 
 
 def _listed(values: Any) -> Any:
-    """Return an array as a list."""
+    """Return an array as a list, and anything else as it is."""
     return values.tolist() if isinstance(values, np.ndarray) else values
 
 
 def _box(values: Any, where: str) -> list[float]:
-    """Return COCO's four numbers of a box."""
+    """Return the four numbers of a COCO box."""
     values = _listed(values)
     are_four = isinstance(values, Sequence) and not isinstance(values, str) and len(values) == 4
     if not are_four or not all(map(_is_number, values)):
@@ -214,14 +214,14 @@ def _box(values: Any, where: str) -> list[float]:
 
 
 def _numbers(values: Any, skeleton: Skeleton, where: str) -> list[float]:
-    """Return COCO's numbers of a pose: x, y and visibility or score of each part."""
+    """Return the numbers of a COCO pose: x, y and visibility or score of each part."""
     values, count = _listed(values), 3 * len(skeleton.parts)
     if not isinstance(values, Sequence) or isinstance(values, str) or len(values) != count:
         got = f"{len(values)} numbers" if isinstance(values, Sequence) else type(values).__name__
         whose = "COCO's 17 parts" if skeleton == COCO17 else f"the {len(skeleton.parts)} parts of {skeleton.name}"
         raise InputError(
             f"{where}: keypoints must be {count} numbers, x, y and visibility or score of each of {whose}, got {got}: "
-            "of other parts, name them in the category or pass skeleton="
+            "for other parts, name them in the category or pass skeleton="
         )
     if not all(map(_is_number, values)):
         raise InputError(
@@ -231,15 +231,15 @@ def _numbers(values: Any, skeleton: Skeleton, where: str) -> list[float]:
 
 
 def _read(given: Any, name: str) -> tuple[Any, str]:
-    """Return a document, read if it is a path, and what to call it."""
+    """Return a document, read from its file if it is a path, and its name for messages."""
     if not isinstance(given, (str, Path)):
         return given, name
     try:
         return json.loads(Path(given).read_text(encoding="utf-8")), str(given)
     except OSError as error:
         raise InputError(f"{name} {str(given)!r} cannot be read: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:  # no JSON, or no UTF-8
-        raise InputError(f"{name} {str(given)!r} are no JSON: {error}") from error
+    except (ValueError, RecursionError) as error:  # not JSON, or not UTF-8
+        raise InputError(f"{name} {str(given)!r} are not JSON: {error}") from error
 
 
 def _dicts(values: Any, name: str) -> Sequence[Mapping[str, Any]]:

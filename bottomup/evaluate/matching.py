@@ -1,4 +1,4 @@
-"""Which pose is which person."""
+"""Match poses to labelled people."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from bottomup.skeletons import COCO17, Skeleton
 
 __all__ = ["ImageMatches", "Person", "keypoint_similarity", "match_people", "similarity"]
 
-_MOST_POSES = 20  # an image, as COCO's evaluation
+_MOST_POSES = 20  # per image, as in COCO's evaluation
 
 
 class Person(NamedTuple):
@@ -21,7 +21,7 @@ class Person(NamedTuple):
     keypoints: NDArray[np.float64]  #: (N, 3): x, y, visibility; 0 where it is not labelled
     area: float  #: square pixels
     box: tuple[float, float, float, float]  #: x, y, width, height
-    ignored: bool  #: a crowd, or nobody's keypoints labelled: neither finding nor missing it counts
+    ignored: bool  #: a crowd, or no keypoint is labelled: finding or missing it does not count
     skeleton: Skeleton = COCO17  #: names the N parts
 
     @property
@@ -31,14 +31,14 @@ class Person(NamedTuple):
 
 
 class ImageMatches(NamedTuple):
-    """Who was found in an image."""
+    """The people who were found in an image."""
 
     image: dict[str, Any]  #: its record in the annotations
     people: list[Person]
     poses: NDArray[np.float64]  #: (K, N, 3): x, y, score; best first
     scores: NDArray[np.float64]  #: (K,)
-    pairs: list[tuple[int, int, float]]  #: number of a person, of the pose that is theirs, and their OKS
-    false: list[int]  #: numbers of poses that are nobody's, nor a crowd's
+    pairs: list[tuple[int, int, float]]  #: index of a person, index of their pose, OKS of the two
+    false: list[int]  #: indices of poses that match neither a person nor a crowd
     skeleton: Skeleton = COCO17  #: names the N parts
 
 
@@ -51,31 +51,31 @@ def match_people(
     image_ids: Iterable[int] | None = None,
     skeleton: Skeleton | None = None,
 ) -> list[ImageMatches]:
-    """Say of each image which pose is which labelled person.
+    """Match the poses in each image to its labelled people.
 
-    The best pose takes the person it is most similar to, by OKS, then the
-    next one among those left. The lowest similarity is meant for looking at
-    errors: below COCO's .5, so that a pose that is someone's but wrong shows
-    what is wrong with it.
+    The pose with the highest score takes the person with the highest OKS; the
+    next pose chooses among the people left. `lowest_similarity` is meant for
+    looking at errors: it is below COCO's .5, so that a wrong pose still matches
+    its person and shows what is wrong.
 
     Parameters
     ----------
     results, annotations, image_ids, skeleton
-        As `keypoint_ap` takes them.
+        As for `keypoint_ap`.
     min_score : float
         Poses below this score are left out.
     lowest_similarity : float
-        OKS from which on a pose is someone's. Default: that of the reference.
+        OKS from which a pose matches a person. Default: that of the reference.
 
     Returns
     -------
     list of ImageMatches
-        One an image, in the annotations' order.
+        One per image, in the annotations' order.
 
     Raises
     ------
     InputError
-        If a document is not what it must be; the message names the entry.
+        If a document is not valid; the message names the entry.
 
     References
     ----------
@@ -103,8 +103,8 @@ def match_people(
 def similarity(poses: NDArray[np.float64], person: Person) -> NDArray[np.float64]:
     """Return the (K,) object keypoint similarities (OKS) of (K, N, 3) poses to a person, in [0, 1].
 
-    Of a person without labelled keypoints: how near the keypoints are to a
-    box twice as large as theirs, as COCO's evaluation has it.
+    For a person without labelled keypoints, it says how near the pose is to the
+    person's box, extended by its own size on all sides, as in COCO's evaluation.
 
     Parameters
     ----------

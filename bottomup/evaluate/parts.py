@@ -20,17 +20,17 @@ class PartErrors(NamedTuple):
 
     part: str
     labelled: int  #: in people who were found
-    median_error: float  #: distance by the root of the person's area; of those that were given
+    median_error: float  #: distance over the root of the person's area, for keypoints that poses have
     good: float  #: keypoint similarity of at least .85
-    jitter: float  #: near, yet not exact: .5 to .85
-    inversion: float  #: where the same person's part of the other side is
-    swap: float  #: where someone else's such part is, of either side
+    jitter: float  #: near but not exact: .5 to .85
+    inversion: float  #: at the same person's part on the other side
+    swap: float  #: at someone else's part of that kind, on either side
     miss: float  #: elsewhere
     absent: float  #: the pose has no such keypoint
 
 
 def part_errors(matches: Iterable[ImageMatches]) -> list[PartErrors]:
-    """Sort the labelled keypoints of the people who were found by what is wrong with them, part by part.
+    """Sort the labelled keypoints of the people who were found by kind of error, part by part.
 
     Parameters
     ----------
@@ -40,12 +40,12 @@ def part_errors(matches: Iterable[ImageMatches]) -> list[PartErrors]:
     Returns
     -------
     list of PartErrors
-        One a part, in the skeleton's order. Shares and error are nan of a part that is labelled in nobody.
+        One per part, in the skeleton's order. Shares and error are nan for a part that nobody has labelled.
 
     References
     ----------
     Ronchi and Perona, "Benchmarking and Error Diagnosis in Multi-Instance Pose Estimation", ICCV 2017, section 3.
-    arXiv:1707.05388. "absent" is ours: bottom-up decoders need not give every part.
+    arXiv:1707.05388. "absent" is ours: bottom-up decoders need not find every part.
     """
     every = list(matches)
     skeleton = every[0].skeleton if every else COCO17
@@ -72,7 +72,7 @@ def part_errors(matches: Iterable[ImageMatches]) -> list[PartErrors]:
 
 def _kind(keypoint: NDArray[np.float64], part: int, person: Person, others: list[Person]) -> str:
     """Return what is wrong with a keypoint."""
-    if not keypoint.any():  # COCO's way to say that there is none
+    if not keypoint.any():  # COCO writes zeros for a part that was not found
         return "absent"
     right = _near(keypoint, person, part)
     if right >= _NEAR:
@@ -86,7 +86,7 @@ def _kind(keypoint: NDArray[np.float64], part: int, person: Person, others: list
 
 
 def _near(keypoint: NDArray[np.float64], person: Person, part: int) -> float:
-    """Return the similarity to a person's part; 0 where that is not labelled."""
+    """Return the similarity to a person's part; 0 if that is not labelled."""
     if not person.labelled[part]:
         return 0.0
     return float(keypoint_similarity(keypoint[None, :2], person, np.array([part]))[0])

@@ -1,4 +1,4 @@
-"""The photos that annotations are of: where they lie, and whether they are those that were annotated."""
+"""The annotated photos: where their files are, and whether their sizes fit the annotations."""
 
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -11,19 +11,19 @@ __all__ = ["photo_paths", "size_problem"]
 
 
 def photo_paths(images: Mapping[int, Mapping[str, Any]], folder: str | Path) -> dict[int, Path]:
-    """Return where each image of the annotations should be: its file name, in that folder.
+    """Return the path of each annotated image: its file name, in that folder.
 
     Parameters
     ----------
     images : mapping
-        The annotations' image records by id, as `Truth.images`.
+        The annotations' image records by id, as in `Truth.images`.
     folder : str or Path
-        Of the photos.
+        The folder of the photos.
 
     Raises
     ------
     InputError
-        If a record has no file name, or one that leads out of the folder: annotations may be a stranger's.
+        If a record has no file name, or one that leads out of the folder: annotations may come from strangers.
     """
     paths = {}
     for number, image in images.items():
@@ -34,21 +34,21 @@ def photo_paths(images: Mapping[int, Mapping[str, Any]], folder: str | Path) -> 
         if any(path.anchor or ".." in path.parts for path in kinds) or "\0" in name:
             raise InputError(
                 f"image {number} of the annotations is {name[:80]!r}, which leads out of the folder of images: "
-                "name files by where they lie in it"
+                "use paths relative to that folder"
             )
         paths[number] = Path(folder) / name
     return paths
 
 
 def size_problem(image: Mapping[str, Any], size: ImageSize) -> str | None:
-    """Return why a photo of this size cannot be measured by its annotations, None if it can or they do not say.
+    """Return why a photo's size does not fit its annotations; None if it does, or they do not give one.
 
     Parameters
     ----------
     image : mapping
-        The annotations' record of it.
+        The photo's record in the annotations.
     size : ImageSize
-        Of the photo, turned upright as its EXIF data say.
+        The photo's size, once it is upright by its EXIF data.
     """
     annotated = (image.get("width"), image.get("height"))
     if not all(isinstance(side, (int, float)) and side > 0 for side in annotated) or annotated == tuple(size):
@@ -57,7 +57,7 @@ def size_problem(image: Mapping[str, Any], size: ImageSize) -> str | None:
     if annotated == (size.height, size.width):
         return (
             f"{name} is {size.width} x {size.height} pixels once upright, the annotations say {width} x {height}: "
-            "they were made on the photo as it is stored; store it upright, and annotate that"
+            "they were made on the photo as it is stored; store it upright, then annotate it"
         )
     return (
         f"{name} is {size.width} x {size.height} pixels, the annotations say {width} x {height}: positions would not "

@@ -1,4 +1,4 @@
-"""Average precision and recall of keypoints, by faster-coco-eval: the figures of COCO's own evaluation."""
+"""Average precision and recall of keypoints, by faster-coco-eval: the same figures as COCO's own evaluation."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ from bottomup.errors import MissingRuntimeError
 from bottomup.evaluate.documents import Annotations, Results, Truth, read_results, read_truth
 from bottomup.skeletons import COCO17, Skeleton
 
-__all__ = ["FIGURES", "OKS_THRESHOLDS", "RECALLS", "KeypointAP", "keypoint_ap"]
+__all__ = ["FIGURES", "OKS_THRESHOLDS", "RECALLS", "KeypointAP", "import_faster_coco_eval", "keypoint_ap"]
 
-#: What `precision` is given at: the OKS from which on a pose is right, and the recalls.
+#: The axes of `KeypointAP.precision`: the OKS from which a pose is right, and the recalls.
 OKS_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)
 
@@ -32,11 +32,11 @@ class KeypointAP:
     ap, ap50, ap75 : float
         Average precision: at all thresholds, at OKS .5, at OKS .75.
     ap_medium, ap_large : float
-        Of people of that size.
+        Average precision for people of that size.
     ar, ar50, ar75, ar_medium, ar_large : float
         Average recall, of at most 20 poses an image.
     num_images, num_people : int
-        How many images were measured, and people labelled in them.
+        The number of images measured, and of people labelled in them.
     precision : (10, 101) float array
         At `OKS_THRESHOLDS` and `RECALLS`.
     """
@@ -70,21 +70,21 @@ def keypoint_ap(
     image_ids: Iterable[int] | None = None,
     skeleton: Skeleton | None = None,
 ) -> KeypointAP:
-    """Measure poses by labelled people, as COCO's evaluation does.
+    """Measure poses against labelled people, as COCO's evaluation does.
 
     Parameters
     ----------
     results : list of dict, or path
-        COCO keypoint results, as `bottomup.export.coco_results` makes: dicts of image_id, category_id, keypoints
+        COCO keypoint results, as `bottomup.export.coco_results` returns: dicts of image_id, category_id, keypoints
         (x, y, score of each part) and score; or a JSON file of them.
     annotations : dict or path
         A COCO document of people with keypoints, such as person_keypoints_val2017.json.
     image_ids : iterable of int, optional
-        Measure on these images alone. Default: all images of the annotations; one without results counts as one where
-        nobody was found.
+        Measure only these images. Default: all images of the annotations; in an image without results, nobody was
+        found.
     skeleton : Skeleton, optional
-        Names the parts, and has their sigmas. Default: COCO's 17, or those that the annotations' category names; where
-        nobody measured sigmas, all are 0.08, and figures compare with those measured likewise alone.
+        Names the parts and has their sigmas. Default: COCO's 17, or those that the annotations' category names. Without
+        measured sigmas all are 0.08, and figures can only be compared with others computed that way.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def keypoint_ap(
     Raises
     ------
     InputError
-        If a document is not what it must be; the message names the entry.
+        If a document is not valid; the message names the entry.
     MissingRuntimeError
         If faster-coco-eval is not installed.
 
@@ -111,7 +111,7 @@ def keypoint_ap(
     checked = read_results(results, truth)
     truth = truth.of_images(image_ids)
     checked = [result for result in checked if result["image_id"] in truth.images]
-    if not all("bbox" in result for result in checked):  # COCO's rule: boxes stand for poses' sizes if all have them
+    if not all("bbox" in result for result in checked):  # as COCO does: only if all have one
         for result in checked:
             result.pop("bbox", None)
     labelled = coco(

@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: the curve of precision over recall, and the images that went worst."""
+"""Pictures of an evaluation: the curve of precision over recall, and the images with the worst errors."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from bottomup.images import import_cv2, read_image
 from bottomup.poses import Poses
 from bottomup.skeletons import Skeleton
 
-__all__ = ["contact_sheet", "plot_precision_recall", "worst_images"]
+__all__ = ["contact_sheet", "import_matplotlib", "plot_precision_recall", "worst_images"]
 
 _PAIRS_ACROSS = 2
 _TILE = (360, 270)  # width and height of each half of a pair
@@ -55,7 +55,7 @@ def plot_precision_recall(evaluation: KeypointAP, path: str | Path) -> None:
     try:
         with replacing(path) as waiting:
             figure.savefig(waiting, dpi=150)
-    except (OSError, ValueError) as error:  # ValueError: an ending that it does not write
+    except (OSError, ValueError) as error:  # ValueError: matplotlib does not know the ending
         raise InputError(f"{str(path)!r} cannot be written: {error}") from error
 
 
@@ -72,15 +72,15 @@ def import_matplotlib() -> tuple[Any, Any]:
 def worst_images(matches: Iterable[ImageMatches], *, count: int = 12) -> list[ImageMatches]:
     """Return the images where most went wrong, worst first.
 
-    Each person costs 1 - OKS to the pose that is theirs, and each pose that
-    is nobody's its score. Images without an error are left out.
+    Each person costs 1 - OKS of their pose, or 1 without a pose; each false
+    pose costs its score. Images without an error are left out.
 
     Parameters
     ----------
     matches : iterable of ImageMatches
         What `match_people` returns.
     count : int
-        At most so many.
+        Return at most this many.
     """
     ranked = sorted(matches, key=_loss, reverse=True)
     return [match for match in ranked[: max(count, 0)] if _loss(match) > 0]
@@ -89,14 +89,14 @@ def worst_images(matches: Iterable[ImageMatches], *, count: int = 12) -> list[Im
 def contact_sheet(
     matches: Sequence[ImageMatches], read: Callable[[str], NDArray[np.uint8]] | str | Path
 ) -> NDArray[np.uint8]:
-    """Draw images beside their truth on one sheet: left who is labelled, right who was found.
+    """Draw images on one sheet, each twice: labelled people on the left, found poses on the right.
 
     Parameters
     ----------
     matches : sequence of ImageMatches
         Which images, as `worst_images` chooses them; at least one.
     read : str, Path or function
-        The folder of the images, or what turns a file name of the annotations into an image.
+        The folder of the images, or a function that returns the image of a file name in the annotations.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def contact_sheet(
     Raises
     ------
     InputError
-        If an image cannot be read, or there is none to draw.
+        If an image cannot be read, or `matches` is empty.
     """
     if not matches:
         raise InputError("matches must name at least one image: worst_images found nothing wrong")

@@ -1,4 +1,4 @@
-"""Absolute 3D poses: a crop network's heatmaps and volumes, or any lifter's poses, to millimetres in the world."""
+"""Absolute 3D poses in millimetres, from a crop network's heatmaps and volumes or from any lifter's poses."""
 
 from bottomup.metric3d import boxes, evaluation, plausibility, reference
 from bottomup.metric3d.boxes import boxes_from_poses

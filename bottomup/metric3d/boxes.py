@@ -1,4 +1,4 @@
-"""Boxes around people, and the detector that gives them."""
+"""Boxes around people, and the detectors that find them."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -12,7 +12,7 @@ from bottomup.poses import Poses
 
 __all__ = ["Detector", "boxes_from_poses", "detect_boxes", "suppress_overlapping"]
 
-#: A BGR (H, W, 3) uint8 image to Poses, or to (M, 4) or (M, 5) boxes: left, top, width, height, score.
+#: Takes a BGR (H, W, 3) uint8 image; returns Poses, or (M, 4) or (M, 5) boxes: left, top, width, height, score.
 Detector: TypeAlias = Callable[[NDArray[np.uint8]], Any]
 
 
@@ -21,8 +21,8 @@ def boxes_from_poses(
 ) -> NDArray[np.float64]:
     """Return (M, 5) boxes around 2D poses: left, top, width, height, score.
 
-    The box of the keypoints that score enough, grown about its middle and
-    cut to the image. A pose with fewer than two of them has no box: (nan, nan, nan, nan, score).
+    Each box encloses the keypoints that score enough, is enlarged about its
+    centre and clipped to the image. A pose with fewer than two such keypoints has no box: (nan, nan, nan, nan, score).
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def boxes_from_poses(
     image_size : (int, int)
         Width and height.
     expansion : float
-        How much wider and higher than the keypoints; bodies reach beyond their joints.
+        How much wider and higher the box is than its keypoints: bodies extend beyond their joints.
     keypoint_threshold : float
         Lowest score of a keypoint that counts.
     """
@@ -48,14 +48,14 @@ def boxes_from_poses(
 
 
 def suppress_overlapping(boxes: ArrayLike, *, threshold: float = 0.7) -> NDArray[np.bool_]:
-    """Return which (M, 5) boxes overlap no better one by more than `threshold` of their union.
+    """Return which boxes to keep: those that overlap no better one by more than `threshold`.
 
     Parameters
     ----------
     boxes : (M, 5) array
         Left, top, width, height in pixels, and score.
     threshold : float
-        Intersection over union above which the worse box goes.
+        Intersection over union above which the worse box is dropped.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def suppress_overlapping(boxes: ArrayLike, *, threshold: float = 0.7) -> NDArray
 
 
 def _overlap(box: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Return the intersection of two boxes by their union."""
+    """Return the intersection over union of two boxes."""
     low, high = np.maximum(box[:2], other[:2]), np.minimum(box[:2] + box[2:4], other[:2] + other[2:4])
     shared = float((high - low).clip(0).prod())
     total = float(box[2] * box[3] + other[2] * other[3]) - shared
@@ -90,27 +90,25 @@ def detect_boxes(
 ) -> NDArray[np.float64]:
     """Return (M, 5) boxes of the people in a BGR image, best first.
 
-    `flip` also asks about the mirrored image; -1 `max_detections` takes all.
-
     Parameters
     ----------
     detector : callable
-        The image to `Poses`, or to (M, 4) or (M, 5) boxes.
+        Takes the image and returns `Poses`, or (M, 4) or (M, 5) boxes.
     image : (H, W, 3) uint8 array
         BGR.
     score_threshold : float
         Lowest score of a box.
     nms_iou_threshold : float
-        Of boxes that overlap by more of their union, the best stays.
+        Intersection over union above which only the better of two boxes is kept.
     max_detections : int
-        At most so many boxes; -1 for all.
+        Keep at most this many boxes; -1 keeps all.
     flip : bool
-        Ask about the mirrored image, too.
+        Also run the detector on the mirrored image.
 
     Raises
     ------
     InputError
-        If the detector gives neither Poses nor boxes.
+        If the detector returns neither `Poses` nor boxes.
     """
     boxes = _boxes(detector(image), image)
     if flip:
@@ -124,7 +122,7 @@ def detect_boxes(
 
 
 def _boxes(found: Any, image: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return what a detector found as (M, 5) boxes, a missing score as 1."""
+    """Convert a detector's result to (M, 5) boxes; a missing score becomes 1."""
     if isinstance(found, Poses):
         return boxes_from_poses(found, (image.shape[1], image.shape[0]))
     try:

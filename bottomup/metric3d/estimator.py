@@ -42,37 +42,37 @@ class _Person(NamedTuple):
 class PoseEstimator3D:
     """A crop network and what its outputs mean.
 
-    `estimate` does all the work; the other methods are MeTRAbs's, with their arguments.
+    `estimate` does all the work; the other methods are MeTRAbs's and take its arguments.
 
     Attributes
     ----------
     crop_model : str, Path or callable
-        A .tflite file, or whatever takes (B, S, S, 3) float32 crops and
-        returns raw tensors. Crops come box by box, the augmentations of one box in turn.
+        A .tflite file, or a callable that takes (B, S, S, 3) float32 crops and
+        returns raw tensors. Crops come box by box, all augmentations of a box together.
     heads : Heads
         How to read those tensors.
     skeleton : Skeleton
-        Names the N parts of the poses, joins and mirrors them.
+        The poses' N parts: their names, their edges, and which ones mirror each other.
     detector : callable, optional
-        A BGR uint8 image to `Poses` (as a `bottomup.PoseEstimator` gives) or
-        to (M, 5) boxes; for the `detect_` methods. Default: `bottomup.load()`.
+        Used by the `detect_` methods. Takes a BGR uint8 image and returns
+        `Poses`, as `bottomup.PoseEstimator` does, or (M, 5) boxes. Default: `bottomup.load()`.
     skeletons : dict of str to sequence of int
-        More skeletons to ask for by name: which of the N parts each has, in its order.
+        Further skeletons that can be selected by name: which of the N parts each one has, in order.
     fit : RootFit
-        How distances are found. Default: exactly; `RootFit.metrabs()` has MeTRAbs's bias.
+        How distances are found. Default: exactly; `RootFit.metrabs()` reproduces MeTRAbs's bias.
     schedule : callable
-        `num_aug` to a `Schedule`. Default: `Schedule.default`; `Schedule.metrabs` for MeTRAbs's single crop too.
+        Turns `num_aug` into a `Schedule`. Default: `Schedule.default`; `Schedule.metrabs` has MeTRAbs's single crop.
     scaling : str or InputRule
-        What real numbers the network takes, as for `bottomup.load`. Default: RGB in [0, 1].
+        Which pixel values the network expects, as for `bottomup.load`. Default: RGB in [0, 1].
     bone_lengths : (E,) array, optional
-        Millimetres of the skeleton's edges: what implausible bones are told by, and what 2.5D volumes need.
+        Lengths of the skeleton's edges, millimetres. They reveal implausible bones; 2.5D volumes require them.
     recombination : (L, N) array, optional
-        Of networks whose heads are of L latent points: weights of these in each part.
+        For networks whose heads predict L latent points: the weight of each point in each part.
 
     Raises
     ------
     InputError
-        If skeleton, heads and the other attributes do not fit together.
+        If the attributes do not fit together.
     ModelError
         If a file cannot be read or run.
 
@@ -116,19 +116,19 @@ class PoseEstimator3D:
                 raise InputError(f"bone_lengths must be {len(self.skeleton.edges)} numbers, got {lengths.shape}")
             object.__setattr__(self, "bone_lengths", lengths)
         elif self.heads.volume_xy == "image":
-            raise InputError("2.5D volumes need bone_lengths, one an edge, in mm: distances come from them")
+            raise InputError("2.5D volumes need bone_lengths, one per edge, in mm: distances are computed from them")
         for name, parts in self.skeletons.items():
             if not all(0 <= part < count for part in parts):
-                raise InputError(f"skeletons[{name!r}] must be numbers of the {count} parts, got {tuple(parts)}")
+                raise InputError(f"skeletons[{name!r}] must be part numbers from 0 to {count - 1}, got {tuple(parts)}")
 
     @cached_property
     def per_skeleton_joint_names(self) -> dict[str, tuple[str, ...]]:
-        """Names of the parts of each skeleton that may be asked for; "" is the whole."""
+        """Part names of each skeleton that can be selected; "" is the complete one."""
         return {name: tuple(self.skeleton.parts[part] for part in parts) for name, parts in self._selections.items()}
 
     @cached_property
     def per_skeleton_edges(self) -> dict[str, NDArray[np.int64]]:
-        """Edges (E, 2) of each skeleton that may be asked for: those of the whole that it has both ends of."""
+        """Edges (E, 2) of each skeleton that can be selected: the complete one's edges that have both ends in it."""
         every = {}
         for name, parts in self._selections.items():
             place = {part: number for number, part in enumerate(parts)}
@@ -150,9 +150,9 @@ class PoseEstimator3D:
         images : sequence of uint8 (H, W, 3) arrays
             BGR, of any sizes.
         boxes : sequence of (M, 4) or (M, 5) arrays
-            Of each image: left, top, width, height in pixels, and perhaps a score; [] for nobody.
+            For each image: left, top, width, height in pixels, and optionally a score; [] for nobody.
         cameras : sequence of Camera, optional
-            Of each image. Default: guessed, with a field of view of 55 degrees.
+            One per image. Default: guessed from a field of view of 55 degrees.
         settings : Settings, optional
             Default: `Settings()`.
 
@@ -164,8 +164,8 @@ class PoseEstimator3D:
         Raises
         ------
         InputError
-            If an argument has not the shape that it must have. Numbers that
-            make no sense are no error: they are a problem of the people concerned.
+            If an argument has the wrong shape. Meaningless numbers are not an
+            error: they appear in `problems` of the people concerned.
         """
         settings = Settings() if settings is None else settings
         if settings.skeleton not in self._selections:
@@ -175,7 +175,7 @@ class PoseEstimator3D:
         cameras = [Camera.from_fov(size) for size in sizes] if cameras is None else list(cameras)
         for name, given in (("boxes", boxes), ("cameras", cameras)):
             if len(given) != len(images):
-                raise InputError(f"{name} must have one array an image, {len(images)} of them, got {len(given)}")
+                raise InputError(f"{name} must have one entry per image, {len(images)} of them, got {len(given)}")
         places, schedule = [as_boxes(each) for each in boxes], self.schedule(settings.num_aug)
         people = [
             _Person(number, crop_cameras(cameras[number], box, size, self.heads.crop_size, schedule))
@@ -188,7 +188,7 @@ class PoseEstimator3D:
             looks = [found[place] for place, person in enumerate(people) if person.image == number]
             problems = [person.cameras.problem for person in people if person.image == number]
             seen = as_seen(looks, problems, camera, len(schedule), len(self.skeleton.parts))
-            for name, values in self._sorted_out(seen, places[number], camera, settings).items():
+            for name, values in self._finished(seen, places[number], camera, settings).items():
                 results[name].append(values)
         return Poses3DBatch(**results)
 
@@ -197,13 +197,13 @@ class PoseEstimator3D:
 
     @cached_property
     def _selections(self) -> dict[str, list[int]]:
-        """Which parts each skeleton has."""
+        """Part numbers of each skeleton that can be selected."""
         every = list(range(len(self.skeleton.parts)))
         more = {name: [int(part) for part in parts] for name, parts in self.skeletons.items()}
         return {"": every, self.skeleton.name: every, **more}
 
-    def _sorted_out(self, seen: Seen, boxes: NDArray[np.float64], camera: Camera, settings: Settings) -> dict[str, Any]:
-        """Return one image's people: those believed, the parts asked for, in the world's frame."""
+    def _finished(self, seen: Seen, boxes: NDArray[np.float64], camera: Camera, settings: Settings) -> dict[str, Any]:
+        """Return one image's people: those to keep, with the selected parts, in the world's frame."""
         kept = np.full(len(boxes), True)
         if settings.suppress_implausible_poses:
             kept = self._kept(seen.poses3d, seen.poses2d, boxes)
@@ -224,7 +224,7 @@ class PoseEstimator3D:
         schedule: Schedule,
         settings: Settings,
     ) -> list[list[PoseOfCrop]]:
-        """Return each person's poses of their crops; none of those whose cameras have a problem."""
+        """Return the poses of each person's crops; none for people whose cameras have a problem."""
         crops = [
             (place, crop)
             for place, person in enumerate(people)
@@ -279,7 +279,7 @@ class PoseEstimator3D:
     def _kept(
         self, poses3d: NDArray[np.float64], poses2d: NDArray[np.float64], boxes: NDArray[np.float64]
     ) -> NDArray[np.bool_]:
-        """Return which people to believe; who has no pose is not judged."""
+        """Return which people to keep: those with a plausible pose, and those with none."""
         kept = np.full(len(boxes), True)
         judged = np.isfinite(poses3d).any(axis=(1, 2, 3))
         kept[judged] = are_plausible(

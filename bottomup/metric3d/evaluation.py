@@ -1,8 +1,8 @@
 """How far off 3D poses are: MPJPE, after Procrustes too, PCK and the area under its curve.
 
-All take (..., N, 3) poses in millimetres and average over everything but NaN
-parts of the truth, which nobody labelled. A part of the found poses that is
-NaN makes distances NaN, and counts as wrong in PCK and its area.
+All take (..., N, 3) poses in millimetres and average over all parts that are
+labelled, which means not NaN in the truth. A part that is NaN in the found
+poses makes distances NaN, and counts as wrong in PCK and its area.
 """
 
 import numpy as np
@@ -15,14 +15,14 @@ __all__ = ["align", "auc", "distances", "mpjpe", "ncps", "pa_mpjpe", "pck"]
 
 
 def distances(found: ArrayLike, truth: ArrayLike, *, root: int | None = None) -> NDArray[np.float64]:
-    """Return (..., N) millimetres between parts; with a `root`, after both poses are moved to have it at 0.
+    """Return the (..., N) distances between parts, millimetres.
 
     Parameters
     ----------
     found, truth : (..., N, 3) arrays
         Millimetres; parts of the truth that nobody labelled are NaN.
     root : int, optional
-        The part that both poses are moved to have at 0. Default: they are compared where they are.
+        Move both poses so that this part is at 0. Default: compare them where they are.
 
     Raises
     ------
@@ -40,12 +40,7 @@ def distances(found: ArrayLike, truth: ArrayLike, *, root: int | None = None) ->
 def mpjpe(found: ArrayLike, truth: ArrayLike, *, root: int | None = None) -> float:
     """Return the mean per-joint position error, millimetres; with a `root`, relative to that part.
 
-    Parameters
-    ----------
-    found, truth : (..., N, 3) arrays
-        Millimetres; parts of the truth that nobody labelled are NaN.
-    root : int, optional
-        The part that both poses are moved to have at 0. Default: they are compared where they are.
+    Arguments as for `distances`.
 
     Raises
     ------
@@ -64,10 +59,7 @@ def mpjpe(found: ArrayLike, truth: ArrayLike, *, root: int | None = None) -> flo
 def pa_mpjpe(found: ArrayLike, truth: ArrayLike) -> float:
     """Return the mean per-joint position error after each pose is aligned to its truth by `align`, millimetres.
 
-    Parameters
-    ----------
-    found, truth : (..., N, 3) arrays
-        Millimetres; parts of the truth that nobody labelled are NaN.
+    Arguments as for `distances`.
 
     Raises
     ------
@@ -82,12 +74,10 @@ def pck(found: ArrayLike, truth: ArrayLike, *, threshold: float = 150.0, root: i
 
     Parameters
     ----------
-    found, truth : (..., N, 3) arrays
-        Millimetres; parts of the truth that nobody labelled are NaN.
+    found, truth, root
+        As in `distances`.
     threshold : float
-        Millimetres up to which a part is right.
-    root : int, optional
-        The part that both poses are moved to have at 0. Default: they are compared where they are.
+        Largest distance at which a part is right, millimetres.
 
     Raises
     ------
@@ -102,12 +92,10 @@ def auc(found: ArrayLike, truth: ArrayLike, *, highest: float = 150.0, root: int
 
     Parameters
     ----------
-    found, truth : (..., N, 3) arrays
-        Millimetres; parts of the truth that nobody labelled are NaN.
+    found, truth, root
+        As in `distances`.
     highest : float
         The last threshold, millimetres.
-    root : int, optional
-        The part that both poses are moved to have at 0. Default: they are compared where they are.
 
     Raises
     ------
@@ -120,14 +108,12 @@ def auc(found: ArrayLike, truth: ArrayLike, *, highest: float = 150.0, root: int
 
 
 def ncps(found: ArrayLike, truth: ArrayLike, *, threshold: float = 150.0) -> float:
-    """Return the share of poses no part of which is further off than `threshold` after `align`, in [0, 1].
+    """Return the share of poses whose parts are all at most `threshold` millimetres off after `align`, in [0, 1].
 
     Parameters
     ----------
-    found, truth : (..., N, 3) arrays
-        Millimetres; parts of the truth that nobody labelled are NaN.
-    threshold : float
-        Millimetres up to which a part is right.
+    found, truth, threshold
+        As in `pck`.
 
     Raises
     ------
@@ -140,15 +126,12 @@ def ncps(found: ArrayLike, truth: ArrayLike, *, threshold: float = 150.0) -> flo
 
 
 def align(found: ArrayLike, truth: ArrayLike) -> NDArray[np.float64]:
-    """Return (..., N, 3) poses moved, turned and scaled, never mirrored, to lie nearest to their truth: Procrustes.
+    """Move, turn and scale (..., N, 3) poses, without mirroring, to lie nearest to their truth: Procrustes.
 
-    Only parts that are finite in both count. A pose with no extent is moved
-    alone; one with nothing in common with its truth becomes NaN.
+    Only parts that are finite in both count. A pose without extent is only
+    moved; one that shares no part with its truth becomes NaN.
 
-    Parameters
-    ----------
-    found, truth : (..., N, 3) arrays
-        Millimetres; parts of the truth that nobody labelled are NaN.
+    Arguments as for `distances`.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""An example: 2D poses of a photo, lifted by a simple rule, placed in the room, and drawn.
+"""Example: lift a photo's 2D poses by a simple rule, place them in space, and plot them.
 
     python -m bottomup.metric3d.example PHOTO.jpg lifted.png [MODEL]
 
-`lift` stands for whatever lifter you have: all that is asked of it is relative 3D poses in millimetres.
+`lift` stands in for your own lifter, which only has to return relative 3D poses in millimetres.
 """
 
 import sys
@@ -20,7 +20,7 @@ from bottomup.metric3d.plot import plot_poses3d
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17
 
-#: Bones of a grown-up, in mm, parent first, and which way the child lies when a bone looks short: -1 nearer, 1 further.
+#: An adult's bones in mm, parent first, and where the child lies when a bone looks short: -1 nearer, 1 further.
 BONES: dict[tuple[str, str], tuple[float, int]] = {
     ("left_hip", "left_knee"): (430, -1),
     ("right_hip", "right_knee"): (430, -1),
@@ -40,10 +40,10 @@ FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 def lift(poses: Poses, *, keypoint_threshold: float = 0.2) -> NDArray[np.float64]:
     """Return relative 3D poses (M, 17, 3), millimetres, from known bone lengths alone.
 
-    The bone that looks longest for its length lies across the line of sight,
-    and gives pixels per millimetre; others are shorter than that because they
-    point away or near, and which of the two is guessed. NaN for parts that
-    were not found.
+    The bone that looks longest for its length is taken to lie across the line
+    of sight, and gives the pixels per millimetre. Other bones look shorter
+    because they point away or towards the camera; which of the two is guessed.
+    Parts that were not found are NaN.
 
     References
     ----------
@@ -72,7 +72,7 @@ def _lift_one(pixels: NDArray[np.float64]) -> NDArray[np.float64]:
 
     depth = np.zeros(len(pixels))
     middle = (pixels[part("left_shoulder"), 0] + pixels[part("right_shoulder"), 0]) / 2
-    nearer = -1 if pixels[part("nose"), 0] < middle else 1  # who looks to their right has the left side in front
+    nearer = -1 if pixels[part("nose"), 0] < middle else 1  # looking right brings the left side to the front
     for left, right in (("left_hip", "right_hip"), ("left_shoulder", "right_shoulder")):
         half = reach(part(left), part(right)) / 2
         depth[part(left)], depth[part(right)] = nearer * half, -nearer * half

@@ -1,6 +1,6 @@
-"""MeTRAbs's four methods, with their arguments: images, boxes and cameras to `PoseEstimator3D.estimate`.
+"""MeTRAbs's four methods with its arguments: thin layers over `PoseEstimator3D.estimate`.
 
-They are methods of `PoseEstimator3D`, which is their `estimator`.
+They are methods of `PoseEstimator3D`, where `estimator` is `self`.
 
 References
 ----------
@@ -65,7 +65,7 @@ def detect_poses(
 ) -> Poses3D:
     """Find the people in an image and their absolute poses.
 
-    Arguments as for `detect_poses_batched`, of one image.
+    Arguments as for `detect_poses_batched`, but for one image.
     """
     matrix, lens, place = _of_one_image(intrinsic_matrix, distortion_coeffs, extrinsic_matrix)
     many = detect_poses_batched(
@@ -110,19 +110,18 @@ internal_batch_size, antialias_factor, num_aug, average_aug, skeleton, channel_o
     detector_threshold : float
         Lowest score of a person.
     detector_nms_iou_threshold : float
-        Of boxes that overlap by more of their union, the best stays.
+        Intersection over union above which only the better of two boxes is kept.
     max_detections : int
-        At most so many people an image; -1 for all.
+        Keep at most this many people per image; -1 keeps all.
     detector_flip_aug : bool
-        Ask the detector about the mirrored image too.
+        Also run the detector on the mirrored image.
     suppress_implausible_poses : bool
-        Leave out poses that `bottomup.metric3d.plausibility` does not
-        believe. People without a pose stay, with what went wrong.
+        As in `Settings`.
 
     Returns
     -------
     Poses3DBatch
-        People best first.
+        People with the highest scores first.
     """
     pixels = _checked_images(images, channel_order)
     boxes = [
@@ -160,7 +159,7 @@ def estimate_poses(
 ) -> Poses3D:
     """Return the absolute poses of the people in an image's boxes.
 
-    Arguments as for `estimate_poses_batched`, of one image.
+    Arguments as for `estimate_poses_batched`, but for one image.
     """
     matrix, lens, place = _of_one_image(intrinsic_matrix, distortion_coeffs, extrinsic_matrix)
     many = estimate_poses_batched(
@@ -195,29 +194,21 @@ def estimate_poses_batched(
     images : sequence of paths or uint8 (H, W, 3) arrays, or (B, H, W, 3) array
         The images, of any sizes.
     boxes : sequence of (M, 4) or (M, 5) arrays
-        Of each image: left, top, width, height in pixels, and perhaps a score; [] for nobody.
+        For each image: left, top, width, height in pixels, and optionally a score; [] for nobody.
     intrinsic_matrix : (B, 3, 3) or (1, 3, 3) array, optional
-        Of each image or of all. Default, and where a matrix is all -1: from `default_fov_degrees`.
+        One per image, or one for all. Default, and where a matrix is all -1: from `default_fov_degrees`.
     distortion_coeffs : (B, K) or (1, K) array, optional
         4 to 12 coefficients in OpenCV's order.
     extrinsic_matrix : (B, 4, 4) or (1, 4, 4) array, optional
-        World to camera, translation in millimetres. Default: poses come in the camera's frame.
+        World to camera, translation in millimetres. Default: poses are in the camera's frame.
     world_up_vector : (3,) array
-        Where up is in the world: crops are upright in it.
+        The up direction in the world, by which crops are upright.
     default_fov_degrees : float
-        Field of view along the image's larger side, where intrinsics are not known.
-    internal_batch_size : int
-        At most so many crops go to the network at once; 0 for no limit.
-    antialias_factor : int
-        Render crops this many times larger, and average.
-    num_aug : int
-        Crops of each person: turned, scaled, mirrored, brightened. 1 is the plain crop.
-    average_aug : bool
-        Return the mean over a person's crops, of those that gave a pose, or every one.
-    skeleton : str
-        Which parts to return: "" for all, or a name of `skeletons`.
+        Field of view along the image's larger side, for images without intrinsics.
+    internal_batch_size, antialias_factor, num_aug, average_aug, skeleton
+        As in `Settings`.
     channel_order : {"bgr", "rgb"}
-        Of arrays' channels: BGR as OpenCV reads, RGB as Pillow and most others do.
+        Channel order of arrays: BGR as from OpenCV, RGB as from Pillow and most other libraries.
 
     Returns
     -------
@@ -227,8 +218,8 @@ def estimate_poses_batched(
     Raises
     ------
     InputError
-        If an argument has not the shape that it must have. Numbers that
-        make no sense are no error: they are a problem of the people concerned.
+        If an argument has the wrong shape. Meaningless numbers are not an
+        error: they appear in `problems` of the people concerned.
     """
     pixels = _checked_images(images, channel_order)
     cameras = _cameras(
@@ -247,11 +238,11 @@ def _shipped_detector() -> Detector:
 
 
 def _one(image: Any) -> Any:
-    """Return one image, or say where many go."""
+    """Return one image; refuse a batch."""
     if isinstance(image, np.ndarray) and image.ndim == 4:
         raise InputError(
             f"an image must be a path or a uint8 (H, W, 3) array, got {image.dtype} {image.shape}: "
-            "many images go to the methods that end in _batched"
+            "for many images, use the methods that end in _batched"
         )
     return image
 
@@ -259,7 +250,7 @@ def _one(image: Any) -> Any:
 def _of_one_image(
     intrinsics: ArrayLike | None, distortion: ArrayLike | None, extrinsics: ArrayLike | None
 ) -> list[NDArray[np.float64] | None]:
-    """Return one image's camera as that of a batch, from the shapes that OpenCV gives, and K[None], too."""
+    """Return one image's camera as a batch of one; takes the shapes that OpenCV returns, and K[None]."""
     names = ("intrinsic_matrix", "distortion_coeffs", "extrinsic_matrix")
     given = [
         None if values is None else as_float64(values, name)
@@ -277,7 +268,7 @@ def _of_one_image(
 def _checked_images(images: Any, channel_order: Order) -> list[NDArray[np.uint8]]:
     """Return BGR pixels of every image."""
     if isinstance(images, (str, Path)):
-        raise InputError(f"images must be many, got the one path {str(images)!r}: pass [{str(images)!r}]")
+        raise InputError(f"images must be a sequence, got the path {str(images)!r}: pass [{str(images)!r}]")
     return [as_pixels(image, channel_order) for image in images]
 
 
@@ -310,7 +301,7 @@ def _cameras(
 def _of_each(
     values: ArrayLike | None, count: int, name: str, shape: tuple[int, ...]
 ) -> list[NDArray[np.float64]] | list[None]:
-    """Return each image's entry of an argument that is given for all images, or once."""
+    """Return each image's entry of an argument that is given per image or once for all."""
     if values is None:
         return [None] * count
     array = as_float64(values, name)

@@ -16,7 +16,7 @@ from bottomup.tensors import Quantized
 
 __all__ = ["UNIT", "CropModel", "TfliteCropModel", "as_crop_model", "as_input"]
 
-#: (B, S, S, 3) float32 crops to raw tensors.
+#: Takes (B, S, S, 3) float32 crops and returns raw tensors.
 CropModel: TypeAlias = Callable[[NDArray[np.float32]], Outputs]
 #: Crops as MeTRAbs's networks take them: RGB in [0, 1].
 UNIT = InputRule("rgb", 1 / 255, (0.0, 0.0, 0.0))
@@ -37,7 +37,7 @@ class TfliteCropModel:
     Raises
     ------
     ModelError
-        If the file cannot be read or run, or takes no crops of that size.
+        If the file cannot be read or run, or does not take crops of that size.
     MissingRuntimeError
         If no runtime is installed.
     """
@@ -49,15 +49,15 @@ class TfliteCropModel:
         if self.network.input_size != (crop_size, crop_size):
             self.network.resize_input(ImageSize(crop_size, crop_size))
         if self.network.input.dtype.kind != "f" and not self.network.input.scale:
-            raise ModelError(f"{path} takes {self.network.input.dtype} crops without a scale: its levels mean nothing")
+            raise ModelError(f"{path} takes {self.network.input.dtype} crops but has no scale to give them meaning")
 
     def __call__(self, crops: NDArray[np.float32]) -> list[Any]:
-        """Return the file's outputs, in its order, of (B, S, S, 3) crops of real numbers."""
+        """Run (B, S, S, 3) float crops, and return the file's outputs in its order."""
         every = [list(self.network.run(self._tensor(crop)).values()) for crop in crops]
         return [_stacked(list(tensors)) for tensors in zip(*every, strict=True)]
 
     def _tensor(self, crop: NDArray[np.float32]) -> NDArray[Any]:
-        """Return a crop as the input tensor, quantised where that is."""
+        """Convert a crop to the input tensor, quantised if that is."""
         tensor = self.network.input
         if tensor.dtype.kind == "f":
             return crop[None].astype(tensor.dtype)
@@ -72,7 +72,7 @@ def as_crop_model(model: str | Path | CropModel, crop_size: int, **settings: Any
 
 
 def as_input(crops: NDArray[np.float32], rule: str | InputRule) -> NDArray[np.float32]:
-    """Turn RGB crops in [0, 1] into the real numbers that a network was trained on."""
+    """Turn RGB crops in [0, 1] into the values that a network was trained on."""
     rule = as_input_rule(rule)
     ordered = crops if rule.channel_order == "rgb" else crops[..., ::-1]
     scale = (255 * np.broadcast_to(np.asarray(rule.scale, np.float64), 3)).astype(np.float32)
@@ -80,7 +80,7 @@ def as_input(crops: NDArray[np.float32], rule: str | InputRule) -> NDArray[np.fl
 
 
 def _stacked(tensors: list[Any]) -> Any:
-    """Return one output of many crops as one tensor."""
+    """Join one output of many crops into one tensor."""
     if isinstance(tensors[0], Quantized):
         levels = np.concatenate([tensor.values for tensor in tensors])
         return Quantized(levels, tensors[0].scale, tensors[0].zero_point)

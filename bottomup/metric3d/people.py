@@ -1,4 +1,4 @@
-"""From decoded crops back to people: distance, mirroring and turning undone, and what went wrong on the way."""
+"""From decoded crops back to people: find distances, undo mirroring and rotation, collect problems."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -18,7 +18,7 @@ __all__ = ["PoseOfCrop", "Seen", "as_seen", "poses_of_crops"]
 
 
 class PoseOfCrop(NamedTuple):
-    """What one crop says of its person."""
+    """What one crop shows of its person."""
 
     pose: NDArray[np.float64]  #: (N, 3), millimetres in the frame of the image's camera, NaN where there is none
     problem: str | None
@@ -48,9 +48,9 @@ def poses_of_crops(
     Parameters
     ----------
     decoded : Decoded
-        Of B crops.
+        Keypoints and relative poses of B crops.
     heads : Heads
-        What was decoded.
+        The heads that they were decoded with.
     intrinsics, rotations : (B, 3, 3) arrays
         Of the crops' cameras.
     flips : (B,) bool array
@@ -60,14 +60,14 @@ def poses_of_crops(
     fit : RootFit
         How distances are found.
     bone_lengths : (E,) array, optional
-        Of 2.5D volumes, whose distances are found by them.
+        Needed for 2.5D volumes, to find their distances.
     recombination : (L, N) array, optional
         Weights of L latent points in N parts.
     """
     in_view = heads.in_view(decoded.keypoints)
     if heads.volume_xy == "image":
         if bone_lengths is None:
-            raise InputError("2.5D volumes need bone_lengths, one an edge, in mm: distances come from them")
+            raise InputError("2.5D volumes need bone_lengths, one per edge, in mm: distances are computed from them")
         poses, problems = _by_bones(decoded, intrinsics, flips, in_view, skeleton, bone_lengths)
     else:
         fitted = fit_rays(unproject(decoded.keypoints, intrinsics), decoded.relative, in_view, fit)
@@ -88,7 +88,7 @@ def _by_bones(
     skeleton: Skeleton,
     bone_lengths: ArrayLike,
 ) -> tuple[list[NDArray[np.float64]], list[str | None]]:
-    """Return each crop's pose and problem, of 2.5D volumes."""
+    """Return each crop's pose and problem for 2.5D volumes."""
     edges = np.array(skeleton.edges, np.int64).reshape(-1, 2)
     mirrored = np.array(skeleton.mirror, np.int64)[edges]
     found = [
@@ -102,7 +102,7 @@ def _by_bones(
 
 
 def _lost_logits(keypoints: NDArray[np.float64]) -> str | None:
-    """Return what is to be said of a crop whose logits are not all numbers."""
+    """Describe which of a crop's parts have no finite logits; None if all have."""
     lost = int((~np.isfinite(keypoints).all(axis=1)).sum())
     if not lost:
         return None
@@ -113,9 +113,9 @@ def _lost_logits(keypoints: NDArray[np.float64]) -> str | None:
 def as_seen(
     looks: list[list[PoseOfCrop]], problems: list[str | None], camera: Camera, num_aug: int, num_parts: int
 ) -> Seen:
-    """Put the crops of one image's people side by side.
+    """Collect the crops of one image's people.
 
-    `problems` are those of people that no crop could be made of.
+    `problems` says why a person has no crops, and is None for the others.
     """
     poses = np.full((len(looks), num_aug, num_parts, 3), np.nan)
     said = []
@@ -128,7 +128,7 @@ def as_seen(
 
 
 def _summed_up(problems: list[str | None]) -> str | None:
-    """Return what is to be said of a person whose crops had these problems."""
+    """Summarise the problems of a person's crops; None if there are none."""
     said = [problem for problem in problems if problem is not None]
     if not said:
         return None

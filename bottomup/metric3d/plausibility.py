@@ -1,4 +1,4 @@
-"""Which 3D poses to believe: four tests, each alone, and all together."""
+"""Which 3D poses are plausible: four tests, one by one and all together."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,17 +17,17 @@ __all__ = [
     "suppress_similar",
 ]
 
-_TOLERANCES = (0.1, 3.0, 300.0)  # a bone is absurd below a tenth, above three times, and by more than 300 mm
+_TOLERANCES = (0.1, 3.0, 300.0)  # absurd: below a tenth or above three times the length, and more than 300 mm off
 _SPREAD = 200.0  # mm within which augmentations agree on a part
-_SIMILAR = 300.0  # mm at which two parts have nothing in common
+_SIMILAR = 300.0  # mm apart, from which two parts are not alike at all
 
 
-@np.errstate(all="ignore")  # numbers of no sense are judged, not warned of
+@np.errstate(all="ignore")  # meaningless numbers fail a test, without a warning
 def has_plausible_bones(poses3d: ArrayLike, edges: ArrayLike, bone_lengths: ArrayLike) -> NDArray[np.bool_]:
-    """Return which (M, N, 3) poses have no bone of absurd length.
+    """Return which of (M, N, 3) poses have no bone of absurd length.
 
-    Absurd is below a tenth or above three times the known length, and more
-    than 300 mm off. Bones with a NaN end are not judged.
+    A length is absurd if it is below a tenth or above three times the known
+    one, and more than 300 mm off. Bones with a NaN end are not tested.
 
     Parameters
     ----------
@@ -36,27 +36,27 @@ def has_plausible_bones(poses3d: ArrayLike, edges: ArrayLike, bone_lengths: Arra
     edges : (E, 2) array of int
         The two parts of each bone.
     bone_lengths : (E,) array
-        Millimetres: your subjects', or `median_bone_lengths` of a sequence.
+        Millimetres: measured on your subjects, or `median_bone_lengths` of a sequence.
 
     Raises
     ------
     InputError
-        If a shape is not what it must be, or an edge joins parts that are none.
+        If a shape is wrong, or an edge names a part that does not exist.
     """
     found, known = bone_lengths_of(_people(poses3d), edges), as_float64(bone_lengths, "bone_lengths")
     if known.shape != found.shape[-1:]:
-        raise InputError(f"bone_lengths must be {found.shape[-1]} numbers, one an edge, got shape {known.shape}")
+        raise InputError(f"bone_lengths must be {found.shape[-1]} numbers, one per edge, got shape {known.shape}")
     least, most, off = _TOLERANCES
     absurd = ((found < least * known) | (found > most * known)) & (abs(found - known) > off)
     return np.asarray(~absurd.any(axis=-1))
 
 
-@np.errstate(all="ignore")  # numbers of no sense are judged, not warned of
+@np.errstate(all="ignore")  # meaningless numbers fail a test, without a warning
 def is_consistent(poses3d: ArrayLike) -> NDArray[np.bool_]:
-    """Return on which of M people their A augmentations (M, A, N, 3) agree, camera frame, millimetres.
+    """Return for which of M people all A augmentations agree.
 
-    Each augmentation is first brought to the person's own mean distance; more
-    than a quarter of the parts must then spread by less than 200 mm. One augmentation agrees with itself.
+    Each augmentation is first scaled to the person's mean distance; more than a
+    quarter of the parts must then spread by less than 200 mm. A single augmentation agrees with itself.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def is_consistent(poses3d: ArrayLike) -> NDArray[np.bool_]:
     Raises
     ------
     InputError
-        If the shape is another.
+        If the shape is wrong.
     """
     poses = as_points(poses3d, 3, "poses3d")
     if poses.ndim != 4:
@@ -80,9 +80,9 @@ def is_consistent(poses3d: ArrayLike) -> NDArray[np.bool_]:
     return agree
 
 
-@np.errstate(all="ignore")  # numbers of no sense are judged, not warned of
+@np.errstate(all="ignore")  # meaningless numbers fail a test, without a warning
 def fills_box(poses2d: ArrayLike, boxes: ArrayLike) -> NDArray[np.bool_]:
-    """Return which (M, N, 2) poses, in image pixels, cover more than half of the (M, 4) box that they were found in.
+    """Return which of (M, N, 2) poses cover more than half of the box that they were found in.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def fills_box(poses2d: ArrayLike, boxes: ArrayLike) -> NDArray[np.bool_]:
     Raises
     ------
     InputError
-        If the shapes are others, or of different people.
+        If the shapes are wrong or do not match.
     """
     poses, places = as_points(poses2d, 2, "poses2d"), as_boxes(boxes)
     if poses.ndim != 3 or len(poses) != len(places):
@@ -108,31 +108,31 @@ def fills_box(poses2d: ArrayLike, boxes: ArrayLike) -> NDArray[np.bool_]:
     return np.asarray(shared > 0.5 * places[:, 2:4].prod(axis=1))
 
 
-@np.errstate(all="ignore")  # numbers of no sense are judged, not warned of
+@np.errstate(all="ignore")  # meaningless numbers fail a test, without a warning
 def suppress_similar(poses3d: ArrayLike, scores: ArrayLike, *, threshold: float = 0.4) -> NDArray[np.bool_]:
-    """Return which (M, N, 3) poses are nobody's double of a higher score: non-maximum suppression on poses.
+    """Return which of (M, N, 3) poses duplicate no pose of a higher score: non-maximum suppression on poses.
 
-    Two poses, brought to one size about the camera, are alike by the mean of
-    1 - distance / 300 mm, not below 0, over the quarter of their parts that
-    lie furthest apart. Camera frame, millimetres.
+    Two poses are first scaled to one size about the camera. Their similarity is
+    the mean of 1 - distance / 300 mm, at least 0, over the quarter of their
+    parts that lie furthest apart.
 
     Parameters
     ----------
     poses3d : (M, N, 3) array
         Millimetres in the camera's frame.
     scores : (M,) array
-        Who comes first.
+        Of two similar poses, the one with the higher score is kept.
     threshold : float
         Similarity above which two poses are one person's.
 
     Raises
     ------
     InputError
-        If the shapes are others, or of different people.
+        If the shapes are wrong or do not match.
     """
     poses, order = _people(poses3d), np.argsort(-as_float64(scores, "scores"), kind="stable")
     if len(order) != len(poses):
-        raise InputError(f"scores must be {len(poses)} numbers, one a pose, got {len(order)}")
+        raise InputError(f"scores must be {len(poses)} numbers, one per pose, got {len(order)}")
     kept = np.zeros(len(poses), np.bool_)
     for person in order:
         kept[person] = all(_similarity(poses[person], poses[other]) <= threshold for other in np.flatnonzero(kept))
@@ -147,7 +147,7 @@ def suppress_implausible_poses(
     edges: ArrayLike = (),
     bone_lengths: ArrayLike | None = None,
 ) -> NDArray[np.bool_]:
-    """Return which of M people pass all tests: bones, augmentations, box, and being nobody's double.
+    """Return which of M people pass all tests: bone lengths, augmentations, box, and no duplicate.
 
     MeTRAbs's filter, which its PyTorch port leaves out.
 
@@ -158,9 +158,9 @@ def suppress_implausible_poses(
     poses2d : (M, A, N, 2) array
         The same in image pixels.
     boxes : (M, 5) array
-        Left, top, width, height and score; of (M, 4), the first is the best.
+        Left, top, width, height and score; without scores, earlier boxes are better.
     edges, bone_lengths : arrays, optional
-        As for `has_plausible_bones`; without lengths, bones are not judged.
+        As for `has_plausible_bones`; without lengths, bones are not tested.
 
     Returns
     -------
@@ -169,7 +169,7 @@ def suppress_implausible_poses(
     Raises
     ------
     InputError
-        If the shapes are others, or of different people.
+        If the shapes are wrong or do not match.
     """
     poses, seen, places = as_points(poses3d, 3, "poses3d"), as_points(poses2d, 2, "poses2d"), as_boxes(boxes)
     if poses.ndim != 4 or seen.shape[:3] != poses.shape[:3] or len(places) != len(poses):
@@ -192,32 +192,32 @@ def as_boxes(boxes: ArrayLike) -> NDArray[np.float64]:
     Parameters
     ----------
     boxes : array
-        (M, 4) or (M, 5): left, top, width, height and perhaps a score.
+        (M, 4) or (M, 5): left, top, width, height and optionally a score.
 
     Raises
     ------
     InputError
-        If it is none of these.
+        If the shape is another one.
     """
     array = as_float64(boxes, "boxes")
     if array.size == 0:
         return array.reshape(0, array.shape[-1] if array.ndim == 2 and array.shape[-1] in (4, 5) else 4)
     if array.ndim != 2 or array.shape[1] not in (4, 5):
         raise InputError(
-            f"boxes must be (M, 4) or (M, 5): left, top, width, height and perhaps a score, got {array.shape}"
+            f"boxes must be (M, 4) or (M, 5): left, top, width, height and optionally a score, got {array.shape}"
         )
     return array
 
 
 def finite_mean(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """Return the mean over what is finite, NaN where nothing is.
+    """Return the mean of the finite values; NaN where there are none.
 
     Parameters
     ----------
     values : array
         Numbers, some of them NaN or infinite.
     axis : int
-        Along which to average.
+        The axis to average over.
     """
     finite = np.isfinite(values)
     count = finite.sum(axis=axis)
@@ -239,7 +239,7 @@ def _of_one_scale(poses: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _similarity(pose: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Return how alike two poses are, from 0 to 1; parts that either lacks do not count."""
+    """Return the similarity of two poses, from 0 to 1, over the parts that both have."""
     shared = np.isfinite(pose + other).all(axis=1)
     if not shared.any():
         return 0.0

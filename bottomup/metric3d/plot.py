@@ -1,4 +1,4 @@
-"""A picture of 3D poses beside the photo that they came from, with matplotlib."""
+"""Plot 3D poses beside their photo, with matplotlib."""
 
 from typing import Any
 
@@ -25,25 +25,25 @@ def plot_poses3d(
     azimuth: float = -70.0,
     elevation: float = 12.0,
 ) -> Any:
-    """Return a matplotlib figure of 3D poses, beside the photo where there is one.
+    """Return a matplotlib figure of 3D poses, beside the photo if one is given.
 
-    Metres, one scale on all axes, up at the top, the camera's corner marked
-    where poses are in its frame. `figure.savefig("poses.png")` writes it.
+    All axes are in metres and share one scale; up is at the top.
+    `figure.savefig("poses.png")` writes it.
 
     Parameters
     ----------
     poses3d : (M, N, 3) array
-        Millimetres; what is NaN is left out.
+        Millimetres; parts that are NaN are left out.
     skeleton : Skeleton
-        Which parts are joined.
+        Its edges are drawn.
     image : uint8 (H, W, 3) array, optional
         The photo, BGR.
     poses2d : (M, N, 2) array, optional
         The poses in pixels of the photo, drawn onto it.
     world_up : (3,) array
-        Where up is; one of the axes.
+        The up direction, along one of the axes.
     azimuth, elevation : float
-        Where the poses are looked at from, degrees: -90 is along the camera's line of sight.
+        The viewpoint, in degrees; an azimuth of -90 looks along the camera's line of sight.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The definitions, in plain NumPy: what the kernels must equal, and other ports may be held against."""
+"""The definitions in plain NumPy, to test the kernels and other ports against."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,7 @@ __all__ = ["fit_roots", "fit_roots_weakly", "merge", "soft_argmax"]
 
 
 def soft_argmax(volumes: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return (B, N, 3) mean column, row and depth of the softmax over each part's cells, of (B, H, W, D, N) logits.
+    """Return the (B, N, 3) mean column, row and depth of the softmax over each part's cells.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def fit_roots(
     weight_outside: float = 0.0,
     batch_scaling: bool = False,
 ) -> NDArray[np.float64]:
-    """Return (M, 3) translations of (M, N, 3) poses onto (M, N, 2) rays by the normal equations of each person.
+    """Return the (M, 3) translations that bring poses onto their rays, by each person's normal equations.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def fit_roots(
     relative : (M, N, 3) array
         Millimetres up to a translation.
     in_view : (M, N) bool array
-        Which rays are believed.
+        Which rays to use.
     ridge, weight_outside, batch_scaling
         As in `RootFit`.
     """
@@ -72,16 +72,9 @@ def fit_roots(
 def fit_roots_weakly(
     rays: NDArray[np.float64], relative: NDArray[np.float64], in_view: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """Return (M, 3) translations by weak perspective: the spread of poses in mm by that of their rays, in view.
+    """Return (M, 3) translations by weak perspective: depth is the poses' spread in mm over that of their rays.
 
-    Parameters
-    ----------
-    rays : (M, N, 2) array
-        Normalised coordinates of the parts.
-    relative : (M, N, 3) array
-        Millimetres up to a translation.
-    in_view : (M, N) bool array
-        Which parts to believe.
+    Arguments as for `fit_roots`.
     """
     roots = np.empty((len(rays), 3))
     for person, believed in enumerate(in_view):
@@ -100,16 +93,12 @@ def merge(
     *,
     mix: float = 0.5,
 ) -> NDArray[np.float64]:
-    """Return (M, N, 3) poses: of parts in view, `mix` of the moved pose and the rest on the ray; else the former.
+    """Return the moved (M, N, 3) poses, with parts in view pulled towards their rays.
 
     Parameters
     ----------
-    rays : (M, N, 2) array
-        Normalised coordinates of the parts.
-    relative : (M, N, 3) array
-        Millimetres up to a translation.
-    in_view : (M, N) bool array
-        Which rays are believed.
+    rays, relative, in_view : arrays
+        As in `fit_roots`.
     roots : (M, 3) array
         Translations.
     mix : float

@@ -23,9 +23,9 @@ class Poses3D:
     boxes : (M, 5) or (M, 4) float64
         Left, top, width, height in image pixels, and the score where there is one.
     poses3d : (M, N, 3) float64
-        Millimetres in the world's frame; (M, A, N, 3) where augmentations were not averaged. NaN where there is none.
-    poses2d : (M, N, 2) float64
-        The same in image pixels; (M, A, N, 2) likewise.
+        Millimetres in the world's frame; (M, A, N, 3) where augmentations are not averaged. NaN without a pose.
+    poses2d : (M, N, 2) or (M, A, N, 2) float64
+        The same in image pixels.
     problems : tuple of M str or None
         What went wrong with each person, None if nothing did.
     """
@@ -42,7 +42,7 @@ class Poses3D:
         return _entry(self, name)
 
     def keys(self) -> tuple[str, ...]:
-        """Return the names of the entries, so that `dict(result)` is the dictionary."""
+        """Return the names of the entries, so that `dict(result)` works."""
         return _NAMES
 
     @property
@@ -53,7 +53,7 @@ class Poses3D:
 
 @dataclass(frozen=True, eq=False)
 class Poses3DBatch:
-    """People of many images: the attributes of `Poses3D`, each a list with one entry an image."""
+    """People of many images: the attributes of `Poses3D`, each a list with one entry per image."""
 
     boxes: list[NDArray[np.float64]]
     poses3d: list[NDArray[np.float64]]
@@ -72,11 +72,11 @@ class Poses3DBatch:
             yield Poses3D(*entries)
 
     def keys(self) -> tuple[str, ...]:
-        """Return the names of the entries, so that `dict(result)` is the dictionary."""
+        """Return the names of the entries, so that `dict(result)` works."""
         return _NAMES
 
 
 def _entry(result: Any, name: str) -> Any:
     if name not in _NAMES:
-        raise InputError(f"there is no {name!r}: the entries are {', '.join(_NAMES)}")
+        raise InputError(f"no entry is called {name!r}: the entries are {', '.join(_NAMES)}")
     return getattr(result, name)

@@ -1,4 +1,4 @@
-"""What an estimate in 3D may be asked for."""
+"""The options of a 3D estimate."""
 
 from dataclasses import dataclass
 
@@ -10,28 +10,28 @@ __all__ = ["Settings"]
 
 @dataclass(frozen=True)
 class Settings:
-    """How people are looked at, and what is returned of them.
+    """How crops of people are taken, and what is returned.
 
     Attributes
     ----------
     num_aug : int
         Crops of each person: turned, scaled, mirrored, brightened. 1 is the plain crop.
     average_aug : bool
-        Return the mean over a person's crops, of those that gave a pose, or every one.
+        Return the mean over those crops of a person that gave a pose; if False, the pose of each crop.
     skeleton : str
-        Which parts to return: "" for all, or a name of the estimator's `skeletons`.
+        Which parts to return: "" for all, or a name from the estimator's `skeletons`.
     internal_batch_size : int
-        At most so many crops go to the network at once; 0 for no limit.
+        The network gets at most this many crops at once; 0 for no limit.
     antialias_factor : int
-        Render crops this many times larger, and average.
+        Render crops this many times larger, then average.
     suppress_implausible_poses : bool
-        Leave out poses that `bottomup.metric3d.plausibility` does not
-        believe. People without a pose stay, with what went wrong.
+        Leave out poses that fail the tests of `bottomup.metric3d.plausibility`.
+        People without a pose stay, with what went wrong.
 
     Raises
     ------
     InputError
-        If one of them is not what it must be.
+        If a value is out of range.
     """
 
     num_aug: int = whole(5, high=1024)
@@ -44,4 +44,4 @@ class Settings:
     def __post_init__(self) -> None:
         check(self)
         if not isinstance(self.skeleton, str):
-            raise InputError(f"skeleton must be the name of one, got {self.skeleton!r}")
+            raise InputError(f"skeleton must be a name, got {self.skeleton!r}")

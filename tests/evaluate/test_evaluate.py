@@ -182,15 +182,15 @@ def without(key):
         (without("keypoints"), "no annotation with keypoints: pass COCO's person_keypoints file"),
         (without("area"), "annotation 1 needs 'area'"),
         (without("bbox"), "annotation 1 needs 'bbox'"),
-        (document([annotation(1, 7, grid())], 1), "annotation 1 is of image 7"),
+        (document([annotation(1, 7, grid())], 1), "annotation 1 belongs to image 7"),
         (document([annotation(1, 0, grid()[:4])], 1), "must be 51 numbers.* got 12 numbers"),
-        (document([annotation(1, 0, grid(), visibility=0)], 1), "nothing to measure by"),
+        (document([annotation(1, 0, grid(), visibility=0)], 1), "nothing to measure against"),
         (
             document([annotation(1, 0, grid()), annotation(2, 0, grid(), category_id=3)], 1),
             "of one category, people, got category_id 1 and 3",
         ),
         (document([annotation(1, 0, grid(), category_id=[1])], 1), r"got category_id \[1\]"),
-        (document([annotation(1, [0], grid())], 1), r"annotation 1 is of image \[0\]"),
+        (document([annotation(1, [0], grid())], 1), r"annotation 1 belongs to image \[0\]"),
         (document([annotation(1, 0, grid(), iscrowd="x")], 1), "annotation 1: iscrowd must be 0 or 1, got 'x'"),
         (document([annotation(1, 0, grid(), bbox="abcd")], 1), "annotation 1 needs 'bbox'"),
         (document([annotation(1, 0, grid(), bbox=[0, 0, "w", 1])], 1), "annotation 1 needs 'bbox'"),
@@ -208,12 +208,12 @@ def test_annotations_that_cannot_be_are_refused(annotations, complaint):
         ({"poses": []}, "must be a list of COCO results"),
         ([3], "must be a list of dicts, got a list of int"),
         ([{"image_id": 0}], r"results\[0\] lacks keypoints, score: make it with bottomup.export.coco_results"),
-        ([result(5, grid())], "is of image 5, which the annotations do not have"),
+        ([result(5, grid())], "belongs to image 5, which the annotations lack"),
         ([result(0, grid(), score=np.nan)], "score must be a finite number, got nan"),
         ([result(0, grid() * np.nan)], "COCO writes 0, 0, 0"),
         ([result(0, grid()[:3])], "51 numbers"),
-        ([{**result(0, grid()), "category_id": 0}], "category_id 0, people are 1"),
-        ([{**result(0, grid()), "image_id": [0]}], r"is of image \[0\]"),
+        ([{**result(0, grid()), "category_id": 0}], "category_id 0, people in the annotations have 1"),
+        ([{**result(0, grid()), "image_id": [0]}], r"belongs to image \[0\]"),
         ([{**result(0, grid()), "bbox": "abcd"}], r"results\[0\] needs 'bbox'"),
     ],
 )
@@ -224,12 +224,12 @@ def test_results_that_cannot_be_are_refused(results, complaint):
 
 def test_a_file_that_is_no_json_is_refused(tmp_path):
     (tmp_path / "photo.json").write_bytes(b"\xff\xd8\xff")
-    with pytest.raises(bu.InputError, match="are no JSON"):
+    with pytest.raises(bu.InputError, match="are not JSON"):
         evaluate.keypoint_ap([], tmp_path / "photo.json")
 
 
 def test_image_ids_of_no_image_are_refused():
-    with pytest.raises(bu.InputError, match="image_ids must be ids of the annotations' images, got 9"):
+    with pytest.raises(bu.InputError, match="image_ids must be ids of images in the annotations, got 9"):
         evaluate.keypoint_ap([], ONE, image_ids=[9])
 
 
@@ -437,7 +437,7 @@ def test_images_that_are_missing_or_unreadable_are_left_out_of_the_measure(run, 
         ({"images": "elsewhere"}, "--images elsewhere is no folder"),
         ({"images": "."}, "none of the 3 images of truth.json is in ., as 0.png"),
         ({"annotations": "missing.json"}, "annotations 'missing.json' cannot be read"),
-        ({"annotations": "photos/0.png"}, "are no JSON"),
+        ({"annotations": "photos/0.png"}, "are not JSON"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(run, arguments, complaint):
@@ -498,12 +498,12 @@ HUGER = 10**5000  # more digits than Python prints
         (document([annotation(1, 0, grid(), area=HUGE)], 1), "annotation 1 needs 'area'"),
         (document([annotation(1, 0, grid(), bbox=[0, 0, HUGE, 1])], 1), "annotation 1 needs 'bbox'"),
         (document([annotation(1, 0, grid(), keypoints=[HUGE] * 51)], 1), "keypoints must be finite numbers"),
-        (document([annotation(1, HUGE, grid())], 1), "annotation 1 is of image 10000"),
+        (document([annotation(1, HUGE, grid())], 1), "annotation 1 belongs to image 10000"),
         (document([annotation(1, 0, grid(), category_id=HUGE)], 1), "one category, people"),
         (document([annotation(1, 0, grid(), iscrowd=HUGE)], 1), "iscrowd must be 0 or 1"),
         ({"images": [{"id": HUGE}], "annotations": []}, "every image needs an 'id'"),
         (document([annotation(1, 0, grid(), area=True)], 1), "annotation 1 needs 'area'"),
-        (document([annotation(1, HUGER, grid())], 1), "of image a number of more than"),
+        (document([annotation(1, HUGER, grid())], 1), "to image a number of more than"),
     ],
 )
 def test_numbers_that_nobody_can_count_to_are_refused_in_one_line(annotations, complaint):
@@ -546,9 +546,9 @@ def test_a_category_may_list_sigmas_and_coco_is_coco_however_it_is_spelled():
     coco = document([annotation(1, 0, grid())], 1)
     named = {**coco, "categories": [{"id": 1, "keypoints": [part.title().replace("_", " ") for part in COCO17.parts]}]}
     assert read_truth(coco).skeleton is read_truth(named).skeleton is COCO17
-    with pytest.raises(bu.InputError, match="got 9 numbers: of other parts, name them in the category or pass"):
+    with pytest.raises(bu.InputError, match="got 9 numbers: for other parts, name them in the category or pass"):
         read_truth(hands(keypoints=None))
-    with pytest.raises(bu.InputError, match="skeleton must be of the annotations' 17 parts, got 'hand' of 3"):
+    with pytest.raises(bu.InputError, match="skeleton must have the annotations' 17 parts, got 'hand' with 3"):
         evaluate.keypoint_ap([], read_truth(coco), skeleton=HAND)
 
 

@@ -403,7 +403,7 @@ def test_networks_that_do_not_fit_are_refused():
         PoseEstimator3D(bright, TINY, SKELETON, skeletons={"arm": [99]})
     with pytest.raises(InputError, match="as many entries"):
         PoseEstimator3D(lambda crops: bright(crops)[:1], TINY, SKELETON).estimate_poses(noisy(0), BOXES)
-    with pytest.raises(InputError, match="one array an image"):
+    with pytest.raises(InputError, match="one entry per image"):
         PoseEstimator3D(bright, TINY, SKELETON).estimate_poses_batched([noisy(0)], [BOXES, BOXES])
 
 

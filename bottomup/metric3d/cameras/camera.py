@@ -1,7 +1,7 @@
 """Cameras: pixels to rays and back, through a lens, and between camera and world.
 
 Three frames. The *camera* frame has x to the right, y down and z ahead,
-in millimetres. The *world* frame is wherever the extrinsic matrix says.
+in millimetres. The *world* frame is where the extrinsic matrix puts it.
 *Normalised* coordinates are camera x / z and y / z, without the lens.
 Pixels are those of `bottomup.geometry`: pixel (0, 0) has its centre at (0.0, 0.0).
 """
@@ -19,7 +19,7 @@ from bottomup.tensors import as_number
 
 __all__ = ["Camera", "from_pixels", "intrinsics_problem", "to_pixels"]
 
-_LARGEST = 1e9  # pixels, millimetres or lens coefficients: beyond, float64 loses the rest
+_LARGEST = 1e9  # pixels, millimetres or lens coefficients: beyond that, float64 is too coarse
 
 
 def _identity() -> NDArray[np.float64]:
@@ -38,8 +38,8 @@ def _upwards() -> NDArray[np.float64]:
 class Camera:
     """A camera with a lens, at a place in the world.
 
-    Shapes are checked when it is made, numbers are not: `problem` says what
-    is wrong with them, so that one bad camera does not stop a batch.
+    The constructor checks shapes but not numbers: `problem` says what is wrong
+    with those, so that one bad camera does not stop a batch.
 
     Attributes
     ----------
@@ -47,17 +47,17 @@ class Camera:
         K: focal lengths, skew and principal point, in pixels; last row 0, 0, 1.
     distortion : (12,) float64
         Lens coefficients in OpenCV's order (k1, k2, p1, p2, k3, k4, k5, k6,
-        s1, s2, s3, s4); from 4 to 12 may be given, the rest are 0. OpenCV's 14 are taken where the last two, the
-        tilt of the sensor, are 0; so are its shapes, (1, K) and (K, 1). Default: no distortion.
+        s1, s2, s3, s4). 4 to 12 may be given; the rest are 0. OpenCV's 14 are accepted if the last two, the tilt of
+        the sensor, are 0, and so are its shapes (1, K) and (K, 1). Default: no distortion.
     extrinsics : (4, 4) float64
         World to camera, translation in millimetres. Default: the world is the camera's frame.
     world_up : (3,) float64
-        Where up is in the world. Default: (0, -1, 0), against the camera's y.
+        The up direction in the world. Default: (0, -1, 0), opposite to the camera's y.
 
     Raises
     ------
     InputError
-        If a shape is none of these.
+        If a shape is wrong.
 
     Examples
     --------
@@ -83,7 +83,7 @@ class Camera:
 
     @classmethod
     def from_fov(cls, image_size: tuple[int, int], fov_degrees: float = 55, **rest: Any) -> "Camera":
-        """Return a camera of unknown intrinsics, guessed from the field of view.
+        """Return a camera whose intrinsics are guessed from a field of view.
 
         The principal point is (width / 2, height / 2), as in MeTRAbs.
 
@@ -148,7 +148,7 @@ class Camera:
     def to_world(self, points: ArrayLike) -> NDArray[np.float64]:
         """Turn (..., 3) points of the camera's frame into the world's; undoes `to_camera`.
 
-        The rotation may hold any invertible matrix, as that of a stitched or scaled world.
+        The rotation may be any invertible matrix, such as that of a stitched or scaled world.
 
         Parameters
         ----------
@@ -159,7 +159,7 @@ class Camera:
         return turned(as_points(points, 3, "points") - self.extrinsics[:3, 3], inverse.T)
 
     def project(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Turn (..., 3) points of the camera's frame into (..., 2) pixels; NaN where a point is not ahead.
+        """Turn (..., 3) points of the camera's frame into (..., 2) pixels; NaN for points that are not ahead.
 
         Parameters
         ----------
@@ -192,7 +192,7 @@ def to_pixels(normalised: NDArray[np.float64], intrinsics: NDArray[np.float64]) 
     normalised : (..., 2) array
         Camera x / z and y / z.
     intrinsics : (..., 3, 3) array
-        K of the camera, or of each point's.
+        K of the camera, or one for each point.
     """
     x, y = normalised[..., 0], normalised[..., 1]
     return np.stack(
@@ -212,7 +212,7 @@ def from_pixels(pixels: NDArray[np.float64], intrinsics: NDArray[np.float64]) ->
     pixels : (..., 2) array
         x, y in pixels.
     intrinsics : (..., 3, 3) array
-        K of the camera, or of each point's.
+        K of the camera, or one for each point.
     """
     a, b, c, d = (intrinsics[..., row, column] for row in range(2) for column in range(2))
     x, y = pixels[..., 0] - intrinsics[..., 0, 2], pixels[..., 1] - intrinsics[..., 1, 2]
@@ -229,7 +229,7 @@ def intrinsics_problem(intrinsics: NDArray[np.float64]) -> str | None:
     if abs(a * e - b * d) < 1e-12:
         return "the focal length is zero"
     if max(map(abs, (a, b, c, d, e, f))) > _LARGEST:
-        return "the intrinsics are no pixels"
+        return "the intrinsics are too large to be pixels"
     if last != [0, 0, 1]:
         return "the last row of the intrinsics is not 0, 0, 1"
     return None
@@ -239,7 +239,7 @@ def _extrinsics_problem(extrinsics: NDArray[np.float64]) -> str | None:
     if not np.isfinite(extrinsics).all():
         return "the extrinsics are not finite"
     if (abs(extrinsics) > _LARGEST).any():
-        return "the extrinsics are no millimetres"
+        return "the extrinsics are too large to be millimetres"
     if abs(np.linalg.det(extrinsics[:3, :3])) < 1e-12:
         return "the rotation of the extrinsics cannot be inverted"
     return None

@@ -1,4 +1,4 @@
-"""From a box to what the crop network sees: a virtual camera that looks at the person, and the picture it takes."""
+"""From a box to the crop network's input: a virtual camera that looks at the person, and its picture."""
 
 from typing import NamedTuple
 
@@ -15,8 +15,8 @@ __all__ = ["CropCameras", "LinearImage", "crop_cameras", "crop_homography", "cro
 
 _DISPLAY_GAMMA = 2.2
 _DEEPEST_LEVEL = 2  # of the image pyramid
-_SMALLEST = 1e-3  # pixels that a box may be seen to measure
-_FAR = 1e5  # pixels: further off than any image reaches
+_SMALLEST = 1e-3  # pixels: the least that a box may measure as a virtual camera sees it
+_FAR = 1e5  # pixels: beyond any image
 
 
 class CropCameras(NamedTuple):
@@ -25,7 +25,7 @@ class CropCameras(NamedTuple):
     rotations: NDArray[np.float64]  #: (A, 3, 3), the image's camera frame to each crop's
     intrinsics: NDArray[np.float64]  #: (A, 3, 3), of the crops, which have no lens
     scales: NDArray[np.float64]  #: (A,), crop pixels per image pixel
-    problem: str | None  #: why there is no such camera, all of whose numbers are then NaN
+    problem: str | None  #: why there is no such camera; all numbers are then NaN
 
 
 def crop_cameras(
@@ -33,8 +33,8 @@ def crop_cameras(
 ) -> CropCameras:
     """Aim a virtual camera at a box, upright in the world, and zoom until the box fills the crop.
 
-    The crop's principal point is its middle, (S / 2, S / 2). The box fits in
-    the larger of its height and width, measured between the middles of
+    The crop's principal point is its middle, (S / 2, S / 2). The larger of the
+    box's height and width fills the crop, measured between the middles of
     opposite sides as the virtual camera sees them.
 
     Parameters
@@ -42,9 +42,9 @@ def crop_cameras(
     camera : Camera
         The image's.
     box : (4,) or longer array
-        Left, top, width, height in image pixels; what follows is not read.
+        Left, top, width, height in image pixels; further numbers are ignored.
     image_size : (int, int)
-        Width and height: a box that lies off the image is none.
+        Width and height; a box off the image has no cameras.
     crop_size : int
         Side S of the square crop, in pixels.
     schedule : Schedule
@@ -58,7 +58,7 @@ def crop_cameras(
     problem = camera.problem or _box_problem(box, image_size)
     if problem is not None:
         return _no_cameras(len(schedule), problem)
-    with np.errstate(all="ignore"):  # numbers of no sense become no size
+    with np.errstate(all="ignore"):  # meaningless numbers give no size
         rays = _rays_of_box(camera, box)
         upright = _look_at(rays[0], camera.up)
         sides = to_pixels(_flattened(turned(rays[1:], upright.T)), camera.intrinsics)
@@ -80,7 +80,7 @@ def _no_cameras(count: int, problem: str) -> CropCameras:
 
 
 def _box_problem(box: NDArray[np.float64], image_size: tuple[int, int]) -> str | None:
-    """Return what keeps a box from being looked at, or None."""
+    """Return why no camera can look at a box, or None."""
     left, top, width, height = box[:4]
     if not np.isfinite(box[:4]).all():
         return "the box is not finite"
@@ -100,7 +100,7 @@ def _rays_of_box(camera: Camera, box: NDArray[np.float64]) -> NDArray[np.float64
 
 
 def _look_at(ray: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (3, 3) rotation to a frame whose z is the ray and whose y is as far down as can be."""
+    """Return the (3, 3) rotation to a frame whose z is the ray and whose y points down as far as possible."""
     ahead = ray / np.linalg.norm(ray)
     right = np.cross(ahead, up)
     if np.linalg.norm(right) < 1e-12 * np.linalg.norm(up):  # looking straight up or down: any roll is upright
@@ -110,20 +110,20 @@ def _look_at(ray: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray[np.fl
 
 
 def _roll(angle: float, flip: bool) -> NDArray[np.float64]:
-    """Return the (3, 3) turn by -angle about the line of sight, then the mirroring of x."""
+    """Return the (3, 3) rotation by -angle about the line of sight, with x then mirrored if `flip`."""
     cos, sin = np.cos(angle), np.sin(angle)
     turn: NDArray[np.float64] = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
     return np.diag([-1.0 if flip else 1.0, 1.0, 1.0]) @ turn
 
 
 def _flattened(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return x / z and y / z of (..., 3) points, NaN where a point is not ahead."""
+    """Return x / z and y / z of (..., 3) points; NaN for points that are not ahead."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(points[..., 2:] > 0, points[..., :2] / points[..., 2:], np.nan)
 
 
 class LinearImage:
-    """An image whose numbers are proportional to light, and its halves, made when asked for."""
+    """An image in linear light, and its halved versions, computed on demand."""
 
     def __init__(self, image: NDArray[np.uint8]) -> None:
         table = ((np.arange(256) / 255) ** _DISPLAY_GAMMA).astype(np.float32)
@@ -149,12 +149,12 @@ def warp_crop(
 ) -> NDArray[np.float32]:
     """Return the (S, S, 3) picture, in [0, 1], that a virtual camera takes of an image.
 
-    Bilinear, black outside the image, resampled in linear light, lens and all.
+    Resampling is bilinear, in linear light and through the image's lens; outside the image is black.
 
     Parameters
     ----------
     image : LinearImage
-        The image, its channels in any order.
+        The image, with channels in any order.
     camera : Camera
         The image's.
     rotation, intrinsics : (3, 3) arrays
@@ -162,11 +162,11 @@ def warp_crop(
     crop_size : int
         Side S of the crop, in pixels.
     scale : float
-        Crop pixels per image pixel: a crop that is less than half the size is taken from a halved image.
+        Crop pixels per image pixel; below one half, the crop is taken from a halved image.
     antialias_factor : int
-        Render the crop this many times larger, and average.
+        Render the crop this many times larger, then average.
     gamma : float
-        Exponent of the colours, as displayed.
+        Exponent applied to colours as displayed.
     """
     cv2 = import_cv2()
     side = crop_size * antialias_factor
@@ -190,7 +190,7 @@ def warp_crop(
 def _places_in_image(
     to_ray: NDArray[np.float64], camera: Camera, coarser: NDArray[np.float64], side: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the (S, S) columns and rows of the image that a crop's pixels see, far outside where they see none."""
+    """Return the (S, S) columns and rows of the image that a crop's pixels see; far outside if they see none."""
     pixels = np.arange(side, dtype=np.float64)
     x, y, z = (row[0] * pixels + (row[1] * pixels + row[2])[:, None] for row in to_ray)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -204,7 +204,7 @@ def _places_in_image(
 def crop_homography(
     camera: Camera, rotation: NDArray[np.float64], intrinsics: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the (3, 3) homography that takes crop pixels to pixels of the image, where the camera has no lens.
+    """Return the (3, 3) homography that takes crop pixels to pixels of the image, for a camera without a lens.
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ def crop_homography(
 def crop_to_image(
     pixels: NDArray[np.float64], camera: Camera, rotation: NDArray[np.float64], intrinsics: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Turn (..., 2) crop pixels into pixels of the image, lens and all.
+    """Turn (..., 2) crop pixels into pixels of the image, through its lens.
 
     Parameters
     ----------

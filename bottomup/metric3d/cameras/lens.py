@@ -1,4 +1,4 @@
-"""Lenses: where they bring rays, and back. All of it is in normalised coordinates, camera x / z and y / z."""
+"""Lens distortion and its inverse, in normalised coordinates: camera x / z and y / z."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +15,7 @@ _TOLERANCE = 1e-12  # of undistorted normalised coordinates: 1e-9 px at a focal 
 
 
 def as_coefficients(values: ArrayLike) -> NDArray[np.float64]:
-    """Return a lens's 12 coefficients, from as many as were measured, in the shapes that OpenCV gives.
+    """Return a lens's 12 coefficients from as many as were measured, in any shape that OpenCV returns.
 
     Parameters
     ----------
@@ -25,14 +25,14 @@ def as_coefficients(values: ArrayLike) -> NDArray[np.float64]:
     Raises
     ------
     InputError
-        If they are not 4 to 12, or 14 of which the last two are 0.
+        If they are not 4 to 12, or 14 with zeros as the last two.
     """
     given = as_float64(values, "distortion")
     row = given.reshape(-1) if given.size == max(given.shape, default=0) else given
     if row.shape == (NUM_COEFFICIENTS + 2,):
         if row[NUM_COEFFICIENTS:].any():
             raise InputError(
-                f"distortion has a tilted sensor, tau = {row[NUM_COEFFICIENTS:].tolist()}, which is not known here: "
+                f"distortion has a tilted sensor, tau = {row[NUM_COEFFICIENTS:].tolist()}, which is not supported: "
                 "undistort the images first"
             )
         row = row[:NUM_COEFFICIENTS]
@@ -47,16 +47,14 @@ def as_coefficients(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def distort(points: ArrayLike, coefficients: ArrayLike) -> NDArray[np.float64]:
-    """Return where a lens brings (..., 2) normalised coordinates; equal to `cv2.projectPoints`.
-
-    `coefficients` are the 12 of `Camera.distortion`.
+    """Distort (..., 2) normalised coordinates as a lens does; equal to `cv2.projectPoints`.
 
     Parameters
     ----------
     points : (..., 2) array
         Normalised coordinates.
     coefficients : (12,) array
-        The lens.
+        The lens, as in `Camera.distortion`.
     """
     points = as_points(points, 2, "points")
     return np.stack(distort_planes(points[..., 0], points[..., 1], as_float64(coefficients, "coefficients")), axis=-1)
@@ -65,7 +63,7 @@ def distort(points: ArrayLike, coefficients: ArrayLike) -> NDArray[np.float64]:
 def distort_planes(
     x: NDArray[np.float64], y: NDArray[np.float64], coefficients: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return `distort` of coordinates that lie in two arrays: some ten times faster on those of a whole picture.
+    """Do what `distort` does with x and y in two arrays, about ten times faster for a whole picture.
 
     Parameters
     ----------
@@ -84,16 +82,16 @@ def distort_planes(
 
 
 def undistort(points: ArrayLike, coefficients: ArrayLike) -> NDArray[np.float64]:
-    """Undo `distort`, by Newton's method, to 1e-12; NaN where the lens brings no ray to that place.
+    """Undo `distort`, by Newton's method, to 1e-12; NaN where no ray arrives through the lens.
 
-    Starts at the distorted place, from where it converges on lenses that
-    bend rays one way; five rounds of the fixed point that others use leave
-    0.1 px on a strong lens.
+    It starts at the distorted place, from which it converges for lenses that
+    bend all rays in one direction. The usual five rounds of fixed-point
+    iteration leave 0.1 px on a strong lens.
 
     Parameters
     ----------
     points : (..., 2) array
-        Normalised coordinates, as the lens brought them.
+        Normalised coordinates, distorted by the lens.
     coefficients : (12,) array
         The lens.
     """
@@ -109,7 +107,7 @@ def undistort(points: ArrayLike, coefficients: ArrayLike) -> NDArray[np.float64]
             step_y = (a * missing[..., 1] - c * missing[..., 0]) * scale
             found = found - np.stack([step_x, step_y], axis=-1)
             steps = np.maximum(abs(step_x), abs(step_y))
-            if not (steps > _TOLERANCE).any():  # those that diverged to NaN stay there
+            if not (steps > _TOLERANCE).any():  # points that diverged to NaN stay NaN
                 break
         a, b, c, d = _distortion_slopes(found, coefficients)
         missing = abs(distort(found, coefficients) - wanted).max(axis=-1)

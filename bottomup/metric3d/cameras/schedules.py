@@ -13,7 +13,7 @@ __all__ = ["Schedule"]
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """A crops of each person, one entry a crop.
+    """The A crops of each person, one entry per crop.
 
     Attributes
     ----------
@@ -22,14 +22,14 @@ class Schedule:
     angles : (A,) float64
         How far the crop camera is rolled, radians.
     scales : (A,) float64
-        How much larger than its fit the person is seen, above 0.
+        Size of the person relative to the box that fits, above 0.
     flips : (A,) bool
         Whether the crop is mirrored.
 
     Raises
     ------
     InputError
-        If the four are not of one length, above 0, or a number is not what it must be.
+        If the four differ in length or are empty, or a number is out of range.
 
     Examples
     --------
@@ -50,7 +50,7 @@ class Schedule:
         object.__setattr__(self, "flips", np.asarray(self.flips, dtype=np.bool_))
         shapes = {getattr(self, name).shape for name in ("gammas", "angles", "scales", "flips")}
         if len(shapes) != 1 or len(self.gammas.shape) != 1 or not self.gammas.size:
-            raise InputError(f"gammas, angles, scales and flips must have one entry a crop, got shapes {shapes}")
+            raise InputError(f"gammas, angles, scales and flips must have one entry per crop, got shapes {shapes}")
         if not ((self.gammas > 0) & (self.scales > 0) & np.isfinite(self.gammas + self.scales + self.angles)).all():
             raise InputError("gammas and scales must be finite and above 0, angles finite")
 
@@ -59,7 +59,7 @@ class Schedule:
 
     @classmethod
     def default(cls, num_aug: int) -> "Schedule":
-        """Return MeTRAbs's schedule, but the plain crop where there is only one."""
+        """Return MeTRAbs's schedule, or the plain crop if there is only one."""
         if _checked_count(num_aug) == 1:
             return cls(np.ones(1), np.zeros(1), np.ones(1), np.zeros(1, np.bool_))
         return cls.metrabs(num_aug)
@@ -68,10 +68,11 @@ class Schedule:
     def metrabs(cls, num_aug: int, *, max_degrees: float = 25) -> "Schedule":
         """Return MeTRAbs's schedule, whose single crop is brightened and 5 % larger.
 
-        Gammas from 0.6 to 1, angles from -`max_degrees` to `max_degrees`, the
-        first half smaller down to 0.8, the rest larger up to 1.1, every other
-        one mirrored. `max_degrees` of 180 spreads over the whole circle
-        without meeting itself, as for models trained so.
+        Gammas run from 0.6 to 1, angles from -`max_degrees` to `max_degrees`.
+        The first half of the crops shows the person smaller, from 0.8 on; the
+        rest larger, up to 1.1. Every other crop is mirrored. With 180 degrees,
+        angles spread over the whole circle and none occurs twice, for models
+        that were trained that way.
 
         Parameters
         ----------
@@ -83,7 +84,7 @@ class Schedule:
         Raises
         ------
         InputError
-            If `num_aug` is no whole number from 1 on.
+            If `num_aug` is not a whole number, at least 1.
         """
         count, half = _checked_count(num_aug), num_aug // 2
         largest = np.radians(max_degrees if max_degrees < 180 else 180 * (1 - 1 / count))
@@ -96,11 +97,11 @@ class Schedule:
 
 
 def _spread(first: float, last: float, count: int) -> NDArray[np.float64]:
-    """Return evenly spaced numbers with both ends, the middle where there is only one."""
+    """Return evenly spaced numbers including both ends, or the middle if there is only one."""
     return np.linspace(first, last, count) if count > 1 else np.array([(first + last) / 2])
 
 
 def _checked_count(num_aug: int) -> int:
     if isinstance(num_aug, bool) or not isinstance(num_aug, (int, np.integer)) or num_aug < 1:
-        raise InputError(f"num_aug must be a whole number from 1 on, got {num_aug!r}")
+        raise InputError(f"num_aug must be a whole number, at least 1, got {num_aug!r}")
     return int(num_aug)

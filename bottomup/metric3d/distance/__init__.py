@@ -1,1 +1,1 @@
-"""How far away a pose is: by what is seen of it, or by its bones."""
+"""How far away a pose is, found from its keypoints in the image or from its bones."""

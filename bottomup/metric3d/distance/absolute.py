@@ -1,4 +1,4 @@
-"""From relative poses to absolute ones: how far away must a pose be to be seen where it is seen."""
+"""From relative poses to absolute ones: how far away a pose must be to be seen where it is."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from bottomup.errors import InputError
 from bottomup.metric3d.arrays import as_points
 from bottomup.metric3d.cameras.camera import Camera, intrinsics_problem
 from bottomup.metric3d.distance.kernels import roots as kernels
-from bottomup.tensors import as_number
+from bottomup.parameters import check, number, score
 
 __all__ = ["FitRules", "Reconstruction", "RootFit", "fit_rays", "reconstruct_absolute", "unproject"]
 
@@ -41,18 +41,18 @@ class RootFit:
     ----------
     ridge : float
         Added to the diagonal of the normal equations. Default 0, exact on exact data. MeTRAbs's 0.01 pulls people
-        towards the camera, by 0.7 mm at 2 m and 13 mm at 16 m, and helps nothing measurable under noise.
+        towards the camera, by 0.7 mm at 2 m and 13 mm at 16 m, and does not measurably help under noise.
     weight_outside : float
-        Weight of parts out of view, added to that of all. Default 0; MeTRAbs's is 0.0001.
+        Weight of parts out of view; parts in view weigh 1 more. Default 0; MeTRAbs's is 0.0001.
     batch_scaling : bool
-        Scale the equations by the root mean square over all people instead of each one's: with a ridge,
-        one person's answer then depends on the others. MeTRAbs does.
+        Scale the equations by the root mean square over all people, as MeTRAbs does, instead of over each
+        person: with a ridge, one person's answer then depends on the others.
     mix : float
-        Of parts in view: how much of the moved relative pose, and how little of its projection onto the ray, in [0, 1].
+        For parts in view: the weight, in [0, 1], of the moved relative pose; its projection onto the ray has the rest.
     weak_perspective : bool
         Weak perspective instead of least squares: some 50 mm of error on exact data.
     fallback : bool
-        Take weak perspective where least squares fail, and say so; else such poses are NaN.
+        Use weak perspective where least squares fail, and report it; otherwise such poses are NaN.
 
     Raises
     ------
@@ -60,19 +60,15 @@ class RootFit:
         If a number is out of range.
     """
 
-    ridge: float = 0.0
-    weight_outside: float = 0.0
+    ridge: float = number(0.0, low=0)
+    weight_outside: float = number(0.0, low=0)
     batch_scaling: bool = False
-    mix: float = 0.5
+    mix: float = score(0.5)
     weak_perspective: bool = False
     fallback: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("ridge", "weight_outside", "mix"):
-            value = as_number(getattr(self, name), name)
-            if not 0 <= value < np.inf or (name == "mix" and value > 1):
-                raise InputError(f"{name} must be from 0 {'to 1' if name == 'mix' else 'on'}, got {value}")
-            object.__setattr__(self, name, value)
+        check(self)
 
     @classmethod
     def metrabs(cls) -> "RootFit":
@@ -89,7 +85,7 @@ class Reconstruction:
     poses3d : (M, N, 3) float64
         Millimetres in the camera's frame, NaN where there is none.
     roots : (M, 3) float64
-        What was added to the relative poses.
+        The translation that was added to each relative pose.
     problems : tuple of M str or None
         What went wrong with each person, None if nothing did.
     """
@@ -115,21 +111,21 @@ def reconstruct_absolute(
 ) -> Reconstruction:
     """Place relative 3D poses where a camera sees their keypoints.
 
-    Any 2D poses and any lifter will do. Each person's distance is found by
-    itself, and whatever is wrong with one is reported for that one.
+    Any 2D poses and any lifter will do. Each person's distance is found
+    independently, and problems are reported person by person.
 
     Parameters
     ----------
     keypoints_2d : (M, N, 2) or (N, 2) array
-        x, y in pixels; NaN where a part was not found, which then only moves along.
+        x, y in pixels; NaN where a part was not found; it then moves with the rest.
     poses_relative : (M, N, 3) or (N, 3) array
         The same parts in millimetres, axes as the camera's (x right, y down, z ahead), from any origin.
     intrinsics : (3, 3) or (M, 3, 3) array, or Camera
-        The camera, or one for each person. A `Camera`'s lens is undone.
+        The camera, or one for each person. The lens of a `Camera` is undone.
     in_view : (M, N) bool array, optional
-        Which keypoints to believe. Default: those that are finite.
+        Which keypoints to use. Default: those that are finite.
     fit : RootFit, optional
-        How. Default: `RootFit()`.
+        How distances are found. Default: `RootFit()`.
 
     Returns
     -------
@@ -154,7 +150,7 @@ def reconstruct_absolute(
     if relative.ndim not in (2, 3) or keypoints.shape[:-1] != relative.shape[:-1]:
         raise InputError(
             "poses_relative must be (M, N, 3) and keypoints_2d (M, N, 2) of the same people and parts, "
-            f"got {relative.shape} and {keypoints.shape}: of Poses, pass poses.xy"
+            f"got {relative.shape} and {keypoints.shape}: from Poses, pass poses.xy"
         )
     is_single = relative.ndim == 2
     if is_single:
@@ -175,7 +171,7 @@ def reconstruct_absolute(
 def fit_rays(
     rays: NDArray[np.float64], relative: NDArray[np.float64], in_view: NDArray[np.bool_], fit: RootFit
 ) -> Reconstruction:
-    """Place (M, N, 3) poses on (M, N, 2) normalised rays; parts that are not finite are taken as not in view."""
+    """Place (M, N, 3) poses on (M, N, 2) normalised rays; parts that are not finite count as out of view."""
     count, num_parts = rays.shape[:2]
     roots, poses = np.empty((count, 3)), np.empty((count, num_parts, 3))
     outcomes, lost = np.empty(count, np.int64), np.empty(count, np.int64)
@@ -215,7 +211,7 @@ def _rays(
         return usable, [intrinsics.problem] * count
     matrices = np.array(intrinsics, np.float64)
     if matrices.shape not in ((3, 3), (count, 3, 3)):
-        raise InputError(f"intrinsics must be (3, 3) or ({count}, 3, 3), one a person, got {matrices.shape}")
+        raise InputError(f"intrinsics must be (3, 3) or ({count}, 3, 3), one per person, got {matrices.shape}")
     if matrices.ndim == 2:
         problems = [intrinsics_problem(matrices)] * count
         matrices = np.tile(matrices, (count, 1, 1))

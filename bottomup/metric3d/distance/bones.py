@@ -1,4 +1,4 @@
-"""Distance from known bone lengths: what 2.5D networks need, whose x and y are in the image and z in millimetres."""
+"""Distance from known bone lengths, for 2.5D networks: their x and y are in the image, their z in millimetres."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +14,7 @@ _STEPS = 100
 _LONGEST_FIRST_GUESS = 1500.0  # mm of the largest extent of a pose, as MeTRAbs guesses
 
 
-@np.errstate(all="ignore")  # numbers of no sense are judged, not warned of
+@np.errstate(all="ignore")  # meaningless numbers are a problem, not a warning
 def absolute_by_bones(
     keypoints_2d: ArrayLike,
     depths: ArrayLike,
@@ -24,11 +24,11 @@ def absolute_by_bones(
     *,
     in_view: ArrayLike | None = None,
 ) -> Reconstruction:
-    """Find the distance at which a pose's bones are as long as they are known to be.
+    """Find the distance at which a pose's bones have their known lengths.
 
     Every part lies on its ray, at its relative depth plus the person's
-    distance; that distance makes the squares of the bones' errors least
-    (Levenberg-Marquardt on one number). Bones count whose two ends are in view.
+    distance. That distance minimises the squared errors of bone lengths
+    (Levenberg-Marquardt in one variable), over bones with both ends in view.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def absolute_by_bones(
     bone_lengths : (E,) or (M, E) array
         Millimetres.
     in_view : (M, N) bool array, optional
-        Which keypoints to believe. Default: those that are finite.
+        Which keypoints to use. Default: those that are finite.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def _distance(
 
 
 def as_edges(edges: ArrayLike, num_parts: int) -> NDArray[np.int64]:
-    """Return edges as an (E, 2) array of part numbers, or say that they are none."""
+    """Return edges as an (E, 2) array of part numbers, or raise `InputError`."""
     array = np.asarray(edges)
     if array.size == 0:
         return np.empty((0, 2), np.int64)
@@ -129,7 +129,7 @@ def as_edges(edges: ArrayLike, num_parts: int) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
-@np.errstate(all="ignore")  # numbers of no sense are judged, not warned of
+@np.errstate(all="ignore")  # meaningless numbers are a problem, not a warning
 def bone_lengths_of(poses3d: ArrayLike, edges: ArrayLike) -> NDArray[np.float64]:
     """Return (..., E) lengths of the bones of (..., N, 3) poses.
 
@@ -143,7 +143,7 @@ def bone_lengths_of(poses3d: ArrayLike, edges: ArrayLike) -> NDArray[np.float64]
     Raises
     ------
     InputError
-        If a shape is not what it must be, or an edge joins parts that are none.
+        If a shape is wrong, or an edge names a part that does not exist.
     """
     poses = as_points(poses3d, 3, "poses3d")
     first, second = as_edges(edges, poses.shape[-2]).T
@@ -151,7 +151,7 @@ def bone_lengths_of(poses3d: ArrayLike, edges: ArrayLike) -> NDArray[np.float64]
 
 
 def median_bone_lengths(poses3d: ArrayLike, edges: ArrayLike) -> NDArray[np.float64]:
-    """Return the (E,) medians over many poses (M, N, 3), of a sequence say; NaN poses do not count.
+    """Return the (E,) median bone lengths over many poses, such as a sequence; NaN is ignored.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def median_bone_lengths(poses3d: ArrayLike, edges: ArrayLike) -> NDArray[np.floa
     Raises
     ------
     InputError
-        If a bone is in none of the poses.
+        If no pose shows one of the bones.
     """
     lengths = bone_lengths_of(poses3d, edges)
     lengths = lengths.reshape(-1, lengths.shape[-1])

@@ -1,1 +1,1 @@
-"""What a crop network gives: heatmaps and volumes, their layouts, their soft-argmax."""
+"""What a crop network returns: heatmaps and volumes, their layouts, their soft-argmax."""

@@ -14,7 +14,7 @@ from bottomup.tensors import Quantized, as_number
 
 __all__ = ["Decoded", "Heads", "Outputs", "mean_cells"]
 
-#: What a network gives: one tensor, several, or several by name.
+#: What a network returns: one tensor, several, or several by name.
 Outputs: TypeAlias = ArrayLike | Quantized | Sequence[Any] | Mapping[str, Any]
 
 
@@ -22,18 +22,18 @@ class Decoded(NamedTuple):
     """What B crops show, each in its own crop's frame; NaN where logits were not finite."""
 
     keypoints: NDArray[np.float64]  #: (B, N, 2), x, y in crop pixels
-    relative: NDArray[np.float64]  #: (B, N, 3), x, y, z in mm up to a translation; x and y NaN of 2.5D volumes
+    relative: NDArray[np.float64]  #: (B, N, 3), x, y, z in mm up to a translation; x and y are NaN for 2.5D volumes
 
 
 @dataclass(frozen=True)
 class Heads:
-    """What the raw tensors of a crop network mean: MeTRAbs's, unless told otherwise.
+    """What the raw tensors of a crop network mean; the defaults are MeTRAbs's.
 
     A network has *heatmaps*, one plane a part, whose soft-argmax is a
     keypoint in crop pixels, and *volumes*, D planes a part, whose soft-argmax
     is a place in a cube of `box_size` millimetres. They come as two tensors,
-    in any order, or as one whose first N channels are the heatmaps; volumes
-    alone give the keypoints too.
+    in any order, or as one whose first N channels are the heatmaps. Without
+    heatmaps, keypoints come from the volumes.
 
     Attributes
     ----------
@@ -46,25 +46,25 @@ class Heads:
     depth : int
         Cells D of a volume along the line of sight.
     box_size : float
-        Side of the cube that a volume stands for, millimetres.
+        Side of the cube that a volume covers, millimetres.
     centred_stride : bool
-        Whether cell i lies in the middle of its pixels, at i * stride + stride / 2, or at i * stride.
+        Whether cell i lies in the middle of its pixels, at i * stride + stride / 2, instead of at i * stride.
     half_shift : bool
-        Half a stride more, as the first EfficientNetV2-S weights of MeTRAbs need with `centred_stride=False`.
+        Add half a stride, as MeTRAbs's first EfficientNetV2-S weights need with `centred_stride=False`.
     layout : str
         Axes of the volumes, in order: b crops, h rows, w columns, d depth, p parts, each once; parentheses join
         axes. "bhw(dp)" is MeTRAbs's: channels last, depth-major. "b(pd)hw" is channels first, part-major;
-        "bhwdp" has an axis each. Heatmaps have the same without d.
+        "bhwdp" keeps all axes apart. Heatmaps have the same layout without d.
     volume_xy : {"metric", "image"}
-        Whether x and y of volumes are millimetres of the cube (MeTRAbs), or places in the image (2.5D:
+        Whether x and y of volumes are millimetres in the cube (MeTRAbs) or places in the image (2.5D:
         only z is metric, and `absolute_by_bones` finds the rest).
     border : float
-        Cells at each border of the crop in which no keypoint is believed.
+        Cells along each border of the crop in which keypoints are not trusted.
 
     Raises
     ------
     InputError
-        If an attribute is not what it must be.
+        If an attribute is out of range.
 
     References
     ----------
@@ -87,11 +87,11 @@ class Heads:
         for name in ("num_parts", "crop_size", "output_stride", "depth"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-                raise InputError(f"{name} must be a whole number from 1 on, got {value!r}")
+                raise InputError(f"{name} must be a whole number, at least 1, got {value!r}")
         if self.crop_size % self.output_stride:
             raise InputError(f"crop_size must be a multiple of {self.output_stride} pixels, got {self.crop_size}")
         if not 0 < as_number(self.box_size, "box_size") < np.inf:
-            raise InputError(f"box_size must be millimetres above 0, got {self.box_size}")
+            raise InputError(f"box_size must be above 0 millimetres, got {self.box_size}")
         if self.volume_xy not in ("metric", "image"):
             raise InputError(f'volume_xy must be "metric" or "image", got {self.volume_xy!r}')
         axis_groups(self.layout)
@@ -107,13 +107,13 @@ class Heads:
         Parameters
         ----------
         outputs : array, Quantized, sequence or dict of them
-            Logits, float or 8-bit `Quantized`. Which is which is told by the
-            number of channels; tensors of other sizes are left aside.
+            Logits, float or 8-bit `Quantized`. The number of channels tells
+            heatmaps from volumes; tensors of other sizes are ignored.
 
         Raises
         ------
         InputError
-            If none of them fits these heads.
+            If no tensor fits these heads.
 
         Examples
         --------
@@ -135,7 +135,7 @@ class Heads:
         return Decoded(keypoints, relative)
 
     def in_view(self, keypoints: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return which of (..., 2) crop pixels lie far enough inside that a soft-argmax can have reached them.
+        """Return which of (..., 2) crop pixels lie far enough inside for a soft-argmax to reach them.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Which raw tensor is what, and how its axes lie: every layout is brought to the one that the kernel takes."""
+"""Tell heatmaps from volumes, and bring every layout of axes to the one that the kernel takes."""
 
 import re
 from collections.abc import Mapping
@@ -17,19 +17,19 @@ _KERNEL_LAYOUTS = (["b", "h", "w", "dp"], ["b", "h", "w", "p"])
 
 
 class Volumes(NamedTuple):
-    """Volumes of N parts, of depth 1 where they are heatmaps, as the kernel takes them."""
+    """Volumes of N parts, or heatmaps with a depth of 1, as the kernel takes them."""
 
     values: NDArray[Any]  #: (B, H * W, C), C-contiguous float32 or uint8
-    first: int  #: the channel of the first part's first depth, behind which D * N follow, depth-major
+    first: int  #: the first of the D * N channels, which are depth-major
     depth: int  #: D
     scale: float  #: real = (value - zero) * scale
     zero: float
 
 
 class Shape(NamedTuple):
-    """What is known of the tensors."""
+    """The expected sizes of the tensors."""
 
-    layout: str  #: of volumes, as `Heads.layout`
+    layout: str  #: of volumes, as in `Heads.layout`
     grid: int  #: cells along each side
     depth: int  #: D
     num_parts: int  #: N
@@ -41,23 +41,23 @@ def axis_groups(layout: Any) -> list[str]:
     Raises
     ------
     InputError
-        If it is no layout of volumes.
+        If it is not a layout of volumes.
     """
     groups = []
     if isinstance(layout, str) and re.fullmatch(r"(\([a-z]+\)|[a-z])+", layout):
         groups = [joined or alone for joined, alone in re.findall(r"\(([a-z]+)\)|([a-z])", layout)]
     if sorted("".join(groups)) != sorted(_AXES) or "b" not in groups:
-        raise InputError(f'layout must have each of b, h, w, d, p once, b alone, as "bhw(dp)", got {layout!r}')
+        raise InputError(f'layout must have each of b, h, w, d, p once, b alone, such as "bhw(dp)", got {layout!r}')
     return groups
 
 
 def find_volumes(outputs: Any, shape: Shape) -> tuple[Volumes | None, Volumes]:
-    """Return a network's heatmaps, where there are any, and its volumes.
+    """Return a network's heatmaps, if there are any, and its volumes.
 
     Raises
     ------
     InputError
-        If there are no such volumes among the outputs.
+        If the outputs hold no such volumes.
     """
     if isinstance(outputs, Mapping):
         tensors = list(outputs.values())
@@ -95,7 +95,7 @@ def _sizes(shape: Shape, count: int) -> dict[str, int]:
 
 
 def _fits(tensor: Any, groups: list[str], shape: Shape, channels: int = 0, more: int = 0) -> bool:
-    """Return whether a tensor has that layout, with so many more channels than it needs."""
+    """Return whether a tensor has that layout, with `more` channels than it needs."""
     if len(tensor.shape) != len(groups):
         return False
     sizes = _sizes(shape, tensor.shape[groups.index("b")])
@@ -105,7 +105,7 @@ def _fits(tensor: Any, groups: list[str], shape: Shape, channels: int = 0, more:
 
 
 def _volumes(tensor: Any, groups: list[str], shape: Shape, channels: int, first: int) -> Volumes:
-    """Return those channels of a tensor that start at `first`."""
+    """Return the channels of a tensor from `first` on, as the kernel takes them."""
     array, scale, zero = (
         (tensor.values, tensor.scale, tensor.zero_point) if isinstance(tensor, Quantized) else (tensor, 1.0, 0)
     )
@@ -128,19 +128,19 @@ def _volumes(tensor: Any, groups: list[str], shape: Shape, channels: int, first:
 
 
 def _for_kernel(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
-    """Return an array of the one kind that a kernel is compiled for: writeable too, though nothing is written."""
+    """Return an array of the kind that the kernel is compiled for: writeable, though nothing is written."""
     return np.require(array, dtype, ["C_CONTIGUOUS", "WRITEABLE"])
 
 
 def _as_real(tensor: Any) -> NDArray[Any]:
-    """Return a tensor of real numbers, or say that it is none."""
+    """Return a tensor of real numbers, or raise `InputError`."""
     try:
         array = np.asarray(tensor)
     except ValueError as error:
         raise InputError(f"outputs must be arrays of numbers: {error}") from error
     if array.dtype in (np.uint8, np.int8):
         raise InputError(
-            f"outputs are {array.dtype}, whose levels mean nothing alone: "
+            f"outputs are {array.dtype}, but levels have no meaning without their scale: "
             "pass bottomup.Quantized(values, scale, zero_point)"
         )
     if array.dtype.kind not in "fiu":

@@ -1,4 +1,4 @@
-"""Known poses to the raw tensors that a perfect crop network would give, for anyone's tests."""
+"""Turn known poses into the raw tensors that a perfect crop network would return, for tests."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +16,7 @@ def encode(heads: Heads, keypoints: ArrayLike, relative: ArrayLike) -> tuple[NDA
     """Return heatmaps (B, H, W, N) and volumes (B, H, W, D * N) whose soft-argmax is exactly these poses.
 
     Each is a bilinear splat: the logarithms of the two nearest cells' shares
-    along each axis. What lies beyond the outermost cells comes to lie on them.
+    along each axis. Points beyond the outermost cells move onto them.
 
     Parameters
     ----------
@@ -25,12 +25,12 @@ def encode(heads: Heads, keypoints: ArrayLike, relative: ArrayLike) -> tuple[NDA
     keypoints : (B, N, 2) array
         Crop pixels.
     relative : (B, N, 3) array
-        Millimetres from the middle of the cube that a volume stands for.
+        Millimetres from the middle of the cube that a volume covers.
 
     Raises
     ------
     InputError
-        If the layout is another one, or shapes do not fit.
+        If the heads have another layout, or shapes do not fit.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def _cells_of_pixels(heads: Heads, pixels: NDArray[np.float64]) -> NDArray[np.fl
 
 
 def _shares(places: NDArray[np.float64], sizes: tuple[int, ...]) -> list[NDArray[np.float64]]:
-    """Return, of each axis, how much of each part (B, N) lies in each cell: (B, N, cells)."""
+    """Return, for each axis, how much of each part lies in each cell: (B, N, cells)."""
     return [
         (1 - abs(places[..., [axis]].clip(0, size - 1) - np.arange(size))).clip(0) for axis, size in enumerate(sizes)
     ]

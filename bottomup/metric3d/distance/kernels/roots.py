@@ -1,7 +1,7 @@
 """Loops that find how far away a pose is.
 
 Of M people: `rays` (M, N, 2) are normalised camera coordinates, `relative` (M, N, 3) the poses in mm up to a
-translation, `in_view` (M, N) bool says whose rays are believed. float64 throughout.
+translation, `in_view` (M, N) bool says which rays to use. float64 throughout.
 """
 
 import math
@@ -11,7 +11,7 @@ import numpy as np
 from bottomup.kernels.jit import helper, kernel
 
 FITTED, TOO_FEW, ONE_RAY, BEHIND, NOT_FINITE = range(5)
-FALLBACK = 8  # added to what least squares came to, where weak perspective took over
+FALLBACK = 8  # added to the outcome of least squares where weak perspective took over
 _LEAST_SPREAD = 1e-6  # of rays: a thousandth of a pixel at a focal length of 1000 px
 
 
@@ -141,9 +141,9 @@ def fit_root(rays, relative, in_view, weights, ridge, scales, root):
 
 @helper
 def fit_weakly(rays, relative, in_view, person, root):
-    """Write the translation by weak perspective: how large the pose is in mm, by how large it is seen.
+    """Write the translation by weak perspective: depth is the pose's size in mm over its size in the image.
 
-    Of the parts in view, or, where these are fewer than two, of all.
+    Uses the parts in view, or all parts if fewer than two are in view.
     """
     num_in_view = 0
     for part in range(rays.shape[1]):
@@ -192,7 +192,7 @@ def judged(relative, in_view, root):
 
 @helper
 def merge(rays, relative, in_view, mix, root, pose):
-    """Write the pose: of parts in view, `mix` of the moved relative pose and the rest on the ray; else the former."""
+    """Write the moved pose; parts in view are pulled towards their ray, with weight 1 - `mix`."""
     for part in range(relative.shape[0]):
         depth = relative[part, 2] + root[2]
         for axis in range(3):

@@ -83,7 +83,7 @@ def add_row(cells, first, factor, shift, rows, first_moments):
 
 @helper
 def find_peaks(volume, first, depth, peaks):
-    """Set in every lane the highest logit that its part has at any depth; NaN is passed over."""
+    """Set in every lane the highest logit that its part has at any depth; NaN is ignored."""
     num_parts = peaks.size // depth
     peaks[:] = -np.inf
     for cell in range(volume.shape[0]):
