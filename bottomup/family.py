@@ -7,13 +7,33 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
+import numpy as np
+
 from bottomup.geometry import ImageSize
 from bottomup.layers import Layers
 from bottomup.poses import Poses
-from bottomup.skeletons import Skeleton
+from bottomup.skeletons import COCO17, Skeleton
 from bottomup.tensors import FieldLike, TensorInfo
 
-__all__ = ["Clues", "Cut", "Decoder", "Family", "GraphView", "Layout", "Operator", "Pixels", "no_cut"]
+__all__ = [
+    "EXAMPLE_POSES",
+    "Clues",
+    "Cut",
+    "Decoder",
+    "Family",
+    "GraphView",
+    "Layout",
+    "Operator",
+    "Pixels",
+    "no_cut",
+]
+
+_UPRIGHT = (
+    (64, 20), (68, 17), (60, 17), (72, 19), (56, 19), (78, 36), (50, 36), (84, 54), (44, 54), (86, 70), (42, 70),
+    (72, 72), (56, 72), (74, 92), (54, 92), (75, 112), (53, 112),
+)  # fmt: skip
+#: One person standing upright in an input of 128 x 128, with COCO's 17 parts: families warm up on them.
+EXAMPLE_POSES = Poses(np.array([[(x, y, 1) for x, y in _UPRIGHT]], np.float32), np.ones(1, np.float32), COCO17)
 
 
 class Decoder(Protocol):

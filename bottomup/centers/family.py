@@ -1,7 +1,5 @@
 """Centres and offsets, as the rest of the library knows them."""
 
-import numpy as np
-
 from bottomup.centers.augment import averaged, mirrored
 from bottomup.centers.best import CenterDecoder
 from bottomup.centers.centernet import CenterNetDecoder
@@ -12,18 +10,11 @@ from bottomup.centers.layout import HEADS, is_of_head, recognise
 from bottomup.centers.movenet import MoveNetDecoder
 from bottomup.centers.movenet_single import MoveNetSingleDecoder
 from bottomup.centers.rendering import center_fields
-from bottomup.family import Cut, Family, GraphView
-from bottomup.poses import Poses
-from bottomup.skeletons import COCO17
+from bottomup.family import EXAMPLE_POSES, Cut, Family, GraphView
 
 __all__ = ["CENTERS"]
 
 _CHANNELS = {"center": 1, "heatmaps": 17, "regressions": 34, "offsets": 34, "box_sizes": 2, "box_offsets": 2}
-#: x and y of somebody upright, of COCO's 17 parts, in an input of 128 x 128.
-_SOMEBODY = (
-    (64, 20), (68, 17), (60, 17), (72, 19), (56, 19), (78, 36), (50, 36), (84, 54), (44, 54), (86, 70), (42, 70),
-    (72, 72), (56, 72), (74, 92), (54, 92), (75, 112), (53, 112),
-)  # fmt: skip
 
 
 def find_cut(graph: GraphView) -> Cut | None:
@@ -47,8 +38,7 @@ def find_cut(graph: GraphView) -> Cut | None:
 
 def example(quantized: bool = False) -> CenterFields:
     """Return small fields of one person, for warming up."""
-    keypoints = np.array([[(x, y, 1) for x, y in _SOMEBODY]], np.float32)
-    return center_fields(Poses(keypoints, np.ones(1, np.float32), COCO17), (128, 128), quantized=quantized)
+    return center_fields(EXAMPLE_POSES, (128, 128), quantized=quantized)
 
 
 CENTERS = Family(

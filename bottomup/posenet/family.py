@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from bottomup.family import Family
+from bottomup.family import EXAMPLE_POSES, Family
 from bottomup.geometry import ImageSize
 from bottomup.posenet.augment import average_fields, mirror_fields
 from bottomup.posenet.best import PoseNetDecoder
@@ -18,16 +18,8 @@ from bottomup.posenet.operator import coral_cut
 from bottomup.posenet.personlab import PersonLabDecoder
 from bottomup.posenet.rendering import posenet_fields
 from bottomup.posenet.tfjs import TfjsDecoder
-from bottomup.poses import Poses
-from bottomup.skeletons import COCO17
 
 __all__ = ["POSENET"]
-
-#: x and y of somebody upright, COCO's 17 parts, in an input of 129 x 129.
-_SOMEBODY = (
-    (64, 20), (68, 17), (60, 17), (72, 19), (56, 19), (78, 36), (50, 36), (84, 54), (44, 54), (86, 70), (42, 70),
-    (72, 72), (56, 72), (74, 92), (54, 92), (75, 112), (53, 112),
-)  # fmt: skip
 
 
 def mirrored(fields: PoseNetFields, input_size: ImageSize) -> PoseNetFields:
@@ -42,9 +34,8 @@ def averaged(fields: Sequence[PoseNetFields]) -> PoseNetFields:
 
 def example(quantized: bool = False) -> PoseNetFields:
     """Return small fields of one person, segments and parts of the body included, for warming up."""
-    keypoints = np.array([[(x, y, 1) for x, y in _SOMEBODY]], np.float32)
     return posenet_fields(
-        Poses(keypoints, np.ones(1, np.float32), COCO17),
+        EXAMPLE_POSES,
         (129, 129),
         quantized=quantized,
         masks=np.ones((1, 129, 129), np.bool_),

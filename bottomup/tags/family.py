@@ -1,10 +1,6 @@
 """Associative embedding, as the rest of the library knows it."""
 
-import numpy as np
-
-from bottomup.family import Family
-from bottomup.poses import Poses
-from bottomup.skeletons import COCO17
+from bottomup.family import EXAMPLE_POSES, Family
 from bottomup.tags.augment import averaged, mirrored
 from bottomup.tags.best import TagDecoder
 from bottomup.tags.fields import TagFields
@@ -17,17 +13,10 @@ from bottomup.tags.rendering import tag_fields
 
 __all__ = ["TAGS"]
 
-#: x and y of somebody upright, of COCO's 17 parts, in an input of 128 x 128.
-_SOMEBODY = (
-    (64, 20), (68, 17), (60, 17), (72, 19), (56, 19), (78, 36), (50, 36), (84, 54), (44, 54), (86, 70), (42, 70),
-    (72, 72), (56, 72), (74, 92), (54, 92), (75, 112), (53, 112),
-)  # fmt: skip
-
 
 def example(quantized: bool = False) -> TagFields:
     """Return small fields of one person, for warming up."""
-    keypoints = np.array([[(x, y, 1) for x, y in _SOMEBODY]], np.float32)
-    return tag_fields(Poses(keypoints, np.ones(1, np.float32), COCO17), (128, 128), quantized=quantized)
+    return tag_fields(EXAMPLE_POSES, (128, 128), quantized=quantized)
 
 
 TAGS = Family(

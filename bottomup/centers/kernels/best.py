@@ -16,6 +16,7 @@ from bottomup.centers.kernels.search import (
     write_part,
 )
 from bottomup.kernels.jit import helper, kernel
+from bottomup.kernels.sorting import sort_descending
 
 _U = np.uint64
 _ZERO = np.float32(0)
@@ -261,14 +262,3 @@ def is_known(found, areas, order, kept, person, squared_kappas, nms_similarity):
         if total > nms_similarity * np.float32(common):
             return True
     return False
-
-
-@helper
-def sort_descending(scores, size, order):
-    """Write the indices of the `size` scores to `order`, best first; equal scores keep their order."""
-    for index in range(size):
-        place = index
-        while place > 0 and scores[order[place - 1]] < scores[index]:
-            order[place] = order[place - 1]
-            place -= 1
-        order[place] = index

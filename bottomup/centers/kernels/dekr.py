@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from bottomup.centers.kernels.best import sort_descending
 from bottomup.centers.kernels.search import guess_of, read_score, write_part
 from bottomup.kernels.jit import helper, kernel
 from bottomup.kernels.sampling import clamp, find_corners
+from bottomup.kernels.sorting import sort_descending
 
 _U = np.uint64
 _ZERO = np.float32(0)

@@ -5,6 +5,7 @@ import numpy as np
 from bottomup.kernels.heaps import pop_std
 from bottomup.kernels.jit import helper, kernel
 from bottomup.kernels.sampling import clamp, find_corners, read, sample, sigmoid, write_keypoint
+from bottomup.kernels.sorting import sort_descending
 from bottomup.posenet.kernels.tree import (
     REJECTED,
     count_parts,
@@ -12,7 +13,6 @@ from bottomup.posenet.kernels.tree import (
     inlined_helper,
     is_near_any,
     place_root,
-    sort_descending,
     trace,
 )
 

@@ -5,13 +5,13 @@ import numpy as np
 from bottomup.kernels.heaps import pop_std
 from bottomup.kernels.jit import helper, kernel
 from bottomup.kernels.sampling import find_corners, sample, sigmoid, write_keypoint
+from bottomup.kernels.sorting import sort_descending
 from bottomup.posenet.kernels.tree import (
     REJECTED,
     count_parts,
     heap_roots,
     is_near_any,
     place_root,
-    sort_descending,
     trace,
 )
 

@@ -7,7 +7,8 @@ import numpy as np
 from bottomup.kernels.heaps import pop_std, push_std
 from bottomup.kernels.jit import helper, kernel
 from bottomup.kernels.sampling import find_corners, read, sample, sigmoid, write_keypoint
-from bottomup.posenet.kernels.tree import count_parts, is_near_any, sort_descending, trace
+from bottomup.kernels.sorting import sort_descending
+from bottomup.posenet.kernels.tree import count_parts, is_near_any, trace
 
 _ZERO = np.float32(0)
 _ONE = np.float32(1)

@@ -110,14 +110,3 @@ def is_near_any(found, num_found, part, row, column, squared_radius):
         if down * down + right * right <= squared_radius:
             return True
     return False
-
-
-@helper
-def sort_descending(scores, size, order):
-    """Write the indices of the `size` scores to `order`, best first; equal scores keep their order."""
-    for index in range(size):
-        place = index
-        while place > 0 and scores[order[place - 1]] < scores[index]:
-            order[place] = order[place - 1]
-            place -= 1
-        order[place] = index
