@@ -1,4 +1,4 @@
-"""Writing files so that an earlier one stays until the new one is whole: a full disk or an interrupt loses nothing."""
+"""Write files so that an existing one stays until the new one is complete: a full disk or Ctrl-C loses nothing."""
 
 import contextlib
 import itertools
@@ -16,15 +16,15 @@ _NUMBERS = itertools.count()
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield the path of a temporary file beside `path`, which takes its place at the end of the block.
+    """Yield the path of a temporary file next to `path`, and move it to `path` at the end of the block.
 
-    If the block raises, the temporary file goes and an earlier file of that name stays. Links are followed, and pipes
-    and devices are written to as they are. The temporary file has the same ending, for those who go by it.
+    If the block raises, the temporary file is deleted and an existing file stays. Links are followed; pipes and
+    devices are written to directly. The temporary file has the same suffix, because some writers choose a format by it.
 
     Raises
     ------
     InputError
-        If the file cannot be written, or whatever OSError the block raises: one line that names the file.
+        If the file cannot be written, or the block raises an OSError: one line that names the file.
     """
     try:
         os.stat(path)
@@ -43,7 +43,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
             raise PermissionError(None, "it is read-only")
         waiting = target.with_name(f".bottomup-{os.getpid()}-{next(_NUMBERS)}{target.suffix[:16]}")
         try:
-            waiting.open("xb").close()  # says at once that the folder is missing or read-only
+            waiting.open("xb").close()  # fails at once if the folder is missing or read-only
             yield waiting
             if target.exists():
                 shutil.copymode(target, waiting)
@@ -56,28 +56,28 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def check_writable(path: str | Path) -> None:
-    """Refuse a file that cannot be written, before work is done for it; leave an earlier one as it is.
+    """Raise, before any work is done, if a file cannot be written; an existing file stays as it is.
 
     Raises
     ------
     InputError
-        If it cannot be written.
+        If the file cannot be written.
     """
     with contextlib.suppress(_Tried), replacing(path):
         raise _Tried
 
 
 class _Tried(Exception):
-    """Nothing was written."""
+    """Ends `check_writable` before anything is written."""
 
 
 def write_file(path: str | Path, content: bytes) -> None:
-    """Write a whole file, or leave the earlier one as it was.
+    """Write a complete file, or leave the existing one as it was.
 
     Raises
     ------
     InputError
-        If it cannot be written.
+        If the file cannot be written.
 
     Examples
     --------
@@ -92,19 +92,19 @@ def write_file(path: str | Path, content: bytes) -> None:
 
 
 def reason(error: Exception) -> str:
-    """Return why a file cannot be opened, read or written, in a few words."""
+    """Return in a few words why a file cannot be opened, read or written."""
     if isinstance(error, OSError):
         return error.strerror or str(error)
-    return "no file has such a name, which holds a NUL or half a character"
+    return "the name contains a NUL or half a character"
 
 
 def read_limited(path: str | Path, most: int, limit: str) -> bytes:
-    """Return a file's content, if it is no longer than `most` bytes; `limit` names where that can be set.
+    """Return a file's content of at most `most` bytes; `limit` names the setting in the error message.
 
     Raises
     ------
     InputError
-        If it cannot be read, or is longer.
+        If the file cannot be read, or is longer.
     """
     try:
         with open(path, "rb") as file:

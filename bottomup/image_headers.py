@@ -1,4 +1,4 @@
-"""What an image file is, and how many pixels it claims, from its first bytes: before anything is decoded."""
+"""Kind and size of an image file, read from its first bytes before anything is decoded."""
 
 import struct
 import zlib
@@ -7,9 +7,9 @@ from typing import NamedTuple
 __all__ = ["Header", "is_whole_png", "kind_of", "read_header"]
 
 _TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_SAMPLE_FORMAT = 256, 257, 339
-_FLOATS = 3  # of TIFF's sample formats
+_FLOATS = 3  # a TIFF sample format
 _JPEG_SIZES = frozenset({*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)})
-_MOST_STEPS = 1 << 16  # through a JPEG, from segment to segment
+_MOST_STEPS = 1 << 16  # from segment to segment of a JPEG
 _BRANDS = {
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "HEIC"),
     **dict.fromkeys((b"avif", b"avis"), "AVIF"),
@@ -37,16 +37,16 @@ _MARKS = {
 
 
 class Header(NamedTuple):
-    """What an image file says of itself."""
+    """What an image file's header says."""
 
-    kind: str  #: as "JPEG"; "" where the bytes say nothing
-    width: int = 0  #: pixels; 0 where unknown
+    kind: str  #: such as "JPEG"; "" if unknown
+    width: int = 0  #: pixels; 0 if unknown
     height: int = 0
-    is_float: bool = False  #: real numbers, as some TIFFs hold
+    is_float: bool = False  #: whether the pixels are floats, as in some TIFFs
 
 
 def read_header(data: bytes | memoryview) -> Header:
-    """Return what a file's content says of itself; sizes of PNG, JPEG, GIF, BMP, TIFF and WebP.
+    """Return the kind of a file's content, and the size of a PNG, JPEG, GIF, BMP, TIFF or WebP.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def read_header(data: bytes | memoryview) -> Header:
 
 
 def kind_of(data: bytes | memoryview) -> str:
-    """Return which kind of file begins like this."""
+    """Return the kind of file that begins with these bytes."""
     if data[:4] == b"RIFF":
         return {b"WEBP": "WebP", b"AVI ": "AVI video"}.get(bytes(data[8:12]), "RIFF file")
     if data[4:8] == b"ftyp":
@@ -77,7 +77,7 @@ def kind_of(data: bytes | memoryview) -> str:
 
 
 def is_whole_png(data: memoryview) -> bool:
-    """Return whether a PNG's chunks follow each other to the last one, and the image's are undamaged."""
+    """Return whether a PNG has all chunks up to the last, and its critical chunks are undamaged."""
     place = 8
     while place + 12 <= len(data):
         size, kind = int.from_bytes(data[place : place + 4], "big"), bytes(data[place + 4 : place + 8])
@@ -147,7 +147,9 @@ def _tiff(data: bytes | memoryview) -> Header:
         tag, form, length = struct.unpack_from(order + entry_form, data, first + number * entry_size)
         if tag in (_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_SAMPLE_FORMAT):
             inside = first + number * entry_size + struct.calcsize(order + entry_form)
-            if 2 * length > entry_size - struct.calcsize(order + entry_form):  # too long for here: this is where it is
+            if 2 * length > entry_size - struct.calcsize(
+                order + entry_form
+            ):  # too long to be stored here: this is its offset
                 (inside,) = struct.unpack_from(order + ("Q" if is_big else "I"), data, inside)
             values[tag] = struct.unpack_from(order + ("H" if form == 3 else "I"), data, inside)[0]
     return Header(

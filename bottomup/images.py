@@ -1,4 +1,4 @@
-"""OpenCV, loaded on first use, and whatever a user calls an image: to uint8 pixels, or one line that says how."""
+"""OpenCV, loaded on first use, and images: anything a user passes becomes uint8 pixels, or an error that says how."""
 
 import contextlib
 import os
@@ -32,12 +32,12 @@ __all__ = [
     "write_image",
 ]
 
-#: Endings of the image files that we write.
+#: Suffixes of the image files that we write.
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-#: Endings of image files that are read where pillow-heif is installed.
+#: Suffixes of the image files that we read if pillow-heif is installed.
 HEIF_SUFFIXES = frozenset({".heic", ".heif", ".avif"})
 
-#: Most pixels of an image file, and most bytes; assign other numbers where yours are larger.
+#: Limits on an image file, in pixels and bytes; assign higher ones if your files are larger.
 MAX_PIXELS = 2**28
 MAX_BYTES = 2**30
 
@@ -54,7 +54,7 @@ def import_cv2() -> Any:
     Raises
     ------
     MissingRuntimeError
-        If it is not installed, or a system library that it needs is not.
+        If OpenCV, or a system library that it needs, is not installed.
     """
     try:
         import cv2
@@ -74,9 +74,9 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
     Raises
     ------
     InputError
-        If there is no such file, or it is no image that can be read, or larger than `MAX_PIXELS` or `MAX_BYTES`.
+        If the file is missing, is not an image that we can read, or exceeds `MAX_PIXELS` or `MAX_BYTES`.
     MissingRuntimeError
-        If it is HEIC or AVIF and pillow-heif is not installed.
+        If the file is HEIC or AVIF and pillow-heif is not installed.
     """
     try:
         with open(path, "rb") as file:
@@ -87,10 +87,10 @@ def read_image(path: str | Path) -> NDArray[np.uint8]:
 
 
 def decode_image(data: Any, name: str) -> NDArray[np.uint8]:
-    """Return an image file's content, bytes or (bytes,) uint8, as `read_image` does; `name` is for complaints."""
+    """Decode an image file's content, bytes or a 1D uint8 array, as `read_image` does; error messages use `name`."""
     content = memoryview(data).cast("B") if len(data) else memoryview(b"")
     if not len(content):
-        raise InputError(f"image {name!r} is empty: it has no bytes at all")
+        raise InputError(f"image {name!r} is empty")
     if len(content) > MAX_BYTES:
         raise InputError(f"image {name!r} has more than {MAX_BYTES} bytes: set bottomup.images.MAX_BYTES to read it")
     header = read_header(content)
@@ -100,10 +100,12 @@ def decode_image(data: Any, name: str) -> NDArray[np.uint8]:
             "make it smaller, or set bottomup.images.MAX_PIXELS"
         )
     if header.kind not in (*_READ, *_HEIF):
-        raise InputError(f"image {name!r} is no image, but a {header.kind}: pass a JPEG, PNG, WebP, BMP or TIFF file")
+        raise InputError(
+            f"image {name!r} is not an image: it is a {header.kind}; pass a JPEG, PNG, WebP, BMP or TIFF file"
+        )
     if header.is_float:
         raise InputError(f"image {name!r} holds real numbers, not levels from 0 to 255: scale it and save it as 8-bit")
-    is_whole = header.kind != "PNG" or is_whole_png(content)  # of others libpng writes to standard error
+    is_whole = header.kind != "PNG" or is_whole_png(content)  # libpng would write about a damaged one to standard error
     if header.kind in _HEIF:
         image: NDArray[np.uint8] | None = _decode_heif(bytes(content), name, header.kind)
     else:
@@ -114,7 +116,7 @@ def decode_image(data: Any, name: str) -> NDArray[np.uint8]:
 
 
 def _decode(content: memoryview) -> NDArray[np.uint8] | None:
-    """Return what OpenCV makes of a file, in silence."""
+    """Decode a file with OpenCV, silently; None if it cannot."""
     cv2 = import_cv2()
     with quiet(cv2):
         try:
@@ -126,7 +128,7 @@ def _decode(content: memoryview) -> NDArray[np.uint8] | None:
 
 @contextlib.contextmanager
 def quiet(cv2: Any) -> Iterator[None]:
-    """Keep OpenCV from writing to standard error what our own message says."""
+    """Stop OpenCV from repeating our error message on standard error."""
     logging = getattr(getattr(cv2, "utils", None), "logging", None)
     if logging is None:
         yield
@@ -140,7 +142,7 @@ def quiet(cv2: Any) -> Iterator[None]:
 
 
 def _decode_heif(content: bytes, name: str, kind: str) -> NDArray[np.uint8]:
-    """Return a HEIC or AVIF image, by pillow-heif."""
+    """Decode a HEIC or AVIF image; HEIC needs pillow-heif, and so does AVIF if OpenCV lacks it."""
     if kind == "AVIF" and (image := _decode(memoryview(content))) is not None:
         return image
     try:
@@ -151,21 +153,21 @@ def _decode_heif(content: bytes, name: str, kind: str) -> NDArray[np.uint8]:
         ) from error
     try:
         pixels = np.asarray(pillow_heif.read_heif(content).to_pillow().convert("RGB"))  # upright already
-    except Exception as error:  # whatever libheif meets in damaged bytes
+    except Exception as error:  # libheif raises all kinds of errors on damaged bytes
         raise InputError(f"image {name!r} cannot be read: it is {kind}, and damaged: {error}") from error
     return np.ascontiguousarray(pixels[..., ::-1])
 
 
 def _what_is_wrong(header: Header) -> str:
     if header.kind and header.width:
-        return f"it begins as a {header.kind} of {header.width} x {header.height} pixels, and is cut short or damaged"
+        return f"it starts as a {header.width} x {header.height} {header.kind}, but is truncated or damaged"
     if header.kind:
-        return f"it begins as a {header.kind}, and is cut short or damaged"
-    return "it is no image of a known kind: pass a JPEG, PNG, WebP, BMP or TIFF file"
+        return f"it starts as a {header.kind}, but is truncated or damaged"
+    return "it is not an image of a known kind: pass a JPEG, PNG, WebP, BMP or TIFF file"
 
 
 def turned(image: NDArray[np.uint8], rotate: int = 0, mirror: bool = False) -> NDArray[np.uint8]:
-    """Return an image turned clockwise by 0, 90, 180 or 270 degrees, then mirrored if that is asked for."""
+    """Return an image rotated clockwise by 0, 90, 180 or 270 degrees, then mirrored if `mirror` is set."""
     if rotate not in (0, 90, 180, 270):
         raise InputError(f"rotate must be 0, 90, 180 or 270 degrees clockwise, got {rotate!r}")
     if rotate:
@@ -176,12 +178,12 @@ def turned(image: NDArray[np.uint8], rotate: int = 0, mirror: bool = False) -> N
 
 
 def write_image(path: str | Path, image: NDArray[np.uint8]) -> None:
-    """Write a BGR image; the ending says which kind of file. An earlier file stays until the new one is whole.
+    """Write a BGR image in the format that the suffix names. An existing file stays until the new one is complete.
 
     Raises
     ------
     InputError
-        If the file cannot be written, or its ending is unknown.
+        If the file cannot be written, or its suffix is unknown.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in IMAGE_SUFFIXES:
@@ -190,39 +192,39 @@ def write_image(path: str | Path, image: NDArray[np.uint8]) -> None:
 
 
 def encode_image(image: NDArray[np.uint8], suffix: str, name: str) -> bytes:
-    """Return a BGR image as the bytes of a file of that ending."""
+    """Encode a BGR image in the format of that suffix."""
     cv2 = import_cv2()
     try:
         is_encoded, content = cv2.imencode(suffix, np.asarray(image))
     except cv2.error:
         is_encoded = False
-    if not is_encoded:  # as WebP beyond 16383 pixels
+    if not is_encoded:  # such as WebP beyond 16383 pixels
         height, width = image.shape[:2]
         raise InputError(f"{name!r} cannot hold {width} x {height} pixels: name a .png file")
     return bytes(content)
 
 
 def as_pixels(image: Any, channel_order: Order = "bgr") -> NDArray[np.uint8]:
-    """Return whatever a user calls an image as a BGR (H, W, 3) array, upright.
+    """Convert anything that a user may pass as an image to a BGR (H, W, 3) array, upright.
 
     Parameters
     ----------
     image : path, bytes, file object, Pillow image or uint8 (H, W, 3) array
-        A path, an open file, and the bytes of one, are decoded; a Pillow image is turned upright as its EXIF data say.
+        Paths, open files and encoded bytes are decoded; a Pillow image is turned upright as its EXIF data say.
     channel_order : {"bgr", "rgb"}
-        Of an array's channels.
+        Channel order of an array.
 
     Raises
     ------
     InputError
-        If it is none of these; the message says how to make it one.
+        If `image` is none of these; the message says how to convert it.
     """
     pixels, order = in_some_order(image, channel_order)
     return pixels if order == "bgr" else np.ascontiguousarray(pixels[..., ::-1])
 
 
 def in_some_order(image: Any, channel_order: Order) -> tuple[NDArray[np.uint8], Order]:
-    """Return an image's pixels, and the order of its channels: an array's as it is, uncopied, all others' "bgr"."""
+    """Return an image's pixels and their channel order: arrays keep theirs, uncopied; everything else becomes "bgr"."""
     if channel_order not in ("bgr", "rgb"):
         raise InputError(f"channel_order must be 'bgr' or 'rgb', got {channel_order!r}")
     if isinstance(image, np.ndarray):
@@ -239,15 +241,15 @@ def in_some_order(image: Any, channel_order: Order) -> tuple[NDArray[np.uint8], 
 
 
 def is_pillow(image: Any) -> bool:
-    """Tell whether this is a Pillow image, without importing Pillow."""
+    """Return whether this is a Pillow image, without importing Pillow."""
     return type(image).__module__.startswith("PIL.") and hasattr(image, "convert")
 
 
 def _all_of(file: Any) -> bytes:
-    """Return what a file object still holds."""
+    """Return the rest of a file object."""
     content = file.read(MAX_BYTES + 1)
     if not isinstance(content, (bytes, bytearray)):
-        raise InputError(f"an image's file must be opened for bytes, open(path, 'rb'), got {type(content).__name__}")
+        raise InputError(f"an image file must be opened in binary mode, open(path, 'rb'), got {type(content).__name__}")
     return bytes(content)
 
 
@@ -262,25 +264,25 @@ def _from_pillow(image: Any) -> NDArray[np.uint8]:
         )
     try:
         upright = ImageOps.exif_transpose(image).convert("RGB")
-    except OSError as error:  # it is read here, and may be cut short
+    except OSError as error:  # Pillow reads the file only now; it may be truncated
         raise InputError(f"the Pillow image cannot be read: {error}") from error
     return np.ascontiguousarray(np.asarray(upright)[..., ::-1])
 
 
 def checked_pixels(image: Any) -> NDArray[np.uint8]:
-    """Return a uint8 (H, W, 3) array, or say how to make one."""
+    """Return a uint8 (H, W, 3) array, or raise an error that says how to make one."""
     if image is None:
         raise InputError("the image is None, which cv2.imread returns for a file that it cannot read: check the path")
     if not isinstance(image, np.ndarray):
         hint = _TAKEN
         if hasattr(image, "detach") or type(image).__module__.split(".")[0] in ("torch", "tensorflow", "jax", "jaxlib"):
-            hint = "pass a uint8 array, as tensor.permute(1, 2, 0).cpu().numpy() gives"
+            hint = "pass a uint8 array, such as tensor.permute(1, 2, 0).cpu().numpy()"
         elif isinstance(image, (list, tuple)):
             hint = "pass one image, or many to estimator.batch(images)"
         raise InputError(f"an image must be a path or pixels, got {type(image).__name__}: {hint}")
     expected = f"an image must be a uint8 (H, W, 3) array, got {image.dtype} {image.shape}"
     if image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 1):
-        raise InputError(f"{expected}: of a grey image pass np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)")
+        raise InputError(f"{expected}: for a grey image pass np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2)")
     if image.ndim == 4:
         raise InputError(f"{expected}: pass one image, or many to estimator.batch(images)")
     if image.ndim == 3 and image.shape[2] == 4:
@@ -297,16 +299,18 @@ def checked_pixels(image: Any) -> NDArray[np.uint8]:
 
 
 def _way_to_levels(image: NDArray[Any]) -> str:
-    """Return how an array of another type becomes levels from 0 to 255, going by what it holds."""
+    """Suggest how to convert an array of another type to levels from 0 to 255, judging by its values."""
     if image.dtype.kind == "b":
         return "pass image.astype(np.uint8) * 255"
     if image.dtype.kind not in "iuf":
         return _TAKEN
     highest = float(np.nanmax(image)) if np.isfinite(image).any() else 0.0
     if image.dtype.kind == "f" and highest <= 1:
-        return "of values in [0, 1] pass (image * 255).astype(np.uint8)"
+        return "for values in [0, 1] pass (image * 255).astype(np.uint8)"
     if highest <= 255:
-        return "of levels from 0 to 255 pass image.clip(0, 255).astype(np.uint8)"
+        return "for levels from 0 to 255 pass image.clip(0, 255).astype(np.uint8)"
     if image.dtype.kind == "f":
         return f"its highest value is {highest:g}: scale it to 0 to 255, then image.astype(np.uint8)"
-    return f"of {int(highest).bit_length()} bits pass (image >> {int(highest).bit_length() - 8}).astype(np.uint8)"
+    return (
+        f"for {int(highest).bit_length()}-bit levels pass (image >> {int(highest).bit_length() - 8}).astype(np.uint8)"
+    )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MIN_SCORE", "Poses", "as_poses"]
 
-#: The score below which a pose is hardly ever right: the default of every `min_score`.
+#: Poses that score less are rarely correct: the default of every `min_score`.
 MIN_SCORE = 0.2
 
 
@@ -39,22 +39,22 @@ class Poses:
     skeleton : Skeleton
         Names the N parts.
     image_size : ImageSize, optional
-        Size of the image that the coordinates live in, where it is known.
+        Size of the image that the coordinates refer to, if known.
     filled : (M, N) bool
-        Keypoints that the decoder guessed for a person it had found otherwise,
-        where no peak was; less often right than the others. Default: none.
+        Keypoints that the decoder guessed, without a peak, for a person it had
+        already found; less reliable than the rest. Default: none.
         `without_filled` drops them.
     ids : (M,) int32, optional
-        Who is who from frame to frame, as `tracking.Tracker` tells; None of a
-        single image.
+        Ids that people keep from frame to frame, assigned by
+        `tracking.Tracker`; None for a single image.
     own_boxes : (M, 4) float32, optional
-        Boxes that the network itself gave: left, top, width, height. None
-        where it gives none. `boxes` has these, or boxes around the keypoints.
+        Boxes from the network itself: left, top, width, height; None if it
+        gives none. `boxes` falls back to boxes around the keypoints.
 
     Raises
     ------
     InputError
-        If the shapes do not fit together, or hold anything but numbers.
+        If the shapes do not match, or an array holds anything but numbers.
 
     Examples
     --------
@@ -75,7 +75,7 @@ class Poses:
     def __post_init__(self) -> None:
         keypoints, scores = _as_float32(self.keypoints, "keypoints"), _as_float32(self.scores, "scores")
         if scores.ndim != 1:
-            raise InputError(f"scores must have shape (M,), one a pose, got {scores.shape}")
+            raise InputError(f"scores must have shape (M,), one per pose, got {scores.shape}")
         expected = (len(scores), len(as_skeleton(self.skeleton).parts), 3)
         if keypoints.shape != expected:
             raise InputError(
@@ -96,14 +96,14 @@ class Poses:
         if self.ids is not None:
             ids = np.asarray(self.ids)
             if ids.shape != scores.shape or (ids.dtype.kind not in "iu" and ids.size):
-                raise InputError(f"ids must be {len(scores)} whole numbers, one a pose, got {ids.dtype} {ids.shape}")
+                raise InputError(f"ids must be {len(scores)} whole numbers, one per pose, got {ids.dtype} {ids.shape}")
             if ids.size and not -(2**31) <= ids.min() <= ids.max() < 2**31:
                 raise InputError(f"ids must fit into 32 bits, got {ids.min()} to {ids.max()}")
             object.__setattr__(self, "ids", ids.astype(np.int32, copy=False))
 
     @classmethod
     def empty(cls, skeleton: Skeleton, image_size: ImageSize | None = None) -> "Poses":
-        """Return no poses, yet N parts wide."""
+        """Return zero poses of this skeleton."""
         return cls(
             np.empty((0, len(as_skeleton(skeleton).parts), 3), np.float32),
             np.empty(0, np.float32),
@@ -120,7 +120,7 @@ class Poses:
         filled: NDArray[np.bool_] | None = None,
         boxes: NDArray[np.float32] | None = None,
     ) -> "Poses":
-        """Return poses of arrays that fit together, as decoders make them: unchecked, which small decodes notice."""
+        """Wrap a decoder's arrays without checking them, because checks take a noticeable share of a small decode."""
         if filled is None:
             filled = _nothing(*keypoints.shape[:2])
         poses = object.__new__(cls)
@@ -139,10 +139,10 @@ class Poses:
 
     @property
     def boxes(self) -> NDArray[np.float32]:
-        """The (M, 4) boxes: left, top, width, height in pixels, as COCO and MeTRAbs have them.
+        """The (M, 4) boxes: left, top, width, height in pixels, as in COCO and MeTRAbs.
 
-        The network's own where it gives boxes, else the smallest around the keypoints found, which cut off hair and
-        hands; nan for a pose without a keypoint.
+        These are the network's own boxes if it gives any; otherwise the smallest boxes around the keypoints found,
+        which cut off hair and hands. A pose without keypoints has nan.
         """
         if self.own_boxes is not None:
             return self.own_boxes
@@ -179,7 +179,7 @@ class Poses:
         return np.array(self.keypoints, dtype) if copy else np.asarray(self.keypoints, dtype)
 
     def to_image(self, placement: Placement, image_size: ImageSize) -> "Poses":
-        """Return these poses, found in the network's input, in pixels of the image that was placed there."""
+        """Convert poses from pixels of the network's input to pixels of the image that was placed in it."""
         keypoints = self.keypoints.copy()
         keypoints[..., :2] = input_to_image(self.xy, placement)
         boxes = self.own_boxes
@@ -198,8 +198,8 @@ class Poses:
         swap_sides : bool
             Also exchange left and right parts. False is tfjs's
             `flipHorizontal`: a webcam picture is shown mirrored, and the left
-            hand stays the left hand. True undoes a mirroring of the image
-            before the network saw it.
+            hand stays the left hand. True undoes the mirroring of an image
+            that the network saw mirrored.
 
         Raises
         ------
@@ -208,7 +208,7 @@ class Poses:
         """
         if width is None:
             if self.image_size is None:
-                raise InputError("these poses know no image size: pass mirrored(width=...), in pixels")
+                raise InputError("these poses have no image size: pass mirrored(width=...), in pixels")
             width = self.image_size.width
         poses = self._of_parts(list(self.skeleton.mirror), self.skeleton) if swap_sides else self
         keypoints = poses.keypoints.copy()
@@ -224,22 +224,22 @@ class Poses:
         return self.mirrored(width=width, swap_sides=True)
 
     def above(self, score: float) -> "Poses":
-        """Return the poses of that score or a higher one."""
+        """Return the poses that score at least this much."""
         return self[self.scores >= as_number(score, "score")]
 
     def without_duplicates(self) -> "Poses":
-        """Return the poses without those that show a person once more: more than 0.5 alike to a better one (OKS)."""
+        """Drop poses that duplicate a better one: their similarity to it (OKS) is above 0.5."""
         are_duplicates = similarity.are_duplicates(self.xy, self.scores, self.skeleton)
         return self[~are_duplicates] if are_duplicates.any() else self
 
     def sure(self, min_score: float = MIN_SCORE) -> "Poses":
-        """Return the poses to show to people: of that score or a higher one, each person once; with 0 all of them."""
+        """Return the poses worth showing: those that score at least `min_score`, each person once. 0 keeps them all."""
         return self.above(min_score).without_duplicates() if min_score > 0 else self
 
     def angle(self, first: str, middle: str, last: str) -> NDArray[np.float32]:
-        """Return the (M,) angles, in degrees from 0 to 180, at the middle one of three parts.
+        """Return the (M,) angles, in degrees from 0 to 180, at the middle of three parts.
 
-        nan where one of the three was not found, or lies exactly on the middle one.
+        nan where a part was not found, or where the first or last one lies exactly on the middle one.
 
         Parameters
         ----------
@@ -249,7 +249,7 @@ class Poses:
         Raises
         ------
         InputError
-            If the skeleton has no part of such a name.
+            If the skeleton has no part of that name.
 
         Examples
         --------
@@ -276,7 +276,7 @@ class Poses:
         return presentation.drawn(self, image, settings)
 
     def save(self, path: str | Path, image: Any, **settings: Any) -> None:
-        """Write the image with these poses drawn on it; arguments as for `plot`, the ending says which kind of file."""
+        """Write the image with these poses drawn on it; arguments as for `plot`. The suffix sets the format."""
         bottomup.images.write_image(path, self.plot(image, **settings))
 
     def show(self, image: Any, **settings: Any) -> None:
@@ -294,11 +294,11 @@ class Poses:
         return bottomup.export.to_json(self)
 
     def to_frame(self, **about: Any) -> "pd.DataFrame":
-        """Return a pandas frame of one row a keypoint: `export.data_frame`."""
+        """Return a pandas DataFrame with one row per keypoint: `export.data_frame`."""
         return bottomup.export.data_frame(self, **about)
 
     def without_filled(self) -> "Poses":
-        """Return these poses with the keypoints that were only guessed marked as not found."""
+        """Return these poses with their guessed keypoints marked as not found."""
         if not self.filled.any():
             return self
         keypoints = self.keypoints.copy()
@@ -306,11 +306,11 @@ class Poses:
         return replace(self, keypoints=keypoints, filled=np.zeros_like(self.filled))
 
     def to_coco17(self) -> "Poses":
-        """Return COCO's 17 parts of these poses, in its order: `to_skeleton(COCO17)`, which drops necks and feet."""
+        """Return only COCO's 17 parts, in COCO's order: `to_skeleton(COCO17)`. Necks and feet are dropped."""
         return self.to_skeleton(COCO17)
 
     def to_skeleton(self, skeleton: Skeleton) -> "Poses":
-        """Return the parts that another skeleton has, in its order; the rest are dropped.
+        """Return only the parts of another skeleton, in its order; the rest are dropped.
 
         Raises
         ------
@@ -328,14 +328,14 @@ class Poses:
 
 @lru_cache(maxsize=64)
 def _nothing(num_poses: int, num_parts: int) -> NDArray[np.bool_]:
-    """Return an (M, N) array of False that nobody can write to, always the same one."""
+    """Return a cached, read-only (M, N) array of False."""
     nothing = np.zeros((num_poses, num_parts), np.bool_)
     nothing.flags.writeable = False
     return nothing
 
 
 def _as_float32(values: Any, name: str) -> NDArray[np.float32]:
-    """Return `values` as an array, the same one if it is one."""
+    """Return `values` as float32, without a copy if they already are."""
     try:
         return np.asarray(values, dtype=np.float32)
     except (TypeError, ValueError) as error:  # words, or rows of different length
@@ -343,7 +343,7 @@ def _as_float32(values: Any, name: str) -> NDArray[np.float32]:
 
 
 def as_poses(poses: Poses) -> Poses:
-    """Return poses, if they are Poses."""
+    """Return `poses`, or raise if they are not `Poses`."""
     if not isinstance(poses, Poses):
         given = type(poses).__name__
         raise InputError(f"poses must be Poses, got {given}: pass what a decoder or an estimator returns")

@@ -1,4 +1,4 @@
-"""How poses show themselves: a line, a table in notebooks, a picture, a window."""
+"""How poses are shown: as a line, a table in notebooks, a picture, or in a window."""
 
 import html
 import os
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 _MOST_ROWS = 20
-_QUIT = (27, ord("q"))  # escape among them
+_QUIT = (27, ord("q"))  # 27 is escape
 
 
 class Drawing(NDArray[np.uint8]):
@@ -49,7 +49,7 @@ def count_of(number: int, one: str = "person", many: str = "people") -> str:
 
 
 def one_line(poses: Any) -> str:
-    """Return `repr(poses)`: how many, of which skeleton, how sure, in which image."""
+    """Return `repr(poses)`: their number, skeleton, scores and image size."""
     facts = [count_of(len(poses)), poses.skeleton.name]
     if len(poses):
         low, high = (f"{score:.2f}" for score in (poses.scores.min(), poses.scores.max()))
@@ -60,7 +60,7 @@ def one_line(poses: Any) -> str:
 
 
 def table(poses: Any) -> str:
-    """Return the poses as an HTML table: score, box, how many parts were found."""
+    """Return an HTML table of the poses: score, box, number of parts found."""
     has_ids = poses.ids is not None
     heads = ["", *(["id"] if has_ids else []), "score", "left", "top", "width", "height", "parts"]
     rows = []
@@ -89,7 +89,7 @@ def show_until_key(image: NDArray[np.uint8], title: str = "bottomup") -> None:
 
 
 def with_window(image: NDArray[np.uint8], title: str = "bottomup", milliseconds: int = 1) -> bool:
-    """Show a picture in a window and wait: for a key if `milliseconds` is 0; return whether q or escape was pressed.
+    """Show a picture and wait, for a key if `milliseconds` is 0; return whether to stop: q, escape or a closed window.
 
     Raises
     ------
@@ -107,21 +107,21 @@ def with_window(image: NDArray[np.uint8], title: str = "bottomup", milliseconds:
         is_closed = cv2.getWindowProperty(title, cv2.WND_PROP_VISIBLE) < 1
     except cv2.error as error:
         raise MissingRuntimeError(
-            "no window can be opened: this OpenCV was built without windows; pip uninstall opencv-python-headless, "
+            "cannot open a window: this OpenCV was built without windows; pip uninstall opencv-python-headless, "
             "then pip install opencv-python"
         ) from error
     return key & 0xFF in _QUIT if key >= 0 else is_closed
 
 
 def check_screen() -> None:
-    """Refuse windows where there is no screen, which OpenCV's would end the process over."""
+    """Raise if there is no screen: OpenCV would abort the process."""
     has_screen = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
     if sys.platform.startswith("linux") and not has_screen:
-        raise MissingRuntimeError("no window can be opened: there is no screen here; write a file instead")
+        raise MissingRuntimeError("cannot open a window: there is no screen; write a file instead")
 
 
 def close_windows() -> None:
-    """Close every window that was opened."""
+    """Close all windows."""
     cv2 = import_cv2()
     cv2.destroyAllWindows()
     cv2.waitKey(1)

@@ -79,9 +79,9 @@ def test_pillow_images_of_any_mode_become_colours_and_are_turned_upright():
         (None, "cv2.imread returns for a file that it cannot read"),
         ([PICTURE], r"got list: pass one image, or many to estimator\.batch"),
         (7, "got int: pass a path, the bytes of a file"),
-        (io.StringIO("words"), r"must be opened for bytes, open\(path, 'rb'\)"),
-        (np.full((4, 4, 3), 4095, np.uint16), r"of 12 bits pass \(image >> 4\)"),
-        (np.full((4, 4, 3), 65535, np.uint16), r"of 16 bits pass \(image >> 8\)"),
+        (io.StringIO("words"), r"must be opened in binary mode, open\(path, 'rb'\)"),
+        (np.full((4, 4, 3), 4095, np.uint16), r"for 12-bit levels pass \(image >> 4\)"),
+        (np.full((4, 4, 3), 65535, np.uint16), r"for 16-bit levels pass \(image >> 8\)"),
         (np.full((4, 4, 3), 200, np.uint16), r"levels from 0 to 255 pass image\.clip"),
         (np.full((4, 4, 3), 200, np.int64), r"levels from 0 to 255 pass image\.clip"),
         (np.ones((4, 4, 3), bool), r"pass image\.astype\(np\.uint8\) \* 255"),
@@ -109,16 +109,16 @@ def test_the_advice_for_twelve_bit_cameras_keeps_the_picture():
     ("content", "why"),
     [
         (b"", "is empty"),
-        (b"shopping: milk, bread", "no image, but a text file"),
-        (b"%PDF-1.7\n", "no image, but a PDF"),
-        (b"\0\0\0\x20ftypisom" + bytes(20), "no image, but a MP4 or QuickTime video"),
-        (b"PK\x03\x04" + bytes(20), "no image, but a ZIP archive"),
-        (encoded(".jpg")[:300], "begins as a JPEG"),
-        (encoded(".png")[:-20], "begins as a PNG of 20 x 12 pixels, and is cut short or damaged"),
-        (encoded(".webp")[:-20], "begins as a WebP of 20 x 12 pixels, and is cut short or damaged"),
-        (encoded(".tiff")[:100], "begins as a TIFF, and is cut short or damaged"),
+        (b"shopping: milk, bread", "not an image: it is a text file"),
+        (b"%PDF-1.7\n", "not an image: it is a PDF"),
+        (b"\0\0\0\x20ftypisom" + bytes(20), "not an image: it is a MP4 or QuickTime video"),
+        (b"PK\x03\x04" + bytes(20), "not an image: it is a ZIP archive"),
+        (encoded(".jpg")[:300], "starts as a .*JPEG"),
+        (encoded(".png")[:-20], "starts as a 20 x 12 PNG, but is truncated or damaged"),
+        (encoded(".webp")[:-20], "starts as a 20 x 12 WebP, but is truncated or damaged"),
+        (encoded(".tiff")[:100], "starts as a TIFF, but is truncated or damaged"),
         (encoded(".tiff", np.ones((4, 5, 3), np.float32)), "holds real numbers"),
-        (bytes(40), "is no image of a known kind"),
+        (bytes(40), "is not an image of a known kind"),
         (png_of(32000, 32000), "has 32000 x 32000 pixels, more than"),
     ],
 )
@@ -132,7 +132,7 @@ def test_a_file_that_cannot_be_read_is_told_apart(content, why, tmp_path, capfd)
 
 def test_half_a_photo_is_cut_short():
     noise = np.random.default_rng(0).integers(0, 256, (100, 100, 3), np.uint8)
-    with pytest.raises(InputError, match="begins as a JPEG of 100 x 100 pixels, and is cut short"):
+    with pytest.raises(InputError, match="starts as a 100 x 100 JPEG, but is truncated"):
         decode_image(encoded(".jpg", noise)[:4000], "half.jpg")
 
 

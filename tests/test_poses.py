@@ -92,7 +92,7 @@ def test_keypoints_that_do_not_fit_are_refused(shape):
 
 
 def test_scores_are_one_a_pose():
-    with pytest.raises(InputError, match=r"scores must have shape \(M,\), one a pose, got \(1, 1\)"):
+    with pytest.raises(InputError, match=r"scores must have shape \(M,\), one per pose, got \(1, 1\)"):
         Poses(np.zeros((1, 17, 3)), [[1.0]], COCO17)
 
 
@@ -201,7 +201,7 @@ def test_ids_follow_whatever_is_done_to_the_poses():
 
 @pytest.mark.parametrize("ids", [[1, 2], [[1], [2], [3]], [0.5, 1.5, 2.5], ["a", "b", "c"]])
 def test_ids_are_one_whole_number_a_pose(ids):
-    with pytest.raises(InputError, match="ids must be 3 whole numbers, one a pose"):
+    with pytest.raises(InputError, match="ids must be 3 whole numbers, one per pose"):
         dataclasses.replace(three_people(), ids=ids)
     with pytest.raises(InputError, match="ids must fit into 32 bits, got 1 to 2147483648"):
         dataclasses.replace(three_people(), ids=[1, 2, 2**31])
@@ -313,7 +313,7 @@ def test_without_a_screen_showing_says_so(monkeypatch):
     monkeypatch.setattr("sys.platform", "linux")
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(MissingRuntimeError, match="there is no screen here"):
+    with pytest.raises(MissingRuntimeError, match="there is no screen"):
         three_people().show(np.zeros((80, 100, 3), np.uint8))
 
 

@@ -18,11 +18,11 @@ _FACE = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
 _SHOULDERS = ("left_shoulder", "right_shoulder")
 _TRUNK = (*_SHOULDERS, "right_hip", "left_hip")
 _AROUND_FACE = 1.3  # times the width between the outermost parts of a face, from its middle
-_FACE_OF_SHOULDERS = 0.45  # of their width, where the face is seen from the side
+_FACE_OF_SHOULDERS = 0.45  # of their width, if the face is seen from the side
 _FACE_OF_BODY = 0.09  # of the longer side of the box
-_LIMB = 0.22  # of the root of the box's area: how thick arms and legs are drawn, generously
+_LIMB = 0.22  # of the root of the box's area: a generous thickness of arms and legs
 _MARGIN = 0.02  # of the root of the image's area, around masks
-_BLOCKS = 6  # across a face or a limb: what is left of it
+_BLOCKS = 6  # that are left across a face or a limb
 
 
 def blur_people(
@@ -33,9 +33,9 @@ def blur_people(
     masks: NDArray[np.bool_] | None = None,
     min_keypoint_score: float = 0.1,
 ) -> Any:
-    """Return a copy of the image whose people, or faces, are too coarse to be recognised.
+    """Return a copy of the image in which people, or their faces, are too coarse to recognise.
 
-    Networks miss people, above all small ones, and parts of them: look at every picture before you publish it.
+    Networks miss people, especially small ones, and parts of people: check every picture before you publish it.
 
     Parameters
     ----------
@@ -44,17 +44,17 @@ def blur_people(
     poses : Poses
         People in pixels of `image`.
     what : {"people", "faces"}
-        Whole bodies, or circles around nose, eyes and ears; of somebody seen from behind, who shows none of these, the
-        place above the shoulders.
+        Whole bodies, or circles around nose, eyes and ears. If none of these is found, as when somebody is seen from
+        behind, the circle is above the shoulders.
     masks : (height, width) or (M, height, width) bool array, optional
-        Pixels of people, where the network tells them; added to what poses cover.
+        Pixels of people, from a network that gives masks; hidden in addition to what the poses cover.
     min_keypoint_score : float
-        Lowest score of a keypoint that counts; low, for hiding too much does no harm.
+        Lowest score of a keypoint that counts; low, because hiding too much does no harm.
 
     Raises
     ------
     InputError
-        If `what` is another word, or the masks have another size.
+        If `what` is neither of these, or the masks differ from the image in size.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def _dot(hidden: NDArray[np.uint8], middle: NDArray[np.float64], radius: float) 
 
 
 def _widened(masks: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return the pixels of any mask, with a margin, for the edges of masks are coarse."""
+    """Return the pixels of all masks, with a margin, because the edges of masks are coarse."""
     anybody = masks.any(axis=0) if masks.ndim == 3 else masks
     if anybody.shape != shape or masks.dtype != np.bool_:
         raise InputError(f"masks must be bool (M, {shape[0]}, {shape[1]}), got {masks.dtype} {masks.shape}")
@@ -138,7 +138,7 @@ def _widened(masks: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def _coarse(canvas: NDArray[np.uint8], hidden: NDArray[np.bool_], size: float) -> NDArray[np.uint8]:
-    """Return the picture with some pixels in blocks, as coarse as the largest face or limb asks for, and blurred."""
+    """Blur some pixels into blocks, coarse enough for the largest face or limb, in place."""
     cv2 = import_cv2()
     height, width = canvas.shape[:2]
     block = max(4.0, size / _BLOCKS)

@@ -1,4 +1,4 @@
-"""What is drawn on: a copy of an image, and the same kind of image at the end."""
+"""A copy of an image to draw on, and the way back to the same kind of image."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ __all__ = ["copy_of", "like", "order_of"]
 
 
 def copy_of(image: Any) -> NDArray[np.uint8]:
-    """Return a copy that OpenCV can draw on, of a Pillow image in BGR; or say what to draw on instead."""
+    """Return a copy that OpenCV can draw on, BGR for a Pillow image; raise if the image is of another kind."""
     if is_pillow(image):
         return np.array(as_pixels(image), order="C")
     array = np.asarray(image)
@@ -34,7 +34,7 @@ def copy_of(image: Any) -> NDArray[np.uint8]:
 
 
 def like(image: Any, canvas: NDArray[np.uint8]) -> Any:
-    """Return what was drawn as the image came: of a Pillow image a Pillow image."""
+    """Return the canvas as the kind of image that was passed: an array, or a Pillow image."""
     if not is_pillow(image):
         return canvas
     from PIL import Image
@@ -43,5 +43,5 @@ def like(image: Any, canvas: NDArray[np.uint8]) -> Any:
 
 
 def order_of(image: Any, channel_order: str) -> str:
-    """Return the order of the canvas' channels, which a Pillow image has no say in."""
+    """Return the channel order of the canvas, which is always BGR for a Pillow image."""
     return "bgr" if is_pillow(image) and channel_order in ("bgr", "rgb") else channel_order

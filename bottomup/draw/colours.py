@@ -12,21 +12,21 @@ __all__ = ["LETTERS", "OUTLINE", "SIDES", "Colour", "in_order", "lighter", "of_p
 
 Colour = tuple[int, int, int]
 
-#: Left, right and the middle of the body. Orange and blue are told apart by all eyes.
+#: Left, right and the middle of the body. Orange and blue are distinct with any colour vision.
 SIDES: tuple[Colour, Colour, Colour] = ((20, 150, 255), (255, 180, 50), (245, 245, 245))
 OUTLINE: Colour = (30, 30, 30)
 LETTERS: Colour = (245, 245, 245)
 
-#: Okabe and Ito's, which all eyes tell apart.
+#: Okabe and Ito's palette, distinct with any colour vision.
 _FIRST: tuple[Colour, ...] = (
     (0, 159, 230), (233, 180, 86), (115, 158, 0), (66, 228, 240), (178, 114, 0), (0, 94, 213), (167, 121, 204),
 )  # fmt: skip
 _LIGHT = 175  # of 255
-_GOLDEN = 0.618034  # of a turn of hues: neighbours are far apart, and none comes twice
+_GOLDEN = 0.618034  # of the hue circle: neighbours are far apart, and none repeats
 
 
 def of_person(number: int) -> Colour:
-    """Return the colour of the person of that number, from 0; of an id it stays the same."""
+    """Return the colour of a person's number, from 0; the same number always has the same colour."""
     if 0 <= number < len(_FIRST):
         return _FIRST[number]
     red, green, blue = colorsys.hsv_to_rgb(number * _GOLDEN % 1, 0.55 + 0.3 * (number % 2), 1.0 - 0.2 * (number % 3))
@@ -47,7 +47,7 @@ def people(count: int) -> NDArray[Any]:
 
 
 def in_order(colours: NDArray[Any], channel_order: str) -> NDArray[Any]:
-    """Return colours of blue, green and red in the order that is asked for."""
+    """Return BGR colours in the given channel order."""
     if channel_order not in ("bgr", "rgb"):
         raise InputError(f"channel_order must be 'bgr' or 'rgb', got {channel_order!r}")
     return colours if channel_order == "bgr" else colours[:, ::-1]

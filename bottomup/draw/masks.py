@@ -1,4 +1,4 @@
-"""Masks of people, and parts of the body, drawn onto images."""
+"""Draw masks of people and parts of the body onto images."""
 
 import colorsys
 from typing import Any, Literal
@@ -99,5 +99,5 @@ def draw_parts(
 
 
 def _tint(canvas: NDArray[np.uint8], where: NDArray[np.bool_], colour: NDArray[Any], opacity: float) -> None:
-    """Mix colour into some pixels."""
+    """Mix a colour into some pixels, in place."""
     canvas[where] = np.round(canvas[where] * (1 - opacity) + colour * opacity).astype(np.uint8)

@@ -22,11 +22,11 @@ Colouring: TypeAlias = Literal["side", "person", "id"]
 COLOURINGS: tuple[Colouring, ...] = ("side", "person", "id")
 
 _LEFT, _RIGHT, _MIDDLE = range(3)
-_CROWD = 5  # people, from which on each has a colour
+_CROWD = 5  # people; from this many on, each has a colour
 _WEAK = 0.3  # keypoints below this score are faint
-_FAINT = 0.45  # of their own colour
-_HAIR = 0.7  # pixels, below which a bone is a hairline
-_SOFT = 0.45  # of an outline where it would bury a bone one pixel wide
+_FAINT = 0.45  # their opacity
+_HAIR = 0.7  # pixels; a thinner bone is a hairline
+_SOFT = 0.45  # opacity of an outline that would bury a bone one pixel wide
 _FACE = ("nose", "eye", "ear")
 _FINE = 0.6  # of a bone's width, in a face
 
@@ -60,30 +60,30 @@ def draw_poses(
 ) -> Any:
     """Return a copy of the image with skeletons drawn on it.
 
-    Keypoints of low scores are faint, and what a decoder filled in without a
-    peak is dashed. Lines grow with the image and shrink with the person;
-    better poses are drawn over worse ones, and worse duplicates of a person
-    are left out. Ids stand above the head.
+    Keypoints with low scores are faint, and those that a decoder filled in
+    without a peak are dashed. Line widths follow the size of the image and of
+    the person. Better poses are drawn over worse ones; worse duplicates of a
+    person are left out. Ids are written above the head.
 
     Parameters
     ----------
     image : (height, width, 3) uint8 array, or Pillow image
-        The picture; never written to. Of a Pillow image a Pillow image comes back.
+        The picture; never written to. A Pillow image gives a Pillow image.
     poses : Poses
         People in pixels of `image`. Parts that are nan or infinite are left
         out, and so are the edges to them.
     min_score : float
-        Lowest score of a pose to draw; our own decoders also return poses that are hardly ever right. 0 draws
-        everything, duplicates too.
+        Lowest score of a pose to draw; our own decoders also return poses that are rarely correct. 0 draws
+        everything, including duplicates.
     min_keypoint_score : float
-        Lowest score of a keypoint to draw. Default: that of Coral's examples.
+        Lowest score of a keypoint to draw. The default is from Coral's examples.
     colour : {"side", "person", "id"}, optional
-        "side": left orange, right blue, the middle white. "person": a colour each. "id": a colour each, the same in
-        all frames. Default: "id" of poses that have ids, "person" from five people on, else "side".
+        "side": left orange, right blue, the middle white. "person": a colour for each person. "id": a colour for each
+        id, the same in all frames. Default: "id" if the poses have ids, "person" for five people or more, else "side".
     boxes, scores : bool
         Draw each person's box, and write the score above it.
     line_width, point_radius : float, optional
-        In pixels; `line_width=0` draws no lines, `point_radius=0` no points. Default: what suits image and person.
+        In pixels; `line_width=0` draws no lines, `point_radius=0` no points. Default: chosen by image and person.
     black : bool
         Draw on black instead of the image.
     channel_order : {"bgr", "rgb"}
@@ -92,7 +92,7 @@ def draw_poses(
     Raises
     ------
     InputError
-        If `image` is not a uint8 array of three channels, `poses` are not Poses, or a setting cannot be.
+        If `image` is not a uint8 array of three channels, `poses` are not Poses, or a setting is out of range.
     MissingRuntimeError
         If OpenCV cannot be imported.
 
@@ -110,7 +110,7 @@ def draw_poses(
     if colour not in (None, *COLOURINGS):
         raise InputError(f"colour must be one of {', '.join(COLOURINGS)}, got {colour!r}")
     if colour == "id" and poses.ids is None:
-        raise InputError("colour='id' needs poses with ids, as a Tracker gives them: pass colour='person'")
+        raise InputError("colour='id' needs poses with ids from a Tracker: pass colour='person'")
     if colour is None:
         colour = "id" if poses.ids is not None else "person" if len(poses) >= _CROWD else "side"
     channel_order = order_of(image, channel_order)  # type: ignore[assignment]
@@ -131,7 +131,7 @@ def draw_poses(
 
 
 def _draw_people(canvas: NDArray[np.uint8], poses: Poses, found: NDArray[np.bool_], styles: dict[Any, _Style]) -> None:
-    """Draw what is weak, faintly, and everything else over it."""
+    """Draw weak keypoints faintly, then everything else over them."""
     weak: list[tuple[list[Stroke], _Style]] = []
     strong: list[tuple[list[Stroke], _Style]] = []
     for person, style in styles.items():
@@ -170,7 +170,7 @@ def _strokes(poses: Poses, person: int, found: NDArray[np.bool_], style: _Style)
 
 
 def _bones(skeleton: Skeleton) -> list[int]:
-    """Return the edges to draw: none from ear to shoulder, nor from eye to eye, which are no bones."""
+    """Return the edges to draw; ear to shoulder and eye to eye are left out, because they are not bones."""
     kept = []
     for edge, ends in enumerate(skeleton.edges):
         kinds = {skeleton.parts[part].removeprefix("left_").removeprefix("right_") for part in ends}
@@ -196,7 +196,7 @@ def _style(
     extent = np.ptp(np.clip(poses.xy[person][found], 0, (width, height)), axis=0).max()
     ideal = min(0.004 * math.sqrt(height * width), 0.015 * float(extent))
     bone = 0 if ideal < _HAIR else max(1, round(ideal))
-    outline = max(1, round(0.4 * bone)) if extent > 20 else 0  # it would bury smaller people
+    outline = max(1, round(0.4 * bone)) if extent > 20 else 0  # an outline would bury smaller people
     skeleton = poses.skeleton
     number = person if colour != "id" or poses.ids is None else int(poses.ids[person]) - 1
     own = colours.in_order(np.array([colours.of_person(number)]), channel_order)[0].tolist()
@@ -216,7 +216,7 @@ def _style(
 
 
 def _resized(style: _Style, line_width: float | None, point_radius: float | None) -> _Style:
-    """Return a style with the sizes that were asked for."""
+    """Return a style with the given sizes."""
     if point_radius is not None:
         style = style._replace(dot=round(2 * point_radius))
     if line_width is None:
@@ -254,7 +254,7 @@ def _write(
 
 
 def _box(poses: Poses, person: int, found: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the network's own box, or one around the parts that are drawn."""
+    """Return the network's own box, or else one around the parts that are drawn."""
     if poses.own_boxes is not None:
         own: NDArray[np.float64] = poses.own_boxes[person].astype(np.float64)
         return own
@@ -263,7 +263,7 @@ def _box(poses: Poses, person: int, found: NDArray[np.bool_]) -> NDArray[np.floa
 
 
 def _side(skeleton: Skeleton, part: int) -> int:
-    """Return the side of the body that a part is on: every skeleton's names of left parts sort before right ones."""
+    """Return the side of the body that a part is on; in every skeleton, names of left parts sort before right ones."""
     other = skeleton.mirror[part]
     if other == part:
         return _MIDDLE
@@ -271,7 +271,7 @@ def _side(skeleton: Skeleton, part: int) -> int:
 
 
 def _size(value: float | None, name: str) -> float | None:
-    """Return a width in pixels, if it can be one."""
+    """Check a width in pixels."""
     if value is None:
         return None
     size = as_number(value, name)

@@ -1,4 +1,4 @@
-"""Lines, dashes, dots, boxes and labels, cut to the neighbourhood of the image."""
+"""Lines, dashes, dots, boxes and labels, clipped to the surroundings of the image."""
 
 import math
 from typing import NamedTuple
@@ -22,8 +22,8 @@ class Stroke(NamedTuple):
     start: tuple[float, float]  #: x and y
     end: tuple[float, float]
     colour: Colour
-    width: int  #: of a line; the diameter of a dot; lines of 0 are hairlines, one pixel wide without soft sides
-    is_dashed: bool = False  #: a dot is a ring then
+    width: int  #: of a line, or diameter of a dot; 0 is a hairline, one pixel wide without antialiasing
+    is_dashed: bool = False  #: a dashed dot is a ring
 
 
 def paint(canvas: NDArray[np.uint8], strokes: list[Stroke], outline: int, outline_opacity: float = 1.0) -> None:
@@ -60,7 +60,7 @@ def _draw(canvas: NDArray[np.uint8], stroke: Stroke, colour: Colour, wider: int)
 
 
 def _dashes(stroke: Stroke) -> list[tuple[tuple[float, float], tuple[float, float]]]:
-    """Return the dashes of a line, of which the first begins and the last ends where the line does."""
+    """Return the dashes of a line; the first starts and the last ends with the line."""
     (x1, y1), (x2, y2) = stroke.start, stroke.end
     length = math.hypot(x2 - x1, y2 - y1)
     dash, gap = max(_DASH * stroke.width, 4.0), max(_GAP * stroke.width, 3.0)
@@ -91,7 +91,7 @@ def box(canvas: NDArray[np.uint8], sides: NDArray[np.float64], colour: Colour, w
 
 
 def label(canvas: NDArray[np.uint8], text: str, x: float, y: float, letters: Colour, size: float) -> None:
-    """Write a line whose middle is at `x` and whose lowest point is at `y`, yet inside the image."""
+    """Write a line of text centred on `x` and with its baseline at `y`, shifted to lie inside the image."""
     cv2 = import_cv2()
     height, width = canvas.shape[:2]
     thickness = max(1, round(2 * size))
@@ -109,9 +109,9 @@ def label(canvas: NDArray[np.uint8], text: str, x: float, y: float, letters: Col
 def cut(
     start: tuple[float, float], end: tuple[float, float], canvas: NDArray[np.uint8]
 ) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """Return the ends, in sixteenths of a pixel, of what a line has less than one image size around the image.
+    """Clip a line to one image size around the image; return its ends in sixteenths of a pixel, None if none is left.
 
-    Positions further out would overflow OpenCV's 32-bit numbers.
+    Positions further out would overflow OpenCV's 32-bit integers.
     """
     height, width = canvas.shape[:2]
     low, high = np.array([-width, -height], np.float64), np.array([2 * width, 2 * height], np.float64)

@@ -1,4 +1,4 @@
-"""Where people came from, drawn behind them."""
+"""The paths that people took, drawn behind them."""
 
 import itertools
 from collections import deque
@@ -16,12 +16,12 @@ from bottomup.tensors import as_number
 
 __all__ = ["Trails"]
 
-_SURE = 0.2  # score of a keypoint
-_AROUND = 4  # frames before and after, over which a path is averaged: poses tremble
+_SURE = 0.2  # lowest score of a keypoint that counts
+_AROUND = 4  # frames before and after; averaging a path over them removes jitter
 
 
 class Trails:
-    """The paths that people took lately, of poses with ids.
+    """The recent paths of people, from poses with ids.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Trails:
         self._paths: dict[int, deque[tuple[float, float, float]]] = {}
 
     def add(self, poses: Poses, time: float) -> None:
-        """Take in where everybody is in a frame: the median of the parts that are sure.
+        """Add a frame: each person is where the median of their reliable keypoints is.
 
         Raises
         ------
@@ -55,7 +55,7 @@ class Trails:
         """
         ids = as_poses(poses).ids
         if ids is None:
-            raise InputError("trails need poses with ids, as a Tracker gives them")
+            raise InputError("trails need poses with ids from a Tracker")
         are_found = np.isfinite(poses.xy).all(axis=2) & (poses.keypoint_scores >= _SURE)
         for number, xy, found in zip(ids.tolist(), poses.xy, are_found, strict=True):
             if found.any():
@@ -85,7 +85,7 @@ class Trails:
 
 
 def _calm(path: deque[tuple[float, float, float]]) -> list[tuple[float, float]]:
-    """Return the places of a path without trembling; it ends where the person is."""
+    """Return the places of a path without jitter; the last one stays where the person is."""
     places = np.array([(x, y) for _, x, y in path])
     calm = [places[max(row - _AROUND, 0) : row + _AROUND + 1].mean(axis=0) for row in range(len(places))]
     return [(float(x), float(y)) for x, y in calm[:-1]] + [(float(places[-1, 0]), float(places[-1, 1]))]

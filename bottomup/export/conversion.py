@@ -84,7 +84,7 @@ def normalised(poses: Poses) -> Poses:
     """
     size = as_poses(poses).image_size
     if size is None:
-        raise InputError("these poses know no image size: shares of width and height need one")
+        raise InputError("these poses have no image size, which shares of width and height need")
     sides: NDArray[np.float32] = np.array(size, np.float32)
     keypoints = poses.keypoints.copy()
     keypoints[..., :2] /= sides

@@ -1,4 +1,4 @@
-"""Who is who from frame to frame, and movements without jitter."""
+"""Ids that people keep from frame to frame, and motion without jitter."""
 
 from bottomup.tracking.motion import ConstantVelocity
 from bottomup.tracking.smoothing import OneEuro

@@ -1,4 +1,4 @@
-"""Where people are expected in the next frame."""
+"""Predict where people are in the next frame."""
 
 from dataclasses import dataclass
 
@@ -12,23 +12,23 @@ __all__ = ["ConstantVelocity", "middle_steps"]
 
 @dataclass(frozen=True)
 class ConstantVelocity:
-    """People move on as they moved, as a whole; so does the scene under a camera that pans.
+    """People keep moving, as a whole, at their last velocity; so does the scene under a panning camera.
 
     Attributes
     ----------
     memory : float
-        Share of the earlier velocity in the new one, at each frame that somebody is seen in; 0 trusts the last step
-        alone, 1 takes everybody to stand still. At 0.5 a turn is followed within two frames.
+        Share of the earlier velocity in the new one, for each frame in which somebody is seen. 0 trusts the last step
+        alone; 1 assumes that everybody stands still. At 0.5 the velocity follows a turn within two frames.
     horizon : float
-        Seconds for which somebody out of sight is taken to move on; after that they are expected where they are then.
+        Seconds for which somebody out of sight is assumed to keep moving, and then to stop.
     camera : bool
-        Match once more after the step that three people or more have in common, as under a camera that starts, turns
-        or stops: of 2,000 pairs of poses under a panning camera it halves the ids that change.
+        Match a second time after removing the step that three or more people have in common, which a camera that
+        starts, turns or stops causes. On 2,000 pairs of poses under a panning camera this halves the id changes.
 
     Raises
     ------
     InputError
-        If one of them is out of range.
+        If a value is out of range.
 
     Examples
     --------
@@ -45,13 +45,13 @@ class ConstantVelocity:
         check(self)
 
     def moved(self, velocities: NDArray[np.float64], elapsed: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return how far, (K, 2) pixels, K people came in so many seconds, (K,), at (K, 2) pixels a second."""
+        """Return how far, (K, 2) pixels, K people move in (K,) seconds at (K, 2) pixels per second."""
         return velocities * np.minimum(elapsed, self.horizon)[:, None]
 
     def learned(
         self, velocities: NDArray[np.float64], steps: NDArray[np.float64], elapsed: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Return the (K, 2) velocities after steps of the parts, (K, N, 2) pixels, nan where one was not seen twice."""
+        """Return the (K, 2) velocities after (K, N, 2) steps of the parts in pixels, nan for a part not seen twice."""
         found = middle_steps(steps) / elapsed[:, None]
         mixed = self.memory * velocities + (1 - self.memory) * found
         learned: NDArray[np.float64] = np.where(np.isfinite(mixed), mixed, velocities)
@@ -59,7 +59,7 @@ class ConstantVelocity:
 
 
 def middle_steps(steps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (K, 2) medians of (K, N, 2) steps over the parts, nan where all parts are."""
+    """Return the (K, 2) medians over the parts of (K, N, 2) steps; nan if all parts are nan."""
     ordered = np.sort(steps, axis=1)  # nan comes last
     count = np.isfinite(steps[..., 0]).sum(axis=1)
     rows = np.arange(len(steps))

@@ -1,4 +1,4 @@
-"""Movements without jitter."""
+"""Motion without jitter."""
 
 from dataclasses import dataclass
 
@@ -12,25 +12,25 @@ __all__ = ["Calm", "OneEuro"]
 
 @dataclass(frozen=True)
 class OneEuro:
-    """The one-euro filter: calm where somebody stands, quick where they move.
+    """The one-euro filter: steady when somebody stands still, quick when they move.
 
     A low-pass filter whose cut-off rises with the speed. Speed is measured in
-    sizes of the person a second, so that the near and the far, and videos of
-    any resolution, are smoothed alike.
+    body sizes per second, so that near and distant people, and videos of any
+    resolution, are smoothed alike.
 
     Attributes
     ----------
     min_cutoff : float
-        Cut-off in Hz of who stands still; lower is calmer.
+        Cut-off in Hz for somebody who stands still; lower is steadier.
     beta : float
-        What a person's size a second adds to the cut-off, in Hz; higher lags less.
+        Hz added to the cut-off for each body size per second; higher lags less.
     speed_cutoff : float
         Cut-off in Hz of the speed itself.
 
     Raises
     ------
     InputError
-        If one of them is out of range.
+        If a value is out of range.
 
     References
     ----------
@@ -46,7 +46,7 @@ class OneEuro:
 
 
 class Calm:
-    """The smoothed places of K people's parts, how fast they move, and when each was seen last."""
+    """The smoothed positions of K people's parts, their speeds, and when each was last seen."""
 
     def __init__(self, xy: NDArray[np.float64], time: float) -> None:
         self.xy = xy.copy()  # (K, N, 2)
@@ -54,11 +54,11 @@ class Calm:
         self.since = np.full(xy.shape[:2], time)
 
     def take(self, rows: NDArray[np.intp]) -> None:
-        """Keep these people alone."""
+        """Keep only these people."""
         self.xy, self.speed, self.since = self.xy[rows], self.speed[rows], self.since[rows]
 
     def add(self, other: "Calm") -> None:
-        """Append other people."""
+        """Append more people."""
         self.xy = np.concatenate([self.xy, other.xy])
         self.speed = np.concatenate([self.speed, other.speed])
         self.since = np.concatenate([self.since, other.since])
@@ -71,9 +71,9 @@ class Calm:
         sizes: NDArray[np.float64],
         settings: OneEuro,
     ) -> NDArray[np.float64]:
-        """Return the (L, N, 2) places of some people without jitter, nan where a part was not found.
+        """Return the (L, N, 2) smoothed positions of some people, nan where a part was not found.
 
-        `sizes` (L,) are those of the people, in pixels.
+        `sizes` are the (L,) sizes of these people in pixels.
         """
         before, speed_before = self.xy[rows], self.speed[rows]
         elapsed = (time - self.since[rows])[..., None]
@@ -91,7 +91,7 @@ class Calm:
 
 
 def _share(cutoff: NDArray[np.float64] | float, elapsed: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the share that a low-pass filter takes of the new value."""
+    """Return the weight of the new value in a low-pass filter."""
     angle = 2 * np.pi * cutoff * elapsed
     share: NDArray[np.float64] = angle / (1 + angle)
     return share

@@ -21,43 +21,43 @@ from bottomup.tracking.smoothing import Calm, OneEuro
 
 __all__ = ["Tracker", "similarities"]
 
-_WIDENED = 2.0  # times COCO's spread of annotations: people move between frames
+_WIDENED = 2.0  # times the spread of COCO's annotations, because people move between frames
 _NARROWEST = 0.25  # of the longer side of a box, for people seen from the side
 _SMALLEST = 1.0  # square pixel
-_CROWD, _MOVES = 3, 0.05  # people whose common step is the camera's, if it is as long as this share of their size
-_DENSE = 250_000  # pairs; of more, groups are matched one by one
+_CROWD, _MOVES = 3, 0.05  # so many people share the camera's step, if it is longer than this share of their size
+_DENSE = 250_000  # pairs; beyond this, groups are matched one by one
 _LIKE: dict[str, Any] = {"narrowest": _NARROWEST, "smallest": _SMALLEST}
 
 
 class Tracker:
-    """Gives people the ids that they keep from frame to frame.
+    """Gives people ids that they keep from frame to frame.
 
-    Worse duplicates of a person are left out, for they would compete for the
-    id. Each frame's poses are matched with the people known so far, so that
-    the sum of their object keypoint similarities is highest (the Hungarian
-    method), each person being expected where their motion takes them; poses
-    that are sure enough to make a new person come first. One tracker serves
-    one video: its ids count from 1, and none is given twice. Ids come from
-    position and motion, not appearance: who comes back after `max_gap` is new.
+    The tracker drops worse duplicates of a person, because they would compete
+    for the id. It predicts where each known person is now, and matches each
+    frame's poses to these predictions so that the sum of their object keypoint
+    similarities is highest (the Hungarian method). Poses that score enough to
+    start a new person are matched first. Use one tracker per video: its ids
+    count from 1, and it never reuses one. Ids come from position and motion,
+    not appearance: a person who comes back after `max_gap` gets a new id.
 
     Parameters
     ----------
     start_score : float
-        Lowest score of a pose that makes a new person.
+        Lowest score of a pose that starts a new person.
     keep_score : float, optional
         Lowest score of a pose that continues a person. Default: half of
         `start_score`, so that people do not come and go with their score.
     min_similarity : float
-        Lowest similarity, in (0, 1], of a pose and the person that it continues.
+        Lowest similarity, in (0, 1], between a pose and the person that it continues.
     spread : float
-        How much further than COCO's annotators err a part may move between
-        frames, for the same similarity. Higher follows faster people, and mixes up nearer ones.
+        How far a part may move between frames, relative to the spread of
+        COCO's annotations. Higher values follow faster people, but mix up people who are close.
     max_overlap : float
-        Similarity to a better pose of the frame, in (0, 1], from which on a pose makes no new person.
+        A pose at least this similar, in (0, 1], to a better one in the same frame starts no new person.
     max_gap : float
-        Seconds that a person may be out of sight and still keep the id; with 0 in no frame.
+        Seconds for which a person may be out of sight and still keep the id; 0 allows no missed frame.
     motion : ConstantVelocity
-        Where people are expected next.
+        Predicts where people are next.
     smoothing : OneEuro, optional
         Smooths the keypoints that are returned. Default: none.
 
@@ -68,8 +68,8 @@ class Tracker:
 
     References
     ----------
-    Object keypoint similarity: https://cocodataset.org/#keypoints-eval. New people from sure poses alone,
-    known ones also from unsure poses: Zhang et al., "ByteTrack", ECCV 2022, arXiv:2110.06864.
+    Object keypoint similarity: https://cocodataset.org/#keypoints-eval. Matching high scores first, then low ones to
+    known people only: Zhang et al., "ByteTrack", ECCV 2022, arXiv:2110.06864.
 
     Examples
     --------
@@ -98,7 +98,7 @@ class Tracker:
         max_overlap = as_number(max_overlap, "max_overlap")
         keep_score = start_score / 2 if keep_score is None else as_number(keep_score, "keep_score")
         if not isinstance(smoothing, (OneEuro, NoneType)):
-            raise InputError(f"smoothing must be a OneEuro, or None for none, got {smoothing!r}")
+            raise InputError(f"smoothing must be a OneEuro or None, got {smoothing!r}")
         if not isinstance(motion, ConstantVelocity):
             raise InputError(f"motion must be a ConstantVelocity, got {motion!r}")
         if not keep_score <= start_score:
@@ -119,26 +119,26 @@ class Tracker:
         self._people: _People | None = None
 
     def update(self, poses: Poses, time: float) -> Poses:
-        """Return the poses of the people in the next frame, with ids, in the order given.
+        """Return the poses of the next frame with their ids, in the order given.
 
-        Poses that neither continue a person nor make a new one, for their
-        score, are left out, and so are worse duplicates of a person.
+        Worse duplicates of a person are left out, and so are poses that
+        neither continue a person nor score enough to start a new one.
 
         Parameters
         ----------
         poses : Poses
-            All that was found in the frame.
+            All poses found in the frame.
         time : float
-            Seconds from any start; more than at the frame before.
+            Seconds from any start; later than the frame before.
 
         Raises
         ------
         InputError
-            If time does not move on, or the skeleton changes.
+            If time does not increase, or the skeleton changes.
         """
         poses, time = as_poses(poses), as_number(time, "time")
         if not (math.isfinite(time) and time > self._time):
-            raise InputError(f"time must move on from frame to frame, got {time} s after {self._time} s")
+            raise InputError(f"time must increase from frame to frame, got {time} s after {self._time} s")
         people = _People(len(poses.skeleton.parts)) if self._people is None else self._people
         if people.xy.shape[1] != len(poses.skeleton.parts):
             raise InputError(
@@ -150,7 +150,7 @@ class Tracker:
         poses = poses.above(self.keep_score).without_duplicates()
         is_somewhere = np.isfinite(poses.xy).all(axis=2, keepdims=True)
         positions = np.where(is_somewhere, poses.xy, np.nan).astype(np.float64)
-        rows = np.full(len(poses), -1)  # of the person whom each pose continues
+        rows = np.full(len(poses), -1)  # of the person that each pose continues
         are_sure = poses.scores >= self.start_score
         for chosen in (np.flatnonzero(are_sure), np.flatnonzero(~are_sure)):
             self._continue(people, positions, chosen, poses.skeleton, rows)
@@ -166,7 +166,7 @@ class Tracker:
         return replace(poses[kept], keypoints=keypoints, ids=people.numbers[rows[kept]].astype(np.int32))
 
     def _are_shadows(self, poses: Poses, chosen: NDArray[np.intp], rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Return which of the chosen poses are too near a better one, or one that continues a person, to be new."""
+        """Return which chosen poses cannot be new: they resemble a better pose, or one that continues a person."""
         first, other, _ = alike_pairs(poses.xy[chosen], poses.xy, poses.skeleton, lowest=self.max_overlap)
         are_better = (poses.scores[other] > poses.scores[chosen[first]]) | (rows[other] >= 0)
         shadows = np.zeros(len(chosen), np.bool_)
@@ -181,7 +181,7 @@ class Tracker:
         skeleton: Skeleton,
         rows: NDArray[np.intp],
     ) -> None:
-        """Write to `rows` whom the chosen ones of the (M, N, 2) positions continue, of those not seen yet."""
+        """Match chosen poses to the people not yet seen in this frame; write each match's person to `rows`."""
         waiting = np.flatnonzero(people.seen < self._time)
         if not (len(chosen) and len(waiting)):
             return
@@ -197,7 +197,7 @@ class Tracker:
     def _matched(
         self, expected: NDArray[np.float64], positions: NDArray[np.float64], skeleton: Skeleton
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return who of (K, N, 2) expected people is which of (M, N, 2) poses."""
+        """Match (K, N, 2) expected people to (M, N, 2) poses; return the rows of both."""
         pairs = alike_pairs(expected, positions, skeleton, lowest=self.min_similarity, widened=self.spread, **_LIKE)
         return _best_pairs(*pairs, (len(expected), len(positions)))
 
@@ -205,9 +205,9 @@ class Tracker:
 def _best_pairs(
     known: NDArray[np.intp], found: NDArray[np.intp], alike: NDArray[np.float64], shape: tuple[int, int]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return who of K people is which of M poses, so that the sum of similarities is highest.
+    """Match K people to M poses so that the sum of similarities is highest; return the rows of both.
 
-    Of many, groups of people whom no pair joins are matched one by one, which gives the same sum.
+    If there are many, groups that no pair connects are matched one by one, which gives the same sum.
     """
     if shape[0] * shape[1] <= _DENSE:
         return _assigned(known, found, alike)
@@ -222,7 +222,7 @@ def _best_pairs(
 def _assigned(
     known: NDArray[np.intp], found: NDArray[np.intp], alike: NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the best matching of those pairs."""
+    """Return the best matching among these pairs."""
     if len(known) == 1:
         return known, found
     people, rows = np.unique(known, return_inverse=True)
@@ -235,23 +235,16 @@ def _assigned(
 
 
 def similarities(one: NDArray[Any], other: NDArray[Any], skeleton: Skeleton) -> NDArray[np.float64]:
-    """Return the (L, M) object keypoint similarities of L and M poses, over the parts that both of a pair have.
+    """Return the (L, M) similarities of L and M poses as a `Tracker` measures them by default.
 
-    The spread of each part is twice that of COCO's annotators, and a person is
-    as large as the larger box of the two. A pair without a common part has 0.
-
-    Parameters
-    ----------
-    one, other : (L, N, 2), (M, N, 2) arrays
-        Positions in pixels, nan where a part was not found.
-    skeleton : Skeleton
-        Names the N parts.
+    Arguments as for `similarity.pose_similarities`. Each part may spread twice as far as COCO's annotations do, and a
+    person's box counts as at least a quarter as wide as it is high, or as high as it is wide.
     """
     return pose_similarities(one, other, skeleton, widened=_WIDENED, **_LIKE)
 
 
 class _People:
-    """K people who were seen: where each part was last, and where they are going."""
+    """The K known people: the last position of each part, and their velocities."""
 
     def __init__(self, num_parts: int) -> None:
         self.numbers = np.empty(0, np.int64)
@@ -261,7 +254,7 @@ class _People:
         self.calm = Calm(self.xy, 0.0)
 
     def take(self, rows: NDArray[np.intp]) -> None:
-        """Keep these people alone."""
+        """Keep only these people."""
         self.numbers, self.xy, self.seen = self.numbers[rows], self.xy[rows], self.seen[rows]
         self.velocities = self.velocities[rows]
         self.calm.take(rows)
@@ -277,11 +270,11 @@ class _People:
         return np.arange(before, before + len(xy))
 
     def expected(self, rows: NDArray[np.intp], time: float, motion: ConstantVelocity) -> NDArray[np.float64]:
-        """Return the (L, N, 2) positions that are expected of some people at that time."""
+        """Predict the (L, N, 2) positions of some people at that time."""
         return self.xy[rows] + motion.moved(self.velocities[rows], time - self.seen[rows])[:, None]
 
     def move(self, rows: NDArray[np.intp], xy: NDArray[np.float64], time: float, motion: ConstantVelocity) -> None:
-        """Take in where some people are now; parts that are not seen move along."""
+        """Update the positions of some people; parts that were not seen move along."""
         elapsed = time - self.seen[rows]
         self.velocities[rows] = motion.learned(self.velocities[rows], xy - self.xy[rows], elapsed)
         self.xy[rows] = np.where(np.isfinite(xy), xy, self.expected(rows, time, motion))

@@ -236,7 +236,7 @@ def _head(path: str | Path, name: str) -> bytes:
         hint = f"; camera {path} is the number {path}, not text" if is_number else ""
         raise InputError(f"{name} cannot be opened: {reason(error)}{hint}") from error
     if not head:
-        raise InputError(f"{name} is empty: it has no bytes at all")
+        raise InputError(f"{name} is empty")
     if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_LISTS):
         raise InputError(f"{name} is a list of other files: name the video itself")
     return head

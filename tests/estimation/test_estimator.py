@@ -104,8 +104,8 @@ def test_a_photo_is_turned_upright_as_its_exif_data_say(estimator, tmp_path):
 @pytest.mark.parametrize(
     ("image", "way_out"),
     [
-        (np.zeros((9, 9), np.uint8), r"of a grey image pass np\.repeat"),
-        (np.zeros((9, 9, 1), np.uint8), r"of a grey image pass np\.repeat"),
+        (np.zeros((9, 9), np.uint8), r"for a grey image pass np\.repeat"),
+        (np.zeros((9, 9, 1), np.uint8), r"for a grey image pass np\.repeat"),
         (np.zeros((9, 9, 4), np.uint8), r"drop the alpha channel, image\[\.\.\., :3\]"),
         (np.zeros((9, 9, 3)), r"pass \(image \* 255\)\.astype\(np\.uint8\)"),
         (np.zeros((9, 9, 3), np.uint16), "got uint16"),
@@ -128,7 +128,9 @@ def test_the_advice_on_grey_images_works(estimator):
     assert len(estimator(np.repeat(grey.reshape(*grey.shape[:2], 1), 3, axis=2))) == 0
 
 
-@pytest.mark.parametrize(("content", "why"), [(b"", "is empty"), (b"no image at all", "is no image, but a text file")])
+@pytest.mark.parametrize(
+    ("content", "why"), [(b"", "is empty"), (b"no image at all", "is not an image: it is a text file")]
+)
 def test_a_file_that_is_no_image_is_named(estimator, tmp_path, content, why):
     (tmp_path / "odd.jpg").write_bytes(content)
     with pytest.raises(bu.InputError, match=rf"odd\.jpg' {why}"):
@@ -194,7 +196,7 @@ def test_an_error_comes_at_its_images_turn(estimator, at):
     images = [red_square(64, 48) for _ in range(6)]
     images[at] = np.zeros((9, 9), np.uint8)
     batch, found = estimator.batch(images), []
-    with pytest.raises(bu.InputError, match="of a grey image"):
+    with pytest.raises(bu.InputError, match="for a grey image"):
         found.extend(batch)
     assert len(found) == at
     assert list(batch) == []

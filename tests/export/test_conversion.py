@@ -69,5 +69,5 @@ def test_shares_of_width_and_height():
     assert told["keypoints"][1] == [0.005, 0.2525, 0.51]
     assert openpose_json(poses, normalised=True)["people"][0]["pose_keypoints_2d"][:2] == [0.0, 0.25]
     assert '"keypoints": [[0.0, 0.25, 0.5]' in json_line(poses, normalised=True)
-    with pytest.raises(InputError, match="know no image size"):
+    with pytest.raises(InputError, match="have no image size"):
         normalised(numbered(COCO17))

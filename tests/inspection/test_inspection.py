@@ -278,7 +278,7 @@ def test_the_command_writes_the_page(tmp_path, monkeypatch, capsys):
     ("arguments", "complaint"),
     [
         (["missing.jpg"], "'missing.jpg' cannot be opened"),
-        (["note.txt"], "is no image, but a text file"),
+        (["note.txt"], "is not an image: it is a text file"),
         (["photo.png", "--out", "photo.png"], "is the image"),
         (["photo.png", "--out", "missing/page.html", "--model", "tiny.tflite"], "cannot be written"),
         (["photo.png", "--model", "missing.tflite"], "missing.tflite"),

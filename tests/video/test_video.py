@@ -142,7 +142,7 @@ def broken(folder):
     make_clip(folder / "none.mp4", count=0)
     return {
         "cut.mp4": "damaged, cut short, or no video",
-        "empty.mp4": "no bytes at all",
+        "empty.mp4": "is empty",
         "text.mp4": "damaged, cut short, or no video",
         "none.mp4": "damaged, cut short, or no video",
         "nowhere.mp4": "cannot be opened: No such file",
@@ -542,7 +542,7 @@ def test_a_cameras_number_as_text_and_names_that_no_file_has(tmp_path, monkeypat
     with pytest.raises(InputError, match="camera 0 is the number 0, not text"):
         video.Reader("0")
     for name in ("a\0.mp4", "\ud800.mp4"):
-        with pytest.raises(InputError, match="cannot be opened: no file has such a name"):
+        with pytest.raises(InputError, match="cannot be opened: the name contains a NUL"):
             video.Reader(name)
 
 
