@@ -13,11 +13,11 @@ Element = TypeVar("Element")
 
 
 class ArrayLike:
-    """Stands for numpy's, of which pdoc would show all the types that it stands for."""
+    """Replaces numpy's, which pdoc would spell out as a long union."""
 
 
 class NDArray(Generic[Element]):
-    """Stands for numpy's, likewise."""
+    """Replaces numpy's, for the same reason."""
 
 
 for stand_in in (ArrayLike, NDArray):
@@ -28,7 +28,7 @@ import bottomup  # noqa: E402
 
 
 def load_names() -> None:
-    """Load the public names, which wait until they are used: pdoc shows those that are there."""
+    """Load the public names, which are lazy: pdoc only sees those that are loaded."""
     for name in bottomup.__all__:
         setattr(bottomup, name, getattr(bottomup, name))
 
