@@ -33,20 +33,20 @@ def decode_fields(fields: PafFields, rules: Rules) -> Poses:
             f"fields must be PafFields, got {type(fields).__name__}: build them with PafFields(heatmaps, pafs, "
             "skeleton=...) or PafFields.from_concatenated"
         )
-    (heat, vectors), (height, width), skeleton = fields.bundles, fields.grid, fields.skeleton
-    num_parts, num_cells = len(skeleton.parts), height * width
-    floors = _floors(fields.levels, rules.peak_threshold, width, heat[3], num_parts)
+    (heat, vectors), skeleton = fields.bundles, fields.skeleton
+    _, _, _, channels, height, width, num_parts = heat
+    num_edges, num_cells = len(skeleton.edges), height * width
+    floors = _floors(fields.levels, rules.peak_threshold, width, channels, num_parts)
     if floors is None or num_cells == 0:
         return _nobody(skeleton)
-    elements = num_cells * heat[3] + fields.pafs.shape[0] * fields.pafs.shape[1] * fields.pafs.shape[2]
+    if num_cells >= LARGE and fields.raw is not fields:
+        return decode_fields(fields.raw, rules)
+    elements = num_cells * channels + math.prod(fields.pafs.shape)
     most_pairs, most_work = _MOST_PAIRS + _PAIRS_AN_ELEMENT * elements, _MOST_WORK + elements // _ELEMENTS_A_WORK
-    num_edges = len(skeleton.edges)
     most = min(rules.max_peaks, math.isqrt(most_pairs // num_edges), (num_cells + 1) // 2 + 1)
     shape = (num_parts, num_edges, most, height, width)
     space = _shelf.take(lambda spare: spare.shape == shape, lambda: make_workspace(shape, _LIMBS_TO_START_WITH))
     find_limbs, find_people = _kernels()
-    if num_cells >= LARGE and fields.raw is not fields:
-        return decode_fields(fields.raw, rules)
     may_be_enlarged = not fields.is_raw
     while True:
         num_limbs = find_limbs(

@@ -6,7 +6,7 @@ import pytest
 from paf_scenes import SIZE, assert_same, crowd
 
 import bottomup as bu
-from bottomup.paf import enlarged
+from bottomup.paf import enlarged, running
 from bottomup.paf.kernels import peaks as kernels
 
 HOW = {"cubic": cv2.INTER_CUBIC, "linear": cv2.INTER_LINEAR, "nearest": cv2.INTER_NEAREST}
@@ -102,6 +102,14 @@ def test_kernels_equal_the_definition_on_enlarged_maps():
         large = times_as_large(crowd(2, seed=6, size=(96, 80))[1], 2, how)
         assert large.raw is not large
         assert_same(bu.PafDecoder().decode(large), bu.paf.reference.decode(large, bu.PafDecoder()))
+
+
+def test_large_maps_are_decoded_in_the_workspace_of_their_cells(monkeypatch):
+    _, fields = crowd(2, seed=6)
+    large = times_as_large(fields, 4, "linear")
+    expected = bu.PafDecoder().decode(large)
+    monkeypatch.setattr(running, "make_workspace", None)  # none is made
+    assert_same(bu.PafDecoder().decode(large), expected)
 
 
 def test_the_kernel_and_the_wrapper_agree_on_what_is_flat():
