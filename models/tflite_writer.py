@@ -1,35 +1,36 @@
 """Write a convolutional network as a .tflite file, straight through the schema of TFLite.
 
-    net = TfliteWriter(input_size=(641, 481))  # width, height; the file runs at any other size too
+    net = TfliteWriter(input_size=(641, 481))  # width, height; the file also runs at other sizes
     x = net.conv(net.image, weights, bias, stride=2, activation="relu6")  # weights (out, height, width, in)
     x = net.depthwise_conv(x, weights, bias, dilation=2, activation="relu6")  # weights (height, width, channels)
     y = net.add(x, net.conv(x, ...))
     y = net.concat([x, y])
-    y = net.resize(y, like=other, method="bilinear")  # to the height and width of `other`, whatever they become
+    y = net.resize(y, like=other, method="bilinear")  # to the height and width that `other` has at run time
     net.output("float_heatmaps", y)
 
     content = net.float32(name="tiny", version="1", description="...")  # the file's bytes
-    content = net.float32(half_weights=True)  # stored as float16, computed with as float32: half the size
+    content = net.float32(half_weights=True)  # stored as float16, computed in float32: half the size
     content = net.uint8(net.ranges(images))  # full integer; images are (1, H, W, 3) float32 input tensors
 
 Layers take and return tensors by number. From PyTorch: `conv.weight.permute(0, 2, 3, 1)` and, for a depthwise one,
 `conv.weight.permute(2, 3, 0, 1)[..., 0]`, with BatchNorm folded in (`fold_batch_norm`).
 
-Padding "same" is TensorFlow's: for stride 2 it equals PyTorch's `padding=(size - 1) // 2` only where the input is odd,
-so everywhere in a network whose input is a multiple of its stride, plus 1. Those are the legal sizes, to which
-`interpreter.resize_tensor_input` may bring the file.
+Padding "same" is TensorFlow's: for stride 2 it equals PyTorch's `padding=(size - 1) // 2` only for odd inputs, which is
+everywhere in a network whose input is a multiple of its stride plus 1. Those are the legal sizes for
+`interpreter.resize_tensor_input`.
 
-`resize` takes its size from another tensor, through SHAPE and STRIDED_SLICE, so nothing in the file is bound to one
+`resize` takes its size from another tensor, through SHAPE and STRIDED_SLICE, so the file is not bound to one
 input size. Bilinear keeps corners on corners (PyTorch's `align_corners=True`), which is right for grids whose cell
 (r, c) is pixel (r, c) * stride; nearest is PyTorch's "nearest".
 
-The uint8 file has a uint8 input (scale 1/128, zero point 128: pixels as they are) and uint8 outputs. Within,
-activations are int8 and weights int8 per output channel, as TFLite's own converter writes them, and QUANTIZE operators
-stand at both borders. uint8 all the way through, as in Coral's old files, would need one scale for all channels of a
-depthwise convolution, and loses where theirs differ. Both kinds run on ai-edge-litert 2.3 and tflite-runtime 2.14.
+The uint8 file has a uint8 input (scale 1/128, zero point 128: pixels as they are) and uint8 outputs. Inside,
+activations are int8 and weights int8 per output channel, as TFLite's own converter writes them, with QUANTIZE operators
+at both ends. uint8 all the way through, as in Coral's old files, would need one scale for all channels of a depthwise
+convolution, and would lose precision where their ranges differ. Both kinds run on ai-edge-litert 2.3 and tflite-runtime
+2.14.
 
-A file carries `name`, `version` and whatever else is passed, as one JSON object in its metadata entry "bottomup"; the
-description as the model's; and one signature, "serving_default", which names the input "image" and the outputs.
+A file has `name`, `version` and any other arguments as one JSON object in its metadata entry "bottomup", the
+description as the model's, and one signature, "serving_default", which names the input "image" and the outputs.
 """
 
 import json
@@ -47,7 +48,7 @@ from bottomup.errors import InputError
 ACTIVATIONS = {None: 0, "relu": 1, "relu6": 3}
 PADDINGS = {"same": 0, "valid": 1}
 TYPES = {np.dtype(name): number for name, number in [("f4", 0), ("f2", 1), ("i4", 2), ("u1", 3), ("i1", 9)]}
-#: Real numbers of the uint8 file's input, of which level 128 is 0.
+#: Range of the uint8 file's input; level 128 is 0.
 IMAGE_RANGE = (-1.0, 127 / 128)
 METADATA = "bottomup"
 
@@ -58,7 +59,7 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """One operator, its result, and what it takes."""
+    """One operator, with its inputs and its result."""
 
     kind: str
     inputs: tuple[int, ...]
@@ -69,15 +70,15 @@ class Layer:
 
 
 class TfliteWriter:
-    """A network, layer by layer, until it is written.
+    """A network, built layer by layer and then written.
 
     Parameters
     ----------
     input_size : (int, int)
         Width and height at which the file runs unless it is resized.
     open_size : bool
-        Whether the file says that its height and width are open. Whoever loads it
-        may resize it either way; this tells them so.
+        Whether the file declares its height and width as open. It can be resized
+        either way; this tells whoever loads it.
     """
 
     def __init__(self, input_size: tuple[int, int] = (641, 481), *, open_size: bool = True) -> None:
@@ -131,33 +132,33 @@ class TfliteWriter:
         return self._append(Layer("add", (first, second), shape, options={"activation": activation}))
 
     def concat(self, sources: Sequence[int]) -> int:
-        """Put the channels of tensors of one height and width behind one another."""
+        """Concatenate the channels of tensors of one height and width."""
         shapes = [self.layers[source].shape for source in sources]
         if len({shape[:2] for shape in shapes}) != 1:
-            raise InputError(f"only tensors of one height and width can be put together, got {shapes}: resize them")
+            raise InputError(f"only tensors of one height and width can be concatenated, got {shapes}: resize them")
         return self._append(Layer("concat", tuple(sources), (*shapes[0][:2], sum(shape[2] for shape in shapes))))
 
     def resize(self, source: int, *, like: int, method: Literal["nearest", "bilinear"] = "bilinear") -> int:
-        """Bring a tensor to the height and width of another, corners on corners where bilinear."""
+        """Resize a tensor to the height and width of another, with corners on corners if bilinear."""
         shape = (*self.layers[like].shape[:2], self.layers[source].shape[2])
         return self._append(Layer(method, (source, like), shape))
 
     def output(self, name: str, source: int) -> None:
         """Make a tensor an output of that name."""
         if name in self.outputs or source in {self.image, *self.outputs.values()}:
-            raise InputError(f"{name!r} must be a new name for a layer that is no output yet, got tensor {source}")
+            raise InputError(f"{name!r} must be a new name for a layer that is not an output yet, got tensor {source}")
         self.outputs[name] = source
 
     def float32(self, *, half_weights: bool = False, description: str = "", **metadata: Any) -> bytes:
-        """Return the file, computing in float32, weights stored as float16 if asked."""
+        """Return a file that computes in float32, with weights stored as float16 if `half_weights`."""
         return _FloatFile(self, half_weights).content(self.outputs, description, metadata)
 
     def uint8(self, ranges: Sequence[Range], *, description: str = "", **metadata: Any) -> bytes:
-        """Return the file, computing in integers; `ranges` says what real numbers each tensor holds."""
+        """Return a file that computes in integers; `ranges` has the lowest and highest number of each tensor."""
         return _IntegerFile(self, ranges).content(self.outputs, description, metadata)
 
     def ranges(self, images: Iterable[ArrayLike], *, coverage: float = 1.0) -> list[Range]:
-        """Return the lowest and highest number of each tensor, seen on images as the float file takes them.
+        """Return the lowest and highest number of each tensor over some images, given as the float file takes them.
 
         `coverage` below 1 leaves out that share of an image's most extreme numbers, half at each end.
         """
@@ -210,7 +211,7 @@ class TfliteWriter:
 def fold_batch_norm(
     weights: ArrayLike, gamma: ArrayLike, beta: ArrayLike, mean: ArrayLike, variance: ArrayLike, epsilon: float = 1e-5
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the weights and bias of a convolution without bias that includes the BatchNorm behind it.
+    """Fold a BatchNorm into the convolution without bias before it; return weights and bias.
 
     `weights` are (out, height, width, in), or (height, width, channels) of a depthwise convolution.
     """
@@ -221,7 +222,7 @@ def fold_batch_norm(
 
 
 class _File:
-    """The flatbuffer's objects of a network; how numbers are kept is left to its two kinds."""
+    """The flatbuffer objects of a network; subclasses decide how numbers are stored."""
 
     def __init__(self, net: TfliteWriter) -> None:
         self.net = net
@@ -247,7 +248,7 @@ class _File:
         builder.Finish(self.model.Pack(builder), b"TFL3")
         return bytes(builder.Output())
 
-    # --- what the two kinds do each in its own way
+    # --- what the subclasses define
 
     int8 = False
     image_index = 0
@@ -261,7 +262,7 @@ class _File:
         raise NotImplementedError
 
     def finished(self, name: str, number: int, place: int) -> int:
-        """Return the tensor that an output of the network is."""
+        """Return the tensor of a network output."""
         raise NotImplementedError
 
     def constants(self, layer: Layer, result: int) -> list[int]:
@@ -349,7 +350,7 @@ class _File:
         zero_point: int = 0,
         axis: int = 0,
     ) -> int:
-        """Write a tensor, a constant where it has values, and return its index."""
+        """Write a tensor, a constant if it has values, and return its index."""
         tensor = schema.TensorT()
         tensor.name, tensor.shape, tensor.type = name.encode(), [int(size) for size in shape], TYPES[np.dtype(dtype)]
         if self.net.open_size and values is None and len(shape) == 4:
@@ -366,7 +367,7 @@ class _File:
         return len(self.graph.tensors) - 1
 
     def layer_tensor(self, name: str, shape: tuple[int, int, int], dtype: str, **units: Any) -> int:
-        """Write a tensor that no constant is."""
+        """Write a tensor that is not a constant."""
         return self.tensor(name, (1, *shape), dtype, **units)
 
     def _buffer(self, data: bytes) -> int:
@@ -376,7 +377,7 @@ class _File:
         return len(self.model.buffers) - 1
 
     def _sign(self, names: list[str]) -> None:
-        """Write the signature, which names input and outputs for whoever calls by name."""
+        """Write the signature, which names the input and the outputs."""
         signature = schema.SignatureDefT()
         signature.signatureKey, signature.subgraphIndex = b"serving_default", 0
         signature.inputs = [schema.TensorMapT(b"image", self.graph.inputs[0])]
@@ -421,7 +422,7 @@ class _FloatFile(_File):
 
 
 class _IntegerFile(_File):
-    """int8 within, uint8 at the borders."""
+    """int8 inside, uint8 at both ends."""
 
     int8 = True
 
@@ -429,7 +430,7 @@ class _IntegerFile(_File):
         super().__init__(net)
         if len(ranges) != len(net.layers):
             raise InputError(
-                f"{len(net.layers)} tensors need as many ranges, got {len(ranges)}: take net.ranges(images)"
+                f"{len(net.layers)} tensors need as many ranges, got {len(ranges)}: use net.ranges(images)"
             )
         self.units = [_units(*shared) for shared in _shared_ranges(net.layers, ranges)]
 
@@ -466,7 +467,7 @@ class _IntegerFile(_File):
 
 
 class _AlignedBuilder(flatbuffers.Builder):  # type: ignore[misc]
-    """Weights on 16-byte boundaries, as the schema demands and the generated code forgets."""
+    """Weights on 16-byte boundaries, which the schema demands but the generated code ignores."""
 
     def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:
         return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
@@ -477,7 +478,7 @@ def _ends(values: NDArray[Any]) -> tuple[float, float]:
 
 
 def _shared_ranges(layers: Sequence[Layer], ranges: Sequence[Range]) -> list[Range]:
-    """Widen ranges until those tensors share one whose operator only moves numbers: concatenation and resizing."""
+    """Widen ranges so that operators that only move numbers have one range: concatenation and resizing."""
     group = list(range(len(layers)))
     for number, layer in enumerate(layers):
         moved = {"concat": layer.inputs, "bilinear": layer.inputs[:1], "nearest": layer.inputs[:1]}

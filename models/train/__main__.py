@@ -3,10 +3,10 @@ r"""Train the model that ships.
     python -m models.train --out DIR --photos DIR --annotations FILE --teacher MODEL.tflite \
         --dev DIR --dev-annotations FILE
 
-renders scenes, cuts views out of the photos, lets the teacher look at them,
-and trains; each of these goes on where it was stopped. Photos, teacher and
-dev photos may be left out: then rendered scenes are all there is. With
-`--start models/bottomup-tiny.tflite` the file's network is trained further, mostly on scenes.
+renders scenes, cuts views out of the photos, runs the teacher on them, and
+trains; each step resumes where it was stopped. Without photos, it trains on
+rendered scenes alone; teacher and dev photos are optional too. With
+`--start models/bottomup-tiny.tflite` it trains that file's network further, mostly on scenes.
 """
 
 import argparse
@@ -28,12 +28,12 @@ def main() -> None:
     )
     parser.add_argument("--photos", type=Path, help="folder of photos to train on")
     parser.add_argument("--annotations", type=Path, help="their COCO keypoints")
-    parser.add_argument("--teacher", type=Path, help="a .tflite of the PoseNet family with segments and long offsets")
+    parser.add_argument("--teacher", type=Path, help="a PoseNet .tflite file with segments and long offsets")
     parser.add_argument("--dev", type=Path, help="folder of photos to measure AP on")
     parser.add_argument("--dev-annotations", type=Path, help="their COCO keypoints")
-    parser.add_argument("--start", type=Path, help="a float .tflite of an earlier training, to train it further")
-    parser.add_argument("--minutes", type=float, default=180, help="of training, those of earlier runs included")
-    parser.add_argument("--scenes", type=int, default=6000, help="how many to render")
+    parser.add_argument("--start", type=Path, help="a float .tflite file from an earlier training, to train further")
+    parser.add_argument("--minutes", type=float, default=180, help="of training, including earlier runs")
+    parser.add_argument("--scenes", type=int, default=6000, help="number of scenes to render")
     parser.add_argument("--rounds", type=int, default=6, help="views of every photo")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)

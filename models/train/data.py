@@ -1,4 +1,4 @@
-"""What the network is trained on: views of photos and rendered scenes, cut and changed at random, with targets."""
+"""The training data: views of photos and rendered scenes, cropped and varied at random, with targets."""
 
 import json
 from pathlib import Path
@@ -26,12 +26,12 @@ from models.train.targets import (
 _MIRROR = np.array(COCO17.mirror)
 _MIRROR_EDGES = np.array([EDGES.index((int(_MIRROR[parent]), int(_MIRROR[child]))) for parent, child in EDGES])
 _MIRROR_ALL_EDGES = np.concatenate([_MIRROR_EDGES, _MIRROR_EDGES + len(EDGES)])
-_TRUST = 0.5  # in a teacher's scores where there are labels too
-_TEACHER_KNOWS = 0.15  # score from which on a teacher's vectors are taken
+_TRUST = 0.5  # weight of a teacher's scores where there are labels too
+_TEACHER_KNOWS = 0.15  # lowest score at which a teacher's vectors are used
 
 
 class Window(NamedTuple):
-    """Which part of a view is looked at."""
+    """The part of a view that is used."""
 
     row: int  #: first cell
     column: int
@@ -68,7 +68,7 @@ def random_window(side: int, generator: np.random.Generator) -> Window:
 
 
 def render_views(folder: Path, count: int) -> None:
-    """Render scenes of the seeds 0 ... count - 1 into a folder, those that are not there yet."""
+    """Render the scenes of the seeds 0 ... count - 1 into a folder, unless they are there already."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "count.json"
     first = json.loads(path.read_text()) if path.exists() else 0
@@ -157,7 +157,7 @@ class PhotoViews:
         return len(self._transforms)
 
     def sample(self, view: int, window: Window) -> tuple[NDArray[np.uint8], Targets]:
-        """Return pixels and targets of a window: labels and, where there was a teacher, what it said."""
+        """Return pixels and targets of a window: labels and, if there was a teacher, its outputs."""
         photo, transform = self._photos[self._transforms[view][0]], np.array(self._transforms[view][1:]).reshape(2, 3)
         keypoints = photo.keypoints.copy()
         keypoints[..., :2] = keypoints[..., :2] @ transform[:, :2].T + transform[:, 2]
@@ -180,7 +180,7 @@ class PhotoViews:
     def _merged(
         self, labels: tuple[NDArray[np.float32], ...], known: NDArray[np.float32], view: int, window: Window
     ) -> tuple[NDArray[np.float32], ...]:
-        """Return PoseNet's targets: scores of labels and teacher mixed, vectors of labels before the teacher's."""
+        """Return PoseNet's targets: scores of labels and teacher mixed, labelled vectors before the teacher's."""
         heat, offsets, offset_weights, displacements, displacement_weights = labels
         if not self._units:
             nothing = np.zeros((17, 2, *known.shape), np.float32)
@@ -241,14 +241,14 @@ class PhotoViews:
 
 
 def vary(image: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:
-    """Return an image with other light and colours, perhaps blurred, noisy, grey, or with something before it."""
+    """Return an image with other light and colours, perhaps blurred, noisy, grey or partly covered."""
     grey = np.arange(256, dtype=np.float32) / 255
     gains, shifts = generator.normal(1, 0.08, 3) * generator.uniform(0.65, 1.35), generator.normal(0, 0.05, 3)
     gamma = np.exp(generator.normal(0, 0.25))
     curves = np.clip((grey[:, None] ** gamma - 0.5) * gains + 0.5 + shifts + generator.normal(0, 0.08), 0, 1)
     varied = cv2.LUT(image, np.round(curves * 255).astype(np.uint8)[None])
     chance = generator.uniform(size=5)
-    if chance[4] < 0.4:  # views of small photos are enlarged and soft, photos that a user has are not
+    if chance[4] < 0.4:  # views of small photos are enlarged and soft; users' photos are not
         soft = cv2.GaussianBlur(varied, (0, 0), generator.uniform(0.8, 1.6))
         amount = generator.uniform(0.4, 2)
         varied = cv2.addWeighted(varied, 1 + amount, soft, -amount, 0)

@@ -14,7 +14,7 @@ OPTIONS = [cv2.IMWRITE_JPEG_QUALITY, 90, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.I
 
 
 def main() -> None:
-    """Write the picture to the file that is named."""
+    """Write the picture to the file named on the command line."""
     cv2.imwrite(sys.argv[1], render_scene(SEED, num_people=NUM_PEOPLE).image, OPTIONS)
 
 

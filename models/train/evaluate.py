@@ -33,10 +33,10 @@ def fields_of(arrays: dict[str, Any]) -> tuple[PoseNetFields, PafFields]:
 
 
 def measure(run: Any, examples: Iterable[Example]) -> dict[str, float]:
-    """Return COCO's AP and AP50 of both heads; where masks are known, IoU and the share of owners found.
+    """Return COCO's AP and AP50 of both heads and, if masks are known, their IoU and the share of owners found.
 
-    `run` takes an image and returns its PoseNet fields, its PAF fields and
-    where it was laid in the network's input.
+    `run` takes an image and returns its PoseNet fields, its PAF fields and its
+    placement in the network's input.
     """
     examples = list(examples)
     found: dict[str, list[dict[str, Any]]] = {"posenet": [], "paf": []}

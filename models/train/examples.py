@@ -1,4 +1,4 @@
-"""What a network is measured on: photos, and scenes that no training saw."""
+"""The examples that a network is measured on: photos, and scenes that no training saw."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ FRESH = 1_000_000
 
 
 class Example(NamedTuple):
-    """A picture, COCO annotations of it, and the (M, H, W) masks of its people where they are known."""
+    """A picture, its COCO annotations, and the (M, H, W) masks of its people if they are known."""
 
     image: NDArray[np.uint8]
     annotations: list[dict[str, Any]]

@@ -1,11 +1,10 @@
-"""Trained weights to .tflite: `bottomup-tiny.tflite` and its full-integer twin.
+"""Export trained weights as `bottomup-tiny.tflite` and its full-integer twin.
 
     python -m models.train.export WEIGHTS.pt OUT_FOLDER
 
 BatchNorm is folded into the convolutions, and the units of the heads into
-their weights, which are stored as float16 and computed with as float32. The
-twin's ranges are those seen on rendered scenes, and on photos if a folder of
-them is given.
+their weights, which are stored as float16 and used as float32. The twin's
+ranges are taken from rendered scenes, and from photos if a folder is given.
 """
 
 import argparse
@@ -28,12 +27,12 @@ from models.train.scenes import render_scene
 
 NAME = "bottomup-tiny"
 DESCRIPTION = "Bottomup's own small network: PoseNet's heads at stride 16, OpenPose's at stride 8. RGB in [-1, 1]."
-#: Images that the twin's ranges are taken from, and the share of an image's numbers that may lie outside.
+#: How many images the twin's ranges are taken from, and which share of an image's numbers may lie outside.
 NUM_IMAGES, BEYOND = 48, 1e-4
 
 
 def load_network(weights: Path) -> TinyNetwork:
-    """Return a trained network, ready to be run."""
+    """Return a trained network, ready to run."""
     network = TinyNetwork()
     network.load_state_dict(torch.load(weights, map_location="cpu"))
     return network.eval()
@@ -92,10 +91,9 @@ def _array(values: Tensor | None) -> NDArray[Any]:
 
 
 def calibration_images(photos: Path | None) -> Iterator[NDArray[np.float32]]:
-    """Yield (1, H, W, 3) input tensors of rendered scenes, and of photos, half and half."""
-    files = (
-        sorted(photos.glob("*.jpg"))[:: max(len(list(photos.glob("*.jpg"))) // (NUM_IMAGES // 2), 1)] if photos else []
-    )
+    """Yield (1, H, W, 3) input tensors of rendered scenes and, if given, as many photos."""
+    files = sorted(photos.glob("*.jpg")) if photos else []
+    files = files[:: max(len(files) // (NUM_IMAGES // 2), 1)]
     pictures = [cv2.imread(str(file)) for file in files[: NUM_IMAGES // 2]]
     pictures += [render_scene(FRESH - 1 - number).image for number in range(NUM_IMAGES - len(pictures))]
     for picture in pictures:
@@ -120,7 +118,7 @@ def main() -> None:
     parser.add_argument("weights", type=Path, help="weights.pt of a training")
     parser.add_argument("folder", type=Path, help="where the two files go")
     parser.add_argument("--photos", type=Path, help="folder of photos, for the ranges of the integer file")
-    parser.add_argument("--version", default="1", help="of the model, kept in the files")
+    parser.add_argument("--version", default="1", help="the model's version, kept in the files")
     arguments = parser.parse_args()
     export(arguments.weights, arguments.folder, arguments.photos, version=arguments.version)
 

@@ -1,7 +1,7 @@
 """Bodies in three dimensions: proportions, postures, and where the camera sees each joint.
 
 A body's own axes are x to its left, y down, z forward; lengths are shares of
-its height. The camera looks along -z, so that whoever faces it has their
+its height. The camera looks along -z, so that people who face it have their
 left side on the right of the picture.
 """
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bottomup.skeletons import COCO17
 
-#: Joints that are drawn but are no parts of COCO's, after the 17 that are.
+#: Joints that are drawn but not among COCO's parts, which are joints 0 to 16.
 NECK, PELVIS, HEAD, LEFT_TOE, RIGHT_TOE = range(17, 22)
 NUM_JOINTS = 22
 _HEAD = {"nose": (0, 0.012, 0.066), "eye": (0.02, -0.008, 0.054), "ear": (0.044, 0.006, 0.0)}

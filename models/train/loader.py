@@ -1,4 +1,4 @@
-"""Batches without end, put together in a process of their own."""
+"""Endless batches, assembled in a separate process."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -13,14 +13,14 @@ from models.train.targets import Targets
 
 
 class Stage(NamedTuple):
-    """What is trained on up to some share of the time."""
+    """The batches up to some share of the training time."""
 
     until: float
     side: int  #: pixels of a window
     scenes: int  #: rendered scenes in a batch of 16
 
 
-#: Scenes teach what a body is, quickly; larger windows come when the rest is settled.
+#: Scenes quickly teach what a body is; larger windows come later.
 CURRICULUM = (
     Stage(0.03, 161, 9),
     Stage(0.11, 177, 5),
@@ -28,7 +28,7 @@ CURRICULUM = (
     Stage(0.69, 225, 9),
     Stage(1.0, 257, 9),
 )
-#: Of a network that has been trained before.
+#: For a network that has been trained before.
 FURTHER = (Stage(1.0, 257, 10),)
 BATCH = 16
 

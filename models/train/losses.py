@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from models.train.targets import STRIDE
 
-#: What each term weighs.
+#: The weight of each term.
 WEIGHTS = {
     "heatmaps": 8.0,
     "offsets": 5.0,
@@ -23,7 +23,7 @@ def losses(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, 
     """Return the weighted terms; their sum is to be minimised.
 
     Scores by cross entropy, vectors by absolute distance in cells, OpenPose's
-    maps by squares, of which those of limbs and parts count more than the void.
+    maps by squared errors, which count more on limbs and parts than elsewhere.
     """
     heat = functional.binary_cross_entropy_with_logits(
         outputs["heatmaps"],

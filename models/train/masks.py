@@ -1,4 +1,4 @@
-"""What segments and long offsets are worth: whose each pixel is, by the library's own masks."""
+"""How good segments and long offsets are, measured by the library's own masks."""
 
 import numpy as np
 
@@ -9,12 +9,12 @@ from models.train.examples import Example
 
 
 def mask_figures(fields: PoseNetFields, placement: Placement, example: Example) -> tuple[float, int, int]:
-    """Return how well people are told from the rest, and from each other.
+    """Return how well people are separated from the background, and from each other.
 
-    The first figure is the intersection over union of the pixels on people.
-    The others are of pictures of two people and more, whose labelled
-    keypoints are given: how many pixels of those people that the network
-    takes for people go to their own person, and how many there are.
+    The first figure is the intersection over union of all people's pixels. The
+    other two are for pictures with two labelled people or more: of their pixels
+    that the network takes for people, how many go to the right person, and how
+    many there are.
     """
     if example.masks is None:
         raise ValueError("the example must have masks: render a scene")

@@ -1,7 +1,7 @@
 """The network: MobileNetV1 at half width, a finer branch, and the heads of both families.
 
-The fine branch, at stride 8, has OpenPose's maps, and goes back to stride 16 for PoseNet's heads, which say where in
-a cell a part is.
+The fine branch, at stride 8, computes OpenPose's maps, and is fed back to stride 16 for PoseNet's heads, which locate
+parts within a cell.
 
 Everything in it is a convolution, a sum, a concatenation or one bilinear
 enlargement, so that it exports to any runtime.
@@ -70,7 +70,7 @@ class Convolution(nn.Sequential):
 
 
 class Block(nn.Module):
-    """A depthwise and a pointwise convolution; the input is added where shapes allow."""
+    """A depthwise and a pointwise convolution; the input is added if shapes allow."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, dilation: int = 1):
         super().__init__()
@@ -88,7 +88,7 @@ class TinyNetwork(nn.Module):
     """Images (B, 3, H, W), RGB in [-1, 1], sides of whole strides plus 1, to a dict of named outputs.
 
     PoseNet's tensors at stride 16 (logits and input pixels, y first in blocks
-    of channels, as Coral's), and `openpose` at stride 8: 18 heatmaps,
+    of channels, as in Coral's), and `openpose` at stride 8: 18 heatmaps,
     background, 38 channels of fields.
     """
 

@@ -31,7 +31,7 @@ class Outfit(NamedTuple):
 
 
 def random_outfit(generator: np.random.Generator) -> Outfit:
-    """Make up what someone looks like and wears."""
+    """Make up someone's looks and clothes."""
 
     def cloth() -> NDArray[np.float64]:
         colour = generator.uniform(10, 245, 3)
@@ -93,13 +93,13 @@ def paint_figure(
     Parameters
     ----------
     image : (H, W, 3) uint8
-        Painted on.
+        The picture to paint on.
     figure : Figure
-        Says which joints are near and where the face points.
+        Has each joint's nearness, and where the face points.
     joints : (22, 2) array
         Pixels.
     height : float
-        Pixels of the body from top to toe, were it to stand.
+        Height of the body in pixels when it stands.
     outfit : Outfit
         Colours and clothes.
     light : (2,) array
@@ -210,7 +210,7 @@ def _cover(brush, bones, how_far, radii, thickness, colour) -> None:  # type: ig
 
 
 def _head(brush: Brush, figure: Figure, joints: NDArray[np.float64], height: float, outfit: Outfit) -> None:
-    """Skull, ears, hair and whatever of the face is seen."""
+    """Skull, ears, hair and the visible part of the face."""
     size = height * (0.062 if not figure.is_child else 0.084)
     centre, up = joints[HEAD], joints[HEAD] - joints[NECK]
     up = up / max(np.linalg.norm(up), 1e-6)

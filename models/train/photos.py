@@ -1,4 +1,4 @@
-"""Photos with COCO keypoints, cut into square views; what a teacher network says of each view is kept beside it."""
+"""Photos with COCO keypoints, cut into square views, and a teacher network's outputs for each view."""
 
 import json
 from pathlib import Path
@@ -14,18 +14,18 @@ import bottomup as bu
 
 SIDE = 385  #: pixels of a view, whole strides plus 1
 CELLS = 25
-#: Tensors of a teacher of the PoseNet family, as its fields name them, in the order they are kept.
+#: A teacher's tensors, as named in `PoseNetFields`, in the order in which they are stored.
 TEACHER_TENSORS = ("heatmaps", "offsets", "displacements_fwd", "displacements_bwd", "segments", "long_offsets")
 TEACHER_CHANNELS = 17 + 34 + 32 + 32 + 1 + 34
 
 
 class Photo(NamedTuple):
-    """A photo's file and what COCO knows of the people in it, in pixels of the file."""
+    """A photo's file and COCO's labels of the people in it, in pixels of the file."""
 
     path: Path
     keypoints: NDArray[np.float32]  #: (M, 17, 3) x, y, visibility 0, 1 or 2; a row of zeros is a person without labels
     boxes: NDArray[np.float32]  #: (M, 4) left, top, width, height
-    crowds: NDArray[np.bool_]  #: (M,) whether the box holds many
+    crowds: NDArray[np.bool_]  #: (M,) whether the box is of a crowd
 
 
 def read_photos(folder: Path, annotations: Path) -> list[Photo]:
@@ -59,7 +59,7 @@ def view_transform(photo: Photo, size: tuple[int, int], generator: np.random.Gen
     angle = np.clip(generator.normal(0, 0.12), -0.5, 0.5)
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     middle = SIDE / 2 + generator.uniform(-0.35, 0.35, 2) * SIDE
-    reach = scale * np.array(size) / 2  # do not show much more of the border than must be
+    reach = scale * np.array(size) / 2  # show no more of the border than necessary
     middle_of_photo = middle + turn @ (np.array(size) / 2 - centre)
     slack = np.abs(reach - SIDE / 2)
     middle = middle + np.clip(middle_of_photo, SIDE / 2 - slack, SIDE / 2 + slack) - middle_of_photo
@@ -67,14 +67,14 @@ def view_transform(photo: Photo, size: tuple[int, int], generator: np.random.Gen
 
 
 def cut(image: NDArray[np.uint8], transform: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Return the view of an image; what lies outside is grey, as in a letterbox."""
+    """Return the view of an image; outside of it is grey, as in a letterbox."""
     flags = cv2.INTER_AREA if abs(np.linalg.det(transform[:, :2])) < 1 else cv2.INTER_LINEAR
     view = cv2.warpAffine(image, transform, (SIDE, SIDE), flags=flags, borderValue=(128, 128, 128))
     return np.asarray(view, np.uint8)
 
 
 def build_views(photos: list[Photo], teacher: Path | None, folder: Path, rounds: int, seed: int) -> None:
-    """Write `rounds` views of every photo, and the teacher's outputs, to a folder; goes on where it was stopped."""
+    """Write `rounds` views of every photo, and the teacher's outputs, to a folder; resume if interrupted."""
     folder.mkdir(parents=True, exist_ok=True)
     count = rounds * len(photos)
     shapes = {"images": (count, SIDE, SIDE, 3), "teacher": (count, CELLS, CELLS, TEACHER_CHANNELS)}

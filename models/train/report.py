@@ -1,4 +1,4 @@
-"""Measure an exported file: AP of both heads, the person mask, and whose each cell is.
+"""Measure an exported file: AP of both heads, the person mask, and who owns each cell.
 
     python -m models.train.report MODEL.tflite --scenes 200
     python -m models.train.report MODEL.tflite --dev DIR --dev-annotations FILE
@@ -19,10 +19,10 @@ from models.train.runners import Runner
 
 
 def main() -> None:
-    """Read the command line, measure, and say what was found."""
+    """Read the command line, measure, and print the figures."""
     parser = argparse.ArgumentParser(prog="python -m models.train.report", description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
-    parser.add_argument("--scenes", type=int, default=0, help="how many fresh scenes to render")
+    parser.add_argument("--scenes", type=int, default=0, help="number of fresh scenes to render")
     parser.add_argument("--dev", type=Path, help="folder of photos")
     parser.add_argument("--dev-annotations", type=Path, help="their COCO keypoints")
     parser.add_argument("--input-size", type=int, nargs=2, default=INPUT_SIZE, metavar=("WIDTH", "HEIGHT"))

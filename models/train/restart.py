@@ -1,4 +1,4 @@
-"""An exported file back to a network that can be trained further."""
+"""Turn an exported file back into a network that can be trained further."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,7 +21,7 @@ def read_network(file: Path) -> TinyNetwork:
     network, constants = TinyNetwork(), _constants(file)
     convolutions = _convolutions(network)
     if len(constants) != len(convolutions) + len(HEADS) + 2:
-        raise ValueError(f"{file} is no export of this network: it has {len(constants)} convolutions")
+        raise ValueError(f"{file} is not an export of this network: it has {len(constants)} convolutions")
     with torch.no_grad():
         for (convolution, norm), (weights, bias) in zip(convolutions, constants, strict=False):
             convolution.weight.copy_(weights)
@@ -37,10 +37,10 @@ def read_network(file: Path) -> TinyNetwork:
 
 
 def settle(network: TinyNetwork, batches: Iterable[Tensor]) -> None:
-    """Give each BatchNorm the mean and variance of what it sees, so that the network computes what it did.
+    """Give each BatchNorm the mean and variance of its inputs, without changing what the network computes.
 
-    Batches are (B, 3, H, W), as the network takes them; batches that it is
-    trained on are right, because training goes by their statistics.
+    Batches are (B, 3, H, W), as the network takes them. Use training batches,
+    because training uses their statistics.
     """
     sums: dict[nn.BatchNorm2d, list[Tensor]] = {norm: [] for _, norm in _convolutions(network)}
     hooks = [

@@ -37,7 +37,7 @@ def network_fields(
 
 
 class Runner:
-    """An exported file as `measure` wants it: image in, fields and placement out."""
+    """Runs an exported file for `measure`: image in, fields and placement out."""
 
     def __init__(self, path: Path, input_size: ImageSize) -> None:
         self._network, self._size = open_network(path), input_size

@@ -23,11 +23,11 @@ _FACE = (0, 1, 2, 3, 4)
 
 
 class Scene(NamedTuple):
-    """A picture and what is true of it."""
+    """A picture and its exact labels."""
 
     image: NDArray[np.uint8]  #: (H, W, 3) BGR
     keypoints: NDArray[np.float32]  #: (M, 17, 3) x, y, and COCO's visibility: 2 seen, 1 hidden, 0 not labelled
-    masks: NDArray[np.bool_]  #: (M, H, W) the pixels where each person is seen
+    masks: NDArray[np.bool_]  #: (M, H, W) the pixels where each person is visible
 
     @property
     def poses(self) -> Poses:

@@ -1,4 +1,4 @@
-"""What the network should say of known people: PersonLab's targets, and OpenPose's.
+"""What the network should output for known people: PersonLab's targets, and OpenPose's.
 
 All functions take (M, 17, 3) keypoints of x, y in input pixels and visibility, 0 where a part is not labelled.
 """
@@ -18,7 +18,7 @@ from models.train.labels import as_poses
 
 STRIDE = 16  #: of PoseNet's heads
 PAF_STRIDE = 8
-#: Disks around keypoints, in cells; the lower one for small people.
+#: Lowest and highest radius of disks around keypoints, in cells; small people get the lower one.
 RADIUS = (1.3, 1.6)
 #: Spread of OpenPose's heatmaps, input pixels.
 SIGMA = 7.0
@@ -28,7 +28,7 @@ _TO = np.concatenate([_CHILDREN, _PARENTS])
 
 
 class Targets(NamedTuple):
-    """Channels first, as the network's heads; vectors are (C, 2, H, W), y first; weights are 0 where all is unknown."""
+    """Channels first, as in the network's heads; vectors are (C, 2, H, W), y first; unknown cells weigh 0."""
 
     heatmaps: NDArray[np.float32]  #: (17, H, W) scores
     heatmap_weights: NDArray[np.float32]  #: (1, H, W)
@@ -80,7 +80,7 @@ def long_targets(
 def openpose_targets(keypoints: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     """Return (57, H, W) heatmaps of 18 parts, background, and 19 fields of x and y, a cell every 8 pixels.
 
-    They are those of `bottomup.synthetic.paf_fields`, the neck midway between labelled shoulders.
+    The same as `bottomup.synthetic.paf_fields`, with the neck midway between labelled shoulders.
     """
     reach = PAF_STRIDE * (side // PAF_STRIDE + 1)
     fields = paf_fields(as_poses(keypoints), (reach, reach), PAF_STRIDE, skeleton=OPENPOSE18, sigma=SIGMA)

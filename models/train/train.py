@@ -1,4 +1,4 @@
-"""The training loop: AdamW, an average of the weights, checkpoints to go on from, a log."""
+"""The training loop: AdamW, averaged weights, checkpoints to resume from, a log."""
 
 import json
 import math
@@ -28,13 +28,13 @@ SAVE_EVERY, MEASURE_EVERY, LOG_EVERY = 120.0, 600.0, 100  #: seconds, seconds, s
 
 
 class Training:
-    """One training, from scratch or further from an exported file: its network, how far it is, and its folder."""
+    """One training, from scratch or from an exported file: its network, its progress and its folder."""
 
     def __init__(self, folder: Path, minutes: float, seed: int, start: Path | None = None) -> None:
         torch.manual_seed(seed)
         self.folder, self.seconds, self.seed = folder, minutes * 60, seed
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        kinds = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")  # other CPUs only lose by half precision
+        kinds = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")  # half precision gains nothing on others
         self.is_half = self.device.type == "cuda" or any(getattr(torch.cpu, kind, bool)() for kind in kinds)
         self.is_further = start is not None
         self.curriculum, self.rate = (FURTHER, FURTHER_RATE) if start else (CURRICULUM, RATE)
@@ -50,11 +50,11 @@ class Training:
 
     @property
     def progress(self) -> float:
-        """The share of the time that is spent."""
+        """The share of the training time that has passed."""
         return min(self.spent / self.seconds, 1.0)
 
     def run(self, scenes: SceneViews, photos: PhotoViews | None, dev: list[Example]) -> None:
-        """Train until the time is spent."""
+        """Train until the time is up."""
         if self.is_further and self.step == 0:
             some = islice(batches(scenes, photos, self.curriculum[0], [self.seed]), SETTLE)
             settle(self.network, (self._pixels(images) for images, _ in some))
@@ -87,12 +87,12 @@ class Training:
         self.save()
 
     def averaged(self) -> TinyNetwork:
-        """Return the averaged network, ready to be run."""
+        """Return the averaged network, ready to run."""
         network: TinyNetwork = self.average.module.eval()
         return network
 
     def save(self) -> None:
-        """Write everything that is needed to go on, and the averaged weights alone."""
+        """Write all that is needed to resume, and separately the averaged weights."""
         state = {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
@@ -106,7 +106,7 @@ class Training:
             partial.replace(self.folder / name)
 
     def _load(self) -> None:
-        """Go on where the folder's checkpoint ends, if it has one."""
+        """Resume from the folder's checkpoint, if it has one."""
         path = self.folder / "checkpoint.pt"
         if path.exists():
             state = torch.load(path, map_location=self.device)
@@ -145,7 +145,7 @@ class Training:
 
 
 def _average(averages: list[Tensor], values: list[Tensor], count: Tensor | int) -> None:
-    """Move averages towards values, slowly, but not before there is something to remember."""
+    """Move averages slowly towards values, faster during the first steps."""
     memory = min(MEMORY, (int(count) + 1) / (int(count) + 10))
     for average, value in zip(averages, values, strict=True):
         if average.is_floating_point():

@@ -64,7 +64,7 @@ def test_another_networks_file_is_refused(tmp_path):
     net = TfliteWriter((33, 33))
     net.output("maps", net.conv(net.image, torch.zeros(2, 1, 1, 3).numpy()))
     (tmp_path / "other.tflite").write_bytes(net.float32())
-    with pytest.raises(ValueError, match="no export of this network: it has 1 convolutions"):
+    with pytest.raises(ValueError, match="not an export of this network: it has 1 convolutions"):
         read_network(tmp_path / "other.tflite")
 
 
