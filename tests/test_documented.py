@@ -1,4 +1,4 @@
-"""What public functions say of themselves: their parameters, and what they raise."""
+"""Public functions document their parameters and what they raise."""
 
 import ast
 import importlib

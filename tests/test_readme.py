@@ -1,4 +1,4 @@
-"""What the README, the guide and the families' pages show is run as it stands, in a folder with the files they name."""
+"""The examples of the README, the guide and the families' pages run as printed, in a folder with the files named."""
 
 import json
 import re
@@ -22,7 +22,7 @@ PAGES = {
 }
 BODYPIX = ROOT.parent / "shared" / "models" / "bodypix" / "bodypix_mobilenet_v1_075_640_480_16_quant_decoder.tflite"
 SIZE = 320, 240
-# The model that ships stands in for those that would have to be fetched, a clip for a camera.
+# The model that ships stands in for those that would be downloaded, and a clip for a camera.
 STAND_INS = [
     (r'"(coral|movenet|omz)-[\w-]+"(, )?', ""),
     (r" --model (coral|movenet|omz)-[\w-]+", ""),
@@ -41,7 +41,7 @@ def blocks(language):
 
 
 def commands():
-    """Return the pages' command lines; those that run much that is compiled are slow where it is not."""
+    """Return the pages' command lines; those that are slow without compilation are marked."""
     lines = [line for block in blocks("sh") for line in block.values[0].splitlines() if line.startswith("bottomup ")]
     slow = ("bottomup inspect", "bottomup warmup", "bottomup benchmark")
     return [pytest.param(line, marks=[pytest.mark.slow] if line.startswith(slow) else []) for line in lines]
@@ -137,9 +137,9 @@ def test_python_runs(example, folder):
 def test_commands_run(command, folder, capsys):
     skip_without(command)
     model = []
-    if "--parts" in command:  # the model that ships tells none
+    if "--parts" in command:  # the model that ships has no parts
         if not BODYPIX.exists():
-            pytest.skip("no model with parts of the body is beside this checkout")
+            pytest.skip("the model with body parts is not beside this checkout")
         model = ["--model", str(BODYPIX)]
     assert cli.main(shlex.split(stand_in(command + " "), comments=True)[1:] + model) == 0
     assert "Traceback" not in capsys.readouterr().err

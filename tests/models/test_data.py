@@ -16,7 +16,7 @@ WHOLE = Window(0, 0, SIDE, is_mirrored=False)
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    """Two photos, half as large as annotated: rendered scenes, of whose people the last was left without keypoints."""
+    """Two photos, half as large as annotated: rendered scenes whose last person has no keypoints."""
     folder = tmp_path_factory.mktemp("photos")
     images, people = [], []
     for number in range(2):

@@ -1,4 +1,4 @@
-"""What a network in training is measured by: a perfect one is perfect, and one that sees nobody is not."""
+"""The measure of a network in training: a perfect one is perfect, and one that sees nobody is not."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def examples():
 
 
 def runner(examples, render):
-    """Return what runs a network that gives these fields of the people in each picture."""
+    """Return a runner of a network that gives these fields for the people in each picture."""
     waiting = iter(examples)
 
     def run(image):

@@ -1,4 +1,4 @@
-"""An exported file is read back to the network that it was."""
+"""An exported file is read back as the network that it was."""
 
 import pytest
 
