@@ -43,12 +43,9 @@ def mirrored(fields: PafFields, input_size: ImageSize | None = None) -> PafField
     # The last cell's middle becomes the first's: where the input is no whole cells wide, that is elsewhere.
     covered = fields.grid[1] * fields.output_stride
     width = covered if input_size is None else input_size.width
-    return PafFields(
+    return fields.derived(
         np.ascontiguousarray(heatmaps[..., parts]),
         turned,
-        fields.skeleton,
-        fields.output_stride,
-        paf_shift=fields.paf_shift,
         shift=(width - covered - fields.shift[0], fields.shift[1]),
     )
 
@@ -70,14 +67,7 @@ def averaged(several: Sequence[PafFields]) -> PafFields:
             raise InputError(
                 f"fields of {one.heatmaps.shape} and {other.heatmaps.shape} have no mean: pass those of one input size"
             )
-    return PafFields(
-        _mean([fields.heatmaps for fields in several]),
-        _mean([fields.pafs for fields in several]),
-        one.skeleton,
-        one.output_stride,
-        paf_shift=one.paf_shift,
-        shift=one.shift,
-    )
+    return one.derived(_mean([fields.heatmaps for fields in several]), _mean([fields.pafs for fields in several]))
 
 
 def _mean(several: Sequence[Field]) -> NDArray[np.float32]:

@@ -56,13 +56,11 @@ def as_raw(fields: PafFields) -> PafFields:
         factor = _snapped(min(factor, _MOST), (height, width), fields.output_stride)
     paf_factor = factor * fields.pafs.shape[0] / height
     pafs = _middles(fields.pafs, paf_factor) if paf_factor >= _LEAST else fields.pafs
-    raw = PafFields(
+    raw = fields.derived(
         _middles(fields.heatmaps, factor),
         pafs.dequantize() if isinstance(pafs, Quantized) else pafs,
-        fields.skeleton,
-        fields.output_stride * factor,
+        output_stride=fields.output_stride * factor,
         paf_shift=fields.paf_shift / factor,
-        shift=fields.shift,
     )
     raw.__dict__["raw"] = raw
     return raw

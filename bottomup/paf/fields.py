@@ -153,6 +153,30 @@ class PafFields:
         fields._set(heatmaps, pafs, skeleton, output_stride, paf_shift, shift, checked)
         return fields
 
+    def derived(
+        self,
+        heatmaps: Field,
+        pafs: Field,
+        *,
+        output_stride: float | None = None,
+        paf_shift: float | None = None,
+        shift: tuple[float, float] | None = None,
+    ) -> "PafFields":
+        """Return fields with tensors that were computed from these: checks are for what a user passes."""
+        fields = object.__new__(PafFields)
+        values = (
+            heatmaps,
+            pafs,
+            self.skeleton,
+            self.output_stride if output_stride is None else output_stride,
+            self.paf_shift if paf_shift is None else paf_shift,
+            self.shift if shift is None else shift,
+            None,
+        )
+        for name, value in zip(self.__dataclass_fields__, values, strict=True):
+            object.__setattr__(fields, name, value)
+        return fields
+
     @property
     def grid(self) -> tuple[int, int]:
         """H and W of the heatmaps, in cells."""

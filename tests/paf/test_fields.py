@@ -5,6 +5,7 @@ import pytest
 from paf_scenes import SIZE, assert_same, crowd, errors, truth
 
 import bottomup as bu
+from bottomup.paf.augment import averaged, mirrored
 
 
 @pytest.fixture
@@ -255,3 +256,15 @@ def test_a_skeleton_of_two_parts_has_people():
 def test_shifts_that_cannot_be_are_refused(shift, message):
     with pytest.raises(bu.InputError, match=message):
         bu.PafFields(np.zeros((4, 5, 19)), np.zeros((4, 5, 38)), shift=shift)
+
+
+def test_fields_that_were_taken_are_decoded_mirrored_and_averaged_whatever_their_values():
+    pafs = np.full((8, 8, 38), 0.5, np.float32)
+    pafs[0, 0] = 0.0  # this corner keeps them from being taken for OpenPose's scaled fields, and refused
+    heatmaps = np.ones((8, 8, 19), np.float32)
+    heatmaps[2, 3] = heatmaps[5, 1] = 0.75
+    fields = bu.PafFields(heatmaps, pafs)
+    enlarged = bu.PafFields(*(maps.repeat(4, axis=0).repeat(4, axis=1) for maps in (heatmaps, pafs)), output_stride=2)
+    for given in (fields, enlarged, mirrored(fields), averaged([fields, fields])):
+        assert isinstance(bu.PafDecoder().decode(given), bu.Poses)
+    assert averaged([fields]).output_stride == mirrored(fields).output_stride == fields.output_stride == 8
