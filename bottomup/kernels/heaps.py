@@ -1,19 +1,19 @@
-"""Two binary heaps, literally: 8-bit heatmaps tie all the time, and the order of ties decides poses.
+"""Two binary heaps, step by step as upstream: 8-bit heatmaps tie all the time, and the order of ties decides poses.
 
-Both keep `size` pairs (score, item) in two arrays, highest score first out.
+Both keep `size` pairs (score, item) in two arrays, and give the highest score first.
 """
 
 import numpy as np
 
 from bottomup.kernels.jit import helper
 
-_U = np.uint64  # an index that never counts from the end needs no test for that
+_U = np.uint64  # unsigned indices cannot count from the end, so numba does not check for it
 
 
 @helper
 def push_std(scores, items, size, score, item):
     """Push as libstdc++'s `std::push_heap` does; the arrays hold `size` pairs before."""
-    sift_up_std(scores, items, size, 0, score, item)
+    sift_up_std(scores, items, size, score, item)
 
 
 @helper
@@ -26,21 +26,21 @@ def pop_std(scores, items, size):
     child = 0
     while child < (last - 1) // 2:
         child = 2 * (child + 1)
-        child -= np.int64(scores[_U(child)] < scores[_U(child - 1)])  # a branch would often be guessed wrong
+        child -= np.int64(scores[_U(child)] < scores[_U(child - 1)])  # the processor would often guess a branch wrong
         scores[_U(hole)], items[_U(hole)] = scores[_U(child)], items[_U(child)]
         hole = child
     if last % 2 == 0 and child == (last - 2) // 2:
         child = 2 * (child + 1) - 1
         scores[_U(hole)], items[_U(hole)] = scores[_U(child)], items[_U(child)]
         hole = child
-    sift_up_std(scores, items, hole, 0, score, item)
+    sift_up_std(scores, items, hole, score, item)
     return best
 
 
 @helper
-def sift_up_std(scores, items, hole, top, score, item):
+def sift_up_std(scores, items, hole, score, item):
     """Move a hole up until `score` may fill it (libstdc++ `__push_heap`)."""
-    while hole > top:
+    while hole > 0:
         parent = (hole - 1) // 2
         if not scores[_U(parent)] < score:
             break

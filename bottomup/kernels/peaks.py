@@ -1,7 +1,7 @@
 """Local maxima of a stack of heatmaps, found on the tensor as the network gives it.
 
-Indices that are unsigned say that they never count from the end; without the
-test for that, a row is compared many elements at a time.
+Unsigned indices cannot count from the end; without the check for that, the
+processor compares many elements of a row at a time.
 """
 
 import numpy as np
@@ -16,10 +16,10 @@ _U = np.uint64
 def find_peaks(values, height, width, num_parts, lowest, radius, compare_scores, flags, words, peaks):
     """Write to `peaks` the flat indices of cells that reach `lowest` and that no cell of their window exceeds.
 
-    Row-major order. Returns how many there are, of which `peaks` holds as many as fit. NaN is no peak, and exceeds
-    nothing. `lowest` is of the type of `values`. `compare_scores` says that values are logits and that equal float32
-    scores tie, however different the logits. Workspace: `flags`, bytes that `words` shows eight at a time, at least a
-    row of elements.
+    Row-major order. Returns how many there are; `peaks` holds as many as fit. NaN is never a peak and exceeds nothing.
+    `lowest` has the type of `values`. With `compare_scores`, values are logits, and cells with equal float32 scores
+    tie, however different the logits. Workspace: `flags`, bytes for at least a row of elements, which `words` shows
+    eight at a time.
     """
     count = np.int64(0)  # a literal would be a type of its own, and compile everything below once more
     row_size = width * num_parts
@@ -44,9 +44,9 @@ def find_peaks(values, height, width, num_parts, lowest, radius, compare_scores,
 
 @helper
 def flag_peaks(values, start, size, up, down, right, lowest, flags):
-    """Set `flags` for the `size` elements from `start` that reach `lowest` and that none of eight neighbours exceeds.
+    """Flag those of the `size` elements from `start` that reach `lowest` and that none of eight neighbours exceeds.
 
-    These lie `up` before it, `down` behind it, `right` to each side; the row above the first is the first.
+    Neighbours lie `up` before, `down` behind and `right` to each side; `up` is 0 in the first row, `down` in the last.
     """
     first = _U(start)
     up, down, right = _U(up), _U(down), _U(right)
@@ -68,7 +68,7 @@ def flag_peaks(values, start, size, up, down, right, lowest, flags):
 
 @helper
 def collect_flagged(flags, words, start, size, count, peaks):
-    """Append `start` plus the places that are flagged among the first `size` to the `count` peaks there are."""
+    """Append `start` plus each flagged place below `size` to the `count` peaks there are; return the new count."""
     end = (size + 31) // 32 * 32
     for place in range(size, end):
         flags[_U(place)] = 0
@@ -88,7 +88,7 @@ def collect_flagged(flags, words, start, size, count, peaks):
 def collect_peaks(
     values, start, stop, row, height, width, num_parts, lowest, radius, compare_scores, count, peaks
 ):  # fmt: skip
-    """Append the peaks among the elements of `row` from `start` to `stop` to the `count` there are."""
+    """Append the peaks among elements `start` to `stop`, of `row`, to the `count` there are; return the new count."""
     reached = np.int32(0)
     for index in range(_U(start), _U(stop)):  # in this form many elements are compared at once
         reached += np.int32(values[index] >= lowest)

@@ -3,7 +3,7 @@
 Fields are flat: channel `channel` of cell (row, column) lies at
 (row * width + column) * channels + channel. A *corner* is the number of a
 cell, row * width + column. Quantised elements come with a table of the real
-numbers of their 256 levels, others with None.
+numbers of their 256 levels, floats with None.
 """
 
 import math
@@ -14,7 +14,7 @@ from bottomup.kernels.jit import helper
 
 _ONE = np.float32(1)
 _ZERO = np.float32(0)
-_U = np.uint64  # an index that never counts from the end needs no test for that
+_U = np.uint64  # unsigned indices cannot count from the end, so numba does not check for it
 
 
 @helper
@@ -40,7 +40,7 @@ def find_corners(row, column, width):
 
 @helper
 def read(values, table, unit, index):
-    """Return the real number of one element: what the table says of its level, or without a table so many units."""
+    """Return the real number of one element: its level's in the table, or without a table, the element times `unit`."""
     if table is None:
         return values[_U(index)] * unit
     return table[values[_U(index)]]

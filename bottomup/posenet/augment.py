@@ -24,8 +24,8 @@ _BODY_PARTS = [
 def mirror_fields(fields: PoseNetFields, input_width: int) -> PoseNetFields:
     """Return the fields that a network sees in the horizontally mirrored input, in float.
 
-    Columns are reversed, left and right parts exchanged, x components turned
-    round. The first cell is what was the last, so it may lie elsewhere:
+    Columns are reversed, left and right parts exchanged, x components
+    negated. The first cell is the former last one, so it may lie elsewhere:
     `shift` says where. Mirroring twice gives the same numbers again.
 
     Parameters
@@ -60,9 +60,9 @@ def mirror_fields(fields: PoseNetFields, input_width: int) -> PoseNetFields:
 def average_fields(one: PoseNetFields, *others: PoseNetFields) -> PoseNetFields:
     """Return the mean of fields of one network, in float, on the cells of the first.
 
-    Where the others' cells lie elsewhere, as those of a mirrored input of an
-    even width do, each cell is averaged with the nearest of theirs, whose
-    offsets count from where it lies; at the border, with their last one.
+    If the cells of other fields lie elsewhere, as in a mirrored input of even
+    width, each cell is averaged with the nearest of them, at the border with
+    the last. Their offsets are corrected for the distance.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def _kind(fields: PoseNetFields) -> tuple[Any, ...]:
 
 
 def _on_cells_of(one: PoseNetFields, other: PoseNetFields) -> PoseNetFields:
-    """Return fields on the cells of others: each takes what the nearest of its own cells has."""
+    """Return `other` on the cells of `one`: each takes what the nearest cell of `other` has."""
     stride, (rows, columns) = one.output_stride, one.grid
     right, down = (own - its for own, its in zip(one.shift, other.shift, strict=True))
     across, below = round(right / stride), round(down / stride)
@@ -147,14 +147,14 @@ def _mirrored_edges(skeleton: Skeleton) -> list[int]:
     Raises
     ------
     InputError
-        If there is none.
+        If there is no such edge.
     """
     edges, mirror = [frozenset(edge) for edge in tree_of(skeleton)], skeleton.mirror
     try:
         return [edges.index(frozenset(mirror[part] for part in edge)) for edge in edges]
     except ValueError as error:
         raise InputError(
-            f"skeleton {skeleton.name!r} cannot be mirrored: some edge has no other on the other side of the body"
+            f"skeleton {skeleton.name!r} cannot be mirrored: some edge has no counterpart on the other side of the body"
         ) from error
 
 

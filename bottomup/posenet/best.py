@@ -30,14 +30,14 @@ __all__ = ["PoseNetDecoder", "Rules"]
 
 
 class Rules(NamedTuple):
-    """What the kernel is told of a decoder: logits, lengths in input pixels but for the radius of votes, in cells."""
+    """A decoder's parameters, as the kernel takes them; lengths are in input pixels unless noted."""
 
     local_maximum_radius: int
     nms_radius: np.float32
     refinement_steps: int
     vote_passes: int
-    vote_radius: np.float32
-    lowest_vote: np.float32
+    vote_radius: np.float32  #: cells
+    lowest_vote: np.float32  #: logit
     min_mean_score: np.float32
     position_error: np.float32
     patience: int
@@ -45,39 +45,39 @@ class Rules(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class PoseNetDecoder(Segmenting):
-    """Find more true people, and place their parts better, than any other decoder of the same tensors.
+    """Find more people, and place their parts better, than any other decoder for the same tensors.
 
     Roots are followed along the tree as libcoral does; then each keypoint
     moves to where the cells around it point, weighted by their scores; poses
-    are ranked by the object keypoint similarity (OKS) to expect of them. The
+    are ranked by their expected object keypoint similarity (OKS). The
     defaults are the most accurate settings measured. `coral()` and `tfjs()`
     reproduce those systems instead.
 
-    A search that finds nobody new ends: after 100,000 roots near people already
-    found and one more a cell, or 4,000 that led to nobody. No photo has a tenth
-    of them; tensors made to be slow are decoded in bounded time, as by all
-    PoseNet decoders.
+    The search ends when it finds nobody new: after 100,000 roots, plus one per
+    cell, near people already found, or 4,000 that led to nobody. No photo has
+    a tenth of them. Like all PoseNet decoders, it thus decodes even tensors
+    made to be slow in bounded time.
 
     Attributes
     ----------
     max_poses : int
         Most poses to find.
     score_threshold : float
-        Lowest score, in [0, 1], of a root: a heatmap peak to start a pose from.
+        Lowest score, in [0, 1], of a root: a heatmap peak that starts a pose.
     nms_radius : float
-        Input pixels within which two keypoints of one part are one. (PersonLab: 10; 10 to 40 measured alike.)
+        Input pixels within which two keypoints of the same part are one. (PersonLab: 10; 10 to 40 measured alike.)
     refinement_steps : int
         Short-offset steps after each displacement. (libcoral: 5; 3 measured best.)
     vote_passes : int
-        Times each keypoint moves to the mean of the places that its 5 x 5 cells point to.
+        How many times each keypoint moves to the mean of the places that its 5 x 5 cells point to.
     vote_radius : float
-        Cells from a keypoint within which such a place counts.
+        Distance from the keypoint, in cells, within which such a place counts.
     min_vote_score : float
         Lowest score of a cell that votes.
     min_pose_score : float
-        Poses whose mean keypoint score is not above this are dropped, and suppress nobody.
+        Poses whose mean keypoint score is not above this are dropped, and suppress no other.
     position_error : float
-        Input pixels by which the network is expected to miss, in the expected similarity.
+        Input pixels by which the network typically misses, for the expected similarity.
     local_maximum_radius : int
         Half-width, in cells, of the window in which a root is highest.
 
@@ -105,9 +105,9 @@ class PoseNetDecoder(Segmenting):
     position_error: float = number(10.0, low=0, high=LONGEST, above=True)
     local_maximum_radius: int = whole(1, high=WIDEST_WINDOW)
 
-    coral = CoralDecoder  #: what libcoral answers: `PoseNetDecoder.coral(max_poses=10)`
-    tfjs = TfjsDecoder  #: what tfjs answers
-    personlab = PersonLabDecoder  #: what the PersonLab paper says
+    coral = CoralDecoder  #: answers as libcoral does: `PoseNetDecoder.coral(max_poses=10)`
+    tfjs = TfjsDecoder  #: answers as tfjs does
+    personlab = PersonLabDecoder  #: follows the PersonLab paper
     _mask_rule: ClassVar[MaskRule] = PoseNetMasks()
 
     def __post_init__(self) -> None:
@@ -125,8 +125,8 @@ class PoseNetDecoder(Segmenting):
         -------
         Poses
             At most `max_poses` of the fields' parts; none where nobody is found. A pose's score is the probability that
-            it is right (OKS to a person above 0.5), calibrated on photos; poses of hardly any are among them, for a
-            caller to cut. A keypoint's score is its heatmap's there, the network's own belief in the part.
+            it is right (OKS to a person above 0.5), calibrated on photos; improbable poses are included, and callers
+            may drop them. A keypoint's score is the heatmap's at that place: how sure the network is of the part.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What kernels read of fields: flat tensors, the real numbers of their levels, where cells lie."""
+"""Fields as kernels read them: flat tensors, the real numbers of their levels, where cells lie."""
 
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ __all__ = ["Cells", "Tensors", "cells_of", "flat_tensors", "level_scores", "leve
 
 
 class Tensors(NamedTuple):
-    """For kernels of pixels: flat tensors of one type, real = (level - zero) * scale; floats have scale 1."""
+    """For kernels that work in pixels: flat tensors of one type, real = (level - zero) * scale; floats have scale 1."""
 
     heatmaps: NDArray[Any]  #: (H * W * 17,) uint8 or float32
     heatmap_scale: np.float32
@@ -35,17 +35,17 @@ class Tensors(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """For kernels of cells: real numbers by the tables where there are levels, by the unit where there are not."""
+    """For kernels that work in cells: tables give the real numbers of levels; floats are multiplied by `unit`."""
 
     heatmaps: NDArray[Any]  #: (H * W * 17,) uint8 or float32
-    logits: NDArray[np.float32] | None  #: the real numbers of the 256 levels; None without levels, as all tables
+    logits: NDArray[np.float32] | None  #: the real numbers of the 256 levels; like all tables, None for floats
     scores: NDArray[np.float32] | None  #: their scores
     offsets: NDArray[Any]  #: (H * W * 34,)
     offset_table: NDArray[np.float32] | None
     displacements: NDArray[Any]  #: (H * W * 64,)
     fwd_table: NDArray[np.float32] | None
     bwd_table: NDArray[np.float32] | None
-    unit: np.float32  #: cells in a float's 1
+    unit: np.float32  #: cells per 1 of a float tensor
     height: int
     width: int
     output_stride: np.float32
@@ -60,7 +60,7 @@ def flat_tensors(
     output_stride: float,
     shift: tuple[float, float],
 ) -> Tensors:
-    """Return heatmaps, offsets and displacements as one element type; `mid_offsets` are both displacements in one."""
+    """Return heatmaps, offsets and displacements as one element type; `mid_offsets` holds both displacements."""
     all_quantized = all(isinstance(tensor, Quantized) for tensor in tensors)
     if not all_quantized:
         tensors = tuple(map(real, tensors))  # type: ignore[assignment]
@@ -139,4 +139,4 @@ def level_scores(scale: np.float32, zero: np.float32) -> NDArray[np.float32]:
 
 
 def _no_table(scale: np.float32, zero: np.float32) -> None:
-    """Return what kernels take for the table of a float tensor."""
+    """Return what kernels take as the table of a float tensor."""

@@ -1,4 +1,4 @@
-"""Coral's decoder: what libcoral answers, exactly."""
+"""Coral's decoder: exactly libcoral's answers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ __all__ = ["CoralDecoder", "Rules"]
 
 
 class Rules(NamedTuple):
-    """What the kernel is told of a decoder."""
+    """A decoder's parameters, as the kernel takes them."""
 
     local_maximum_radius: int
     nms_radius: np.float32  #: input pixels
@@ -42,7 +42,7 @@ class CoralDecoder(Segmenting):
     score_threshold : float
         Lowest score, in [0, 1], of a root, of a pose, and of a pose after soft NMS.
     nms_radius : float
-        Input pixels within which two keypoints of one part are one.
+        Input pixels within which two keypoints of the same part are one.
     refinement_steps : int
         Short-offset steps after each displacement; 5 upstream.
     local_maximum_radius : int
@@ -64,22 +64,9 @@ class CoralDecoder(Segmenting):
         check(self)
 
     def decode(self, fields: PoseNetFields) -> Poses:
-        """Return the poses of one image, best first, in input pixels.
+        """Return the poses of one image, best first; see `PoseNetDecoder.decode` for arguments and errors.
 
-        Parameters
-        ----------
-        fields : PoseNetFields
-            One image's network outputs, float or quantised. Heatmaps of scores are turned into logits first.
-
-        Returns
-        -------
-        Poses
-            At most `max_poses` of the fields' parts; none where nobody is found.
-
-        Raises
-        ------
-        InputError
-            If `fields` is not a PoseNetFields.
+        Positions are in input pixels. A pose's score is libcoral's: the mean of its keypoint scores, after soft NMS.
         """
         fields = as_posenet_fields(fields).as_logits
         lowest = _coral_logit(self.score_threshold)

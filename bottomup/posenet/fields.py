@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from bottomup.errors import InputError
-from bottomup.posenet.bundles import Tensors, cells_of, flat_tensors
-from bottomup.posenet.checks import are_logits, as_shift, as_stride, refuse_what_is_no_number, refuse_what_is_no_score
+from bottomup.posenet.bundles import Tensors, cells_of, flat_tensors, real
+from bottomup.posenet.checks import are_logits, as_shift, as_stride, refuse_non_finite, refuse_non_scores
 from bottomup.posenet.trees import EDGES as EDGES
 from bottomup.posenet.trees import NUM_EDGES as NUM_EDGES
 from bottomup.posenet.trees import NUM_PARTS as NUM_PARTS
@@ -99,13 +99,13 @@ class PoseNetFields:
             is_checked = isinstance(elements, np.ndarray) and elements.dtype == dtype
             if not is_checked or elements.shape != (*grid, channels):
                 raise InputError(
-                    f"{name} is no checked tensor of one grid and {channels} channels: build PoseNetFields with "
-                    "from_displacements or from_mid_offsets, which take any layout"
+                    f"{name} must be a checked tensor of {channels} channels on the common grid: build PoseNetFields "
+                    "with from_displacements or from_mid_offsets, which take any layout"
                 )
             if elements is tensor and not (name.startswith("displacements") and self._mid_offsets is not None):
-                refuse_what_is_no_number(tensor, name if self._mid_offsets is None else _GIVEN.get(name, name))
+                refuse_non_finite(tensor, name if self._mid_offsets is None else _GIVEN.get(name, name))
         if not self.logits:
-            refuse_what_is_no_score(self.heatmaps)
+            refuse_non_scores(self.heatmaps)
 
     @classmethod
     def from_displacements(
@@ -135,13 +135,13 @@ class PoseNetFields:
         logits : bool, optional
             True where no sigmoid was applied to `heatmaps`, as in every model
             file; False for scores in [0, 1], as in tfjs after its sigmoid.
-            Default: True; heatmaps that lie within [0, 1] are asked about.
+            Default: True; heatmaps that lie within [0, 1] are refused until you say.
         long_offsets, segments, part_heatmaps : array or Quantized, optional
-            34 channels, 1 and 24, of models that give them.
+            34, 1 and 24 channels, from models that give them.
         shift : (float, float)
             x and y, input pixels, of the middle of the first cell; see the class.
         skeleton : Skeleton
-            Of a network trained on other parts: its N parts, and its N - 1
+            For a network trained on other parts: its N parts, and its N - 1
             edges in the displacements' channel order, parent first. Channels
             are then N, 2N and 2(N - 1).
 
@@ -223,26 +223,25 @@ class PoseNetFields:
 
     @cached_property
     def kind(self) -> tuple[Any, ...]:
-        """What fields share that one call of a kernel can decode: stride, shift, element type, grid and parts."""
+        """What fields must share for one kernel call to decode them: stride, shift, element type, grid and parts."""
         return (self.output_stride, *self.shift, self.logits, self.tensors.is_quantized, *self.grid, self.skeleton)
 
     @cached_property
     def as_floats(self) -> "PoseNetFields":
         """These fields with every tensor dequantised."""
         parts = (self.heatmaps, self.offsets, self.displacements_fwd, self.displacements_bwd)
-        heat, short, fwd, bwd = (part.dequantize() if isinstance(part, Quantized) else part for part in parts)
+        heat, short, fwd, bwd = map(real, parts)
         return self._with_tensors(heat, short, fwd, bwd, self.logits)
 
     @property
     def as_logits(self) -> "PoseNetFields":
         """These fields with heatmaps of logits; scores are first moved 1e-7 inside (0, 1)."""
-        return self if self.logits else self._of_scores  # not kept: fields that hold themselves wait for the collector
+        return self if self.logits else self._of_scores  # not cached: fields that hold themselves wait for gc
 
     @cached_property
     def _of_scores(self) -> "PoseNetFields":
         """These fields of scores as fields of logits."""
-        scores = self.heatmaps.dequantize() if isinstance(self.heatmaps, Quantized) else self.heatmaps
-        inside = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
+        inside = np.clip(real(self.heatmaps).astype(np.float64), 1e-7, 1 - 1e-7)
         logits = np.log(inside / (1 - inside)).astype(np.float32)
         return self._with_tensors(logits, self.offsets, self.displacements_fwd, self.displacements_bwd, True)
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from bottomup.layers import Layers, VectorField, sample_decodes
 from bottomup.posenet.best import PoseNetDecoder
+from bottomup.posenet.bundles import real
 from bottomup.posenet.fields import PoseNetFields
 from bottomup.posenet.personlab import PersonLabDecoder
 from bottomup.posenet.reference.best import vote
@@ -14,7 +15,6 @@ from bottomup.posenet.reference.personlab import cast_votes, find_fineness
 from bottomup.posenet.reference.tree import find_roots, follow, in_cells, logit, sample, walk_tree
 from bottomup.posenet.tfjs import TfjsDecoder
 from bottomup.posenet.trees import tree_of
-from bottomup.tensors import Field, Quantized
 
 __all__ = ["posenet_layers"]
 
@@ -30,9 +30,9 @@ def posenet_layers(fields: PoseNetFields, decoder: Any) -> Layers:
     fields = fields.as_logits
     stride = float(fields.output_stride)
     with np.errstate(all="ignore"):  # whatever the tensors hold
-        maps = {part: _sigmoid(_real(fields.heatmaps)[..., index]) for index, part in enumerate(fields.skeleton.parts)}
+        maps = {part: _sigmoid(real(fields.heatmaps)[..., index]) for index, part in enumerate(fields.skeleton.parts)}
         if fields.segments is not None:
-            maps["person"] = _sigmoid(_real(fields.segments)[..., 0])
+            maps["person"] = _sigmoid(real(fields.segments)[..., 0])
         settings, decodes = sample_decodes(decoder, fields, _SLIDERS)
         candidates, traces = _walks(fields, decoder, min(settings.get("score_threshold", (0.01,))))
     return Layers(
@@ -54,7 +54,7 @@ def _vectors(fields: PoseNetFields) -> list[VectorField]:
     """Return the short offsets of every part and the displacements of every edge, both ways."""
     stride = float(fields.output_stride)
     offsets, forward, backward = (
-        _real(field) for field in (fields.offsets, fields.displacements_fwd, fields.displacements_bwd)
+        real(field) for field in (fields.offsets, fields.displacements_fwd, fields.displacements_bwd)
     )
 
     def field(name: str, values: NDArray[np.float32], channel: int, count: int, gate: int) -> VectorField:
@@ -70,10 +70,10 @@ def _vectors(fields: PoseNetFields) -> list[VectorField]:
 
 
 def _walks(fields: PoseNetFields, decoder: Any, lowest: float) -> tuple[list[Any], list[Any]]:
-    """Return the candidates, best first: part, x, y, score; and of each the steps of its walk.
+    """Return the candidates, best first: part, x, y, score; and for each the steps of its walk.
 
-    A step is the part it leads to and x, y of where it begins, where the
-    displacement lands, and where each refinement moves that.
+    A step is the part it leads to, and x, y of where it begins, where the
+    displacement lands, and where each refinement goes from there.
     """
     heatmaps, offsets, displacements, _ = in_cells(fields)
     if heatmaps.size == 0:
@@ -104,7 +104,7 @@ def _walks(fields: PoseNetFields, decoder: Any, lowest: float) -> tuple[list[Any
 def _walk(
     root: int, position: Any, offsets: Any, displacements: Any, edges: tuple[tuple[int, int], ...], decoder: Any
 ) -> list[tuple[int, list[Any]]]:
-    """Return, of each step from a root, the part it leads to and the places on the way, in cells."""
+    """Return, for each step from a root, the part it leads to and the places on the way, in cells."""
     found, steps = {root: position}, []
     for source, target, edge, is_bwd in walk_tree(root, edges):
         places = [found[source]]
@@ -121,7 +121,7 @@ def _walk(
 def _with_votes(
     root: int, position: Any, steps: list[tuple[int, list[Any]]], heatmaps: Any, offsets: Any, decoder: PoseNetDecoder
 ) -> tuple[Any, list[tuple[int, list[Any]]]]:
-    """Add to each step where the cells around its end point to; also the root moves so."""
+    """Add to each step the place that the cells around its end point to; move the root in the same way."""
 
     def moved(part: int, place: Any) -> Any:
         for _ in range(decoder.vote_passes):
@@ -137,7 +137,7 @@ def _moved(place: Any, vector: Any, grid: Any, decoder: Any) -> Any:
 
 
 def _read(vectors: Any, place: Any, decoder: Any) -> Any:
-    """Return the vector at a place: of the nearest cell as tfjs reads it, else between four cells."""
+    """Return the vector at a place: the nearest cell's for tfjs, else between four cells."""
     if isinstance(decoder, TfjsDecoder):
         row, column = _nearest(place, vectors).astype(int)
         return vectors[row, column]
@@ -149,13 +149,9 @@ def _nearest(place: Any, grid: Any) -> Any:
 
 
 def _pixels(place: Any, fields: PoseNetFields) -> tuple[float, float]:
-    """Return x and y of a cell, input pixels."""
+    """Return x and y of a cell, in input pixels."""
     stride, (left, top) = fields.output_stride, fields.shift
     return round(float(place[1]) * stride + left, 1), round(float(place[0]) * stride + top, 1)
-
-
-def _real(field: Field) -> NDArray[np.float32]:
-    return field.dequantize() if isinstance(field, Quantized) else field
 
 
 def _sigmoid(logits: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the outputs of a PoseNet are: recognised once, when a network is loaded, and read of each image."""
+"""Recognise the outputs of a PoseNet once, when it is loaded, and read those of each image."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,11 +35,11 @@ class PoseNetLayout:
     skeleton : Skeleton
         Names the parts. COCO's 17, unless a network was trained on others.
     output_stride : float, optional
-        Input pixels per cell; None where neither the user nor sizes tell it.
+        Input pixels per cell; None if neither the user nor the sizes give it.
     logits : bool
         Whether heatmaps hold logits.
     clues : Clues
-        What was known of the network.
+        What was known about the network.
     """
 
     names: PoseNetNames
@@ -50,7 +50,7 @@ class PoseNetLayout:
 
     @property
     def pixels(self) -> Pixels | None:
-        """None: some take [-1, 1], tfjs's ResNet pixels less their mean."""
+        """None, for networks differ: some take [-1, 1], tfjs's ResNet takes pixels minus their mean."""
         return None
 
     def read(self, outputs: Mapping[str, FieldLike], input_size: ImageSize | None) -> PoseNetFields:
@@ -61,12 +61,12 @@ class PoseNetLayout:
         outputs : mapping of str to array or Quantized
             By name, as the network gives them.
         input_size : ImageSize, optional
-            Of the input that they are of. Default: the clues' `output_stride` says all that is needed of it.
+            Of the network's input. Default: unknown, which is enough if the stride is known.
 
         Raises
         ------
         InputError
-            If an output is missing, a tensor is not what it must be, or nothing tells the stride.
+            If an output is missing, a tensor does not fit, or the stride is unknown.
         """
         names = self.names
         found: dict[str, Any] = {}
@@ -88,7 +88,7 @@ class PoseNetLayout:
         return PoseNetFields.from_displacements(heatmaps, offsets, fwd, bwd, **found, **rest)
 
     def legal_size(self, size: ImageSize) -> ImageSize:
-        """Return `size` if the network has it, else whole strides plus 1, as tfjs cuts it down."""
+        """Return `size` if it is the network's own, else cut it down to whole strides plus 1, as tfjs does."""
         if size == self.clues.input_size:
             return size
         stride = int(self.output_stride or 16)
@@ -99,7 +99,7 @@ class PoseNetLayout:
         return PoseNetDecoder()
 
     def file_decoder(self) -> CoralDecoder | None:
-        """Return Coral's decoder with the options that the file's own was set to; None where it has none."""
+        """Return Coral's decoder with the options of the one in the file; None if the file has none."""
         options = {name: self.clues.options.get(name) for name in ("max_poses", "score_threshold", "nms_radius")}
         return None if None in options.values() else CoralDecoder(**options)  # type: ignore[arg-type]
 
@@ -110,7 +110,7 @@ class PoseNetLayout:
         if input_size is None:
             if self.output_stride is None:
                 raise InputError(
-                    "output_stride must be given where input_size is not: 16 of most PoseNets, 8 and 32 of some"
+                    "output_stride must be given where input_size is not: 16 for most PoseNets, 8 or 32 for some"
                 )
             return self.output_stride
         is_last = len(shape) >= 3 and shape[-1] == len(self.skeleton.parts)
@@ -120,7 +120,7 @@ class PoseNetLayout:
 
 @dataclass(frozen=True)
 class OperatorLayout:
-    """The answers of Coral's PosenetDecoderOp, where a delegate runs it: poses, keypoint scores, scores and count."""
+    """The answers of Coral's PosenetDecoderOp, if a delegate runs it: poses, keypoint scores, scores and count."""
 
     clues: Clues
     skeleton: Skeleton = COCO17
@@ -145,18 +145,18 @@ class OperatorLayout:
 
 
 def recognise(clues: Clues) -> PoseNetLayout | OperatorLayout | None:
-    """Tell a PoseNet's outputs apart by their numbers of channels, and by names where these do not; else None.
+    """Tell a PoseNet's outputs apart by number of channels, then by name; return None for other networks.
 
-    Whether heatmaps are logits is decided here, once: the clues say so; or the operator that computes them does; or
-    levels cover [0, 1] and no more; or, without a network, the values at hand stay within [0, 1]. Networks without
-    any such sign give logits.
+    Whether heatmaps hold logits or scores is decided here, once: by the clues, by the operator that computes them, by
+    levels that cover [0, 1] and no more, or, without a network, by values that stay within [0, 1]. Without any such
+    sign they hold logits.
 
     Raises
     ------
     ModelError
-        If two outputs could be the same thing, with the way out.
+        If two outputs could be the same thing; the message says what to do.
     InputError
-        If the skeleton's edges are no tree, or the input's size does not fit the grid.
+        If the skeleton's edges are not a tree, or the input's size does not fit the grid.
     """
     shapes = {output.name: output.shape for output in clues.outputs}
     if decoded_names(shapes) is not None:
@@ -177,7 +177,7 @@ def recognise(clues: Clues) -> PoseNetLayout | OperatorLayout | None:
 
 
 def _are_logits(clues: Clues, heatmaps: TensorInfo) -> bool:
-    """Tell logits from scores, as far as anything says so."""
+    """Tell logits from scores by the first clue there is."""
     if clues.logits is not None:
         return bool(clues.logits)
     if clues.producers.get(heatmaps.name, "").lower() in ("logistic", "sigmoid"):
@@ -204,10 +204,10 @@ def _levels_within_0_and_1(dtype: np.dtype[Any], scale: float, zero_point: int) 
 
 
 def _measured_stride(values: Mapping[str, FieldLike], names: PoseNetNames) -> float | None:
-    """Return the stride that short offsets tell: from cell to cell, the way to one part changes by it. Else None.
+    """Measure the stride from short offsets, whose way to a part changes by it from cell to cell; None if unclear.
 
-    Cells count that are among the highest of their heatmap, both of a pair; the median of a hundred pairs or more must
-    be within a tenth of a power of two.
+    Only pairs of cells count that are both among the highest of their heatmap; the median of at least 8 must be within
+    a tenth of a power of two.
     """
     heatmaps, offsets = (_as_grid(values[name]) for name in (names.heatmaps, names.offsets))
     if offsets.shape[2] != 2 * heatmaps.shape[2]:

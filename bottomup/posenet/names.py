@@ -1,4 +1,4 @@
-"""Which output of a PoseNet is what, by shapes and names."""
+"""Tell the outputs of a PoseNet apart, by shape and name."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
@@ -12,7 +12,7 @@ Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
 
 
 class PoseNetNames(NamedTuple):
-    """Which of a PoseNet's outputs is what, by name."""
+    """The name of each of a PoseNet's outputs."""
 
     heatmaps: str
     offsets: str
@@ -28,8 +28,8 @@ class PoseNetNames(NamedTuple):
 def output_stride(input_size: tuple[int, int], grid: tuple[int, int]) -> int:
     """Return the input pixels per cell of a network: 8, 16 or 32, or another power of two.
 
-    Sizes of whole strides plus 1 fill the grid exactly; of others, networks
-    round the number of cells up or drop the rest and add 1.
+    Sizes of whole strides plus 1 fill the grid exactly; for others, networks
+    round the number of cells up, or round it down and add 1.
 
     Examples
     --------
@@ -52,7 +52,7 @@ def posenet_names(shapes: Shapes, num_parts: int = NUM_PARTS, num_edges: int = N
     Raises
     ------
     ModelError
-        If two tensors could be the same thing, with the way out.
+        If two tensors could be the same thing; the message says what to do.
     """
     axis = channel_axis(shapes, num_parts, num_edges)
     if axis is None:
@@ -76,7 +76,7 @@ def posenet_names(shapes: Shapes, num_parts: int = NUM_PARTS, num_edges: int = N
 
 
 def channel_axis(shapes: Shapes, num_parts: int = NUM_PARTS, num_edges: int = NUM_EDGES) -> int | None:
-    """Return which axis holds a PoseNet's channels, last or first; None where the outputs are another network's."""
+    """Return which axis holds a PoseNet's channels, last or first; None if the outputs are another network's."""
     for axis in (-1, -3):
         channels = [shape[axis] for shape in shapes.values() if len(shape) in (3, 4)]
         displaced = 4 * num_edges in channels or channels.count(2 * num_edges) >= 2
@@ -86,13 +86,13 @@ def channel_axis(shapes: Shapes, num_parts: int = NUM_PARTS, num_edges: int = NU
 
 
 def _preferring(names: list[str], word: str, without: str | None = None) -> list[str]:
-    """Return the names that hold the word, of several those that lack the other; all of them, if none does."""
+    """Return the names that contain `word`, if possible not `without`; all names if none contains it."""
     found = [name for name in names if word in name.lower()] or names
     return [name for name in found if without is None or without not in name.lower()] or found
 
 
 def _only(what: str, names: list[str], shapes: Shapes) -> str:
-    """Return the one name that there must be."""
+    """Return the only name; refuse several."""
     if len(names) > 1:
         raise ModelError(f"which of {listed(shapes)} is {what}? Leave out the other, or name it {what!r}")
     return names[0]
@@ -114,10 +114,10 @@ def _short_and_long(names: list[str], shapes: Shapes) -> tuple[str, str | None]:
 
 
 def _fwd_and_bwd(names: list[str], shapes: Shapes) -> tuple[str, str]:
-    """Tell forward from backward displacements, which nothing but their names does."""
+    """Tell forward from backward displacements, which differ only in name."""
     fwd = [name for name in names if "fwd" in name.lower() or "forward" in name.lower()]
     bwd = [name for name in names if "bwd" in name.lower() or "backward" in name.lower()]
-    if len(names) == 2 and len(fwd) + len(bwd) == 1:  # one says what it is, so the other is the other
+    if len(names) == 2 and len(fwd) + len(bwd) == 1:  # the name of one settles both
         fwd = fwd or [name for name in names if name not in bwd]
         bwd = bwd or [name for name in names if name not in fwd]
     if len(fwd) != 1 or len(bwd) != 1 or fwd == bwd:

@@ -1,4 +1,4 @@
-"""Coral's PosenetDecoderOp inside a model file: taken out, or where a delegate ran it, its answers read."""
+"""Coral's PosenetDecoderOp inside a model file: cut it off, or read its answers if a delegate ran it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +28,7 @@ def coral_cut(graph: GraphView) -> Cut | None:
     Raises
     ------
     ModelError
-        If the graph computes on with the operator's poses, holds nothing but the operator, or its options are damaged.
+        If the graph uses the operator's poses further on, holds nothing but the operator, or its options are damaged.
     """
     decoders = [operator for operator in graph.operators if operator.name == DECODER_OP]
     if not decoders:
@@ -36,7 +36,7 @@ def coral_cut(graph: GraphView) -> Cut | None:
     decoder = decoders[0]
     read = {number for operator in graph.operators for number in operator.inputs}
     if len(decoders) > 1 or set(decoder.outputs) & read:
-        raise ModelError(f"it computes on with the poses of its {DECODER_OP}: only one at the end can be taken out")
+        raise ModelError(f"it uses the poses of its {DECODER_OP}: only an operator at the end can be cut off")
     if set(decoder.inputs) & set(graph.inputs):
         raise ModelError("it is a decoder without a network: load the *_quant_decoder.tflite file, which holds both")
     rest = tuple(number for number in graph.outputs if number not in {*decoder.outputs, *decoder.inputs})
@@ -44,7 +44,7 @@ def coral_cut(graph: GraphView) -> Cut | None:
 
 
 def _options(packed: bytes) -> dict[str, Any]:
-    """Read the operator's options, a flexbuffer map, by the names that `CoralDecoder` and fields have for them."""
+    """Read the operator's options, a flexbuffer map, under the names that `CoralDecoder` and fields have for them."""
     from flatbuffers import flexbuffers
 
     try:
@@ -55,16 +55,16 @@ def _options(packed: bytes) -> dict[str, Any]:
             "score_threshold": float(options["score_threshold"]),
             "nms_radius": float(options["nms_radius"]),
         }
-    except Exception as error:  # flexbuffers checks nothing of what it reads
-        raise ModelError(f"the options of its {DECODER_OP} cannot be read, it is damaged: {error!r}") from error
+    except Exception as error:  # flexbuffers does not check what it reads
+        raise ModelError(f"the options of its {DECODER_OP} cannot be read, the file is damaged: {error!r}") from error
     sane = 1 <= found["output_stride"] <= 64 and 1 <= found["max_poses"] <= 10_000
     if not (sane and 0 <= found["score_threshold"] <= 1 and 0 <= found["nms_radius"] <= 10_000):
-        raise ModelError(f"the options of its {DECODER_OP} cannot be, it is damaged: {found}")
+        raise ModelError(f"the options of its {DECODER_OP} are out of range, the file is damaged: {found}")
     return found
 
 
 def decoded_names(shapes: Shapes) -> tuple[str, str, str, str] | None:
-    """Return the names of poses, keypoint scores, pose scores and count, if these are they."""
+    """Return the names of poses, keypoint scores, pose scores and count; None if these are other outputs."""
     poses = [name for name, shape in shapes.items() if len(shape) == 4 and (shape[0], *shape[2:]) == (1, NUM_PARTS, 2)]
     if len(poses) != 1:
         return None
@@ -83,13 +83,13 @@ def decoded_poses(arrays: Mapping[str, NDArray[Any] | Quantized]) -> Poses:
     shapes = {name: values.shape for name, values in arrays.items()}
     names = decoded_names(shapes)
     if names is None:
-        raise ModelError(f"these are no poses, keypoint scores, pose scores and their count: {listed(shapes)}")
+        raise ModelError(f"outputs must be poses, keypoint scores, pose scores and their count, got {listed(shapes)}")
     yx, keypoint_scores, scores, count = (
         values.dequantize() if isinstance(values, Quantized) else values for values in (arrays[name] for name in names)
     )
     number = as_number(count, "count")
     if not (np.isfinite(number) and number >= 0):
-        raise ModelError(f"the model says that it found {number} poses: it did not run")
+        raise ModelError(f"the model counts {number} poses: its decoder did not run")
     found = slice(0, round(number))
     keypoints = np.concatenate([cell_to_input(yx[0, found], 1), keypoint_scores[0, found, :, None]], axis=2)
     keypoints[~np.isfinite(keypoints).all(axis=2)] = np.nan, np.nan, 0
@@ -97,12 +97,12 @@ def decoded_poses(arrays: Mapping[str, NDArray[Any] | Quantized]) -> Poses:
 
 
 def read_masks(outputs: Mapping[str, FieldLike], input_size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return the masks that Coral's decoder operator made, (M, H, W): one a pose that `read_outputs` returns.
+    """Return the masks that Coral's decoder operator made, (M, H, W): one per pose that `read_outputs` returns.
 
     For the outputs of a `bodypix_*_decoder_edgetpu.tflite` that ran with the
-    operator. It gives every cell to somebody, and its masks are right on a
-    square grid of its own fixed size alone; of other inputs, take the raw
-    outputs, which `bottomup.load` and `PoseNetMasks` do.
+    operator. The operator gives every cell to somebody, and its masks are only
+    right on a square grid of its own fixed size; for other inputs, use the raw
+    outputs, as `bottomup.load` and `PoseNetMasks` do.
 
     Parameters
     ----------
@@ -136,16 +136,17 @@ def read_masks(outputs: Mapping[str, FieldLike], input_size: tuple[int, int]) ->
         if len(shape) == 4 and shape[:2] == (1, most) and name not in (names or ())
     ]
     if names is None or len(masks) != 1:
-        raise ModelError(f"no outputs of a decoder with masks (1, N, H, W): {listed(shapes)}")
+        raise ModelError(f"outputs must be those of a decoder with masks (1, N, H, W), got {listed(shapes)}")
     rows, columns = shapes[masks[0]][2:]
     size = as_size(input_size)
+    is_right = rows == columns
     try:
         output_stride(size, (rows, columns))
     except InputError:
-        rows = 0
-    if rows != columns:
+        is_right = False
+    if not is_right:
         raise ModelError(
-            f"the operator's masks of {columns} x {columns} cells are wrong of inputs of {size.width} x {size.height}: "
+            f"the operator's masks of {columns} x {rows} cells are wrong for inputs of {size.width} x {size.height}: "
             "load the *_decoder.tflite file with bottomup.load, or take its raw outputs, and use PoseNetMasks"
         )
     values = arrays[masks[0]]

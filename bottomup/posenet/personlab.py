@@ -15,21 +15,21 @@ from bottomup.posenet.masks import MaskRule, PoseNetMasks, Segmenting
 from bottomup.posenet.roots import LONGEST, MOST_POSES, MOST_STEPS, WIDEST_WINDOW, as_posenet_fields, find_peaks, logit
 from bottomup.poses import Poses
 
-__all__ = ["MOST_PLACES", "PersonLabDecoder"]
+__all__ = ["PersonLabDecoder"]
 
-MOST_PLACES = 1 << 18  #: where votes are gathered
+_MOST_PLACES = 1 << 18  # where votes are gathered
 
 
 class Raster(NamedTuple):
-    """Where votes are gathered."""
+    """The places where votes are gathered."""
 
-    fineness: np.float32  #: places a cell
+    fineness: np.float32  #: places per cell
     fine_height: int
     fine_width: int
 
 
 class Search(NamedTuple):
-    """What the kernel works on: P peaks, at most M poses."""
+    """The arrays that the kernel works on: P peaks, at most M poses."""
 
     peaks: NDArray[np.int64]  #: (P,) flat indices into the votes; becomes a heap
     heap_scores: NDArray[np.float32]  #: (P,)
@@ -40,7 +40,7 @@ class Search(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """What the kernel is told of a decoder; lengths in cells."""
+    """A decoder's parameters, as the kernel takes them; lengths are in cells."""
 
     squared_radius: np.float32
     refinement_steps: int
@@ -51,11 +51,11 @@ class Rules(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class PersonLabDecoder(Segmenting):
-    """Decode as the PersonLab paper says, to the letter where a grid of cells allows it.
+    """Decode as the PersonLab paper describes, to the letter where a grid of cells allows it.
 
     Every cell votes for the place its offset points to; peaks of the votes
     are the roots; displacements and refinement lead to the other parts; a
-    keypoint's score is the object keypoint similarity (OKS) to expect of it;
+    keypoint's score is its expected object keypoint similarity (OKS);
     soft NMS over keypoints, then NMS over poses by OKS. Make it with
     `PoseNetDecoder.personlab()`.
 
@@ -66,18 +66,18 @@ class PersonLabDecoder(Segmenting):
     score_threshold : float
         Lowest Hough score of a root; 0.01 in section 3.2.
     nms_radius : float
-        Input pixels within which two keypoints of one part are one; 10 in section 3.2.
+        Input pixels within which two keypoints of the same part are one; 10 in section 3.2.
     refinement_steps : int
         Short-offset steps after each displacement; 2 in section 3.2 ("twice or more").
     hough_radius : float
-        Input pixels, R: the disks that short offsets were trained on; 32 in section 3.1.
+        Input pixels, R: the radius of the disks that short offsets were trained on; 32 in section 3.1.
     hough_step : float
-        Input pixels between places where votes are gathered; more where the places would be above a quarter of a
-        million. (The paper: 1, for smoother maps.)
+        Input pixels between the places where votes are gathered; more if there would be over a quarter of a million
+        places. (The paper: 1, for smoother maps.)
     min_vote_score : float
-        Lowest score of a cell that votes; it keeps the cost near the number of lit cells.
+        Lowest score of a cell that votes; it keeps the cost proportional to the number of lit cells.
     nms_similarity : float
-        OKS to a better pose above which a pose is dropped; 0.5 as arXiv:1701.01779.
+        OKS to a better pose above which a pose is dropped; 0.5 as in arXiv:1701.01779.
     local_maximum_radius : int
         Half-width, in Hough steps, of the window in which a root is highest.
 
@@ -101,22 +101,9 @@ class PersonLabDecoder(Segmenting):
         check(self)
 
     def decode(self, fields: PoseNetFields) -> Poses:
-        """Return the poses of one image, best first, in input pixels.
+        """Return the poses of one image, best first; see `PoseNetDecoder.decode` for arguments and errors.
 
-        Parameters
-        ----------
-        fields : PoseNetFields
-            One image's network outputs, float or quantised.
-
-        Returns
-        -------
-        Poses
-            At most `max_poses` of the fields' parts. Keypoint and pose scores are expected similarities.
-
-        Raises
-        ------
-        InputError
-            If `fields` is not a PoseNetFields.
+        Positions are in input pixels; scores of keypoints and poses are expected similarities.
         """
         from bottomup.posenet.kernels.personlab import cast_votes, decode_personlab
 
@@ -156,9 +143,9 @@ class PersonLabDecoder(Segmenting):
         return Poses(keypoints[:found], scores[:found], skeleton)
 
     def _raster(self, fields: PoseNetFields) -> Raster:
-        """Return where votes are gathered: a place every step, fewer where these would be too many."""
+        """Return the places where votes are gathered: one every step, fewer if that would be too many."""
         height, width = fields.grid
-        finest = max((MOST_PLACES / (height * width)) ** 0.5, 1.0)
+        finest = max((_MOST_PLACES / (height * width)) ** 0.5, 1.0)
         fineness = np.float32(min(max(fields.output_stride / self.hough_step, 1.0), finest))
         fine_height, fine_width = (int((size - 1) * float(fineness)) + 1 for size in (height, width))
         return Raster(fineness, fine_height, fine_width)

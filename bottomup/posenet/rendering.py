@@ -15,7 +15,7 @@ from bottomup.tensors import Quantized, as_number
 
 __all__ = ["nearest_people", "posenet_fields", "same_padding_shift", "vectors_to_parts"]
 
-_PEAK_LOGIT = 6.0  # a score of 0.9975 at the keypoint, and of 0.0025 far from all
+_PEAK_LOGIT = 6.0  # a score of 0.9975 at the keypoint, and of 0.0025 far from every keypoint
 
 
 def posenet_fields(
@@ -44,7 +44,7 @@ def posenet_fields(
     poses : Poses
         People in input pixels, of COCO's 17 parts or of a skeleton whose edges
         are a tree. Parts that are nan or lie outside the input are absent;
-        scores are not looked at.
+        scores are ignored.
     input_size : (int, int)
         Width and height of the network's input. The grid has
         `size // output_stride + 1` cells, as these networks have.
@@ -59,13 +59,13 @@ def posenet_fields(
         default, and decoded positions are off by up to half of that;
         displacements have a coarser scale, the longest limb / 127.
     masks : (M, height, width) bool array, optional
-        Which pixels of the input show each pose, for segments and long
-        offsets too. Person logits grow with the distance from the edge of all
-        masks together, 0 there. Long offsets lead to the parts of the person
+        Which pixels of the input show each pose; adds segments and long
+        offsets. Person logits are 0 at the edge of all masks together and grow
+        with the distance from it. Long offsets lead to the parts of the person
         at the cell, or nearest to it; to an absent part they are 0.
     body_parts : (height, width) int array, optional
         The part of the body that each pixel shows, an index into BodyPix's
-        24, or -1, for part heatmaps too.
+        24, or -1; adds part heatmaps.
     shift : (float, float), optional
         x and y, input pixels, of the first cell's middle, for a network whose
         input is not whole strides plus 1: `same_padding_shift` says where its
@@ -79,7 +79,7 @@ def posenet_fields(
     Raises
     ------
     InputError
-        If the skeleton's edges are no tree, or a size, stride or radius cannot be.
+        If the skeleton's edges are not a tree, or a size, stride or radius is out of range.
 
     References
     ----------
@@ -140,7 +140,7 @@ def posenet_fields(
 
 
 def same_padding_shift(side: int, output_stride: int) -> int:
-    """Return where, along a side of the input, convolutions of stride 2 that pad as TensorFlow's SAME put cell 0.
+    """Return where, along a side of the input, convolutions of stride 2 that pad like TensorFlow's SAME put cell 0.
 
     They pad nothing before an even side, so each such step moves all cells by half its own stride.
 
@@ -159,16 +159,16 @@ def same_padding_shift(side: int, output_stride: int) -> int:
 def nearest_people(
     places: NDArray[Any], targets: NDArray[Any], reach: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Say, for each cell and part, how far the nearest person's is, and whose is nearest of those in reach.
+    """Return, for each cell and part, the distance to the nearest person's, and whose is nearest within reach.
 
     Parameters
     ----------
     places : (H, W, 2) array
         x and y that each cell stands for, input pixels.
     targets : (M + 1, N, 2) array
-        x and y of the people's parts, nan where one is absent; the last person is nobody, whose are all.
+        x and y of the people's parts, nan where one is absent; the last person is nobody, who owns all other cells.
     reach : float or (M,) array
-        How far from a part a cell may be owned, input pixels; of all people, or of each.
+        How far from a part a cell may be owned, in input pixels; one for all people, or one each.
 
     Returns
     -------
@@ -194,11 +194,11 @@ def vectors_to_parts(
 
 
 def _as_masks(masks: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return one mask a pose, of the input's size, or say what they must be."""
+    """Return one mask per pose, of the input's size, or say what they must be."""
     array = np.asarray(masks)
     if array.shape != shape or array.dtype != np.bool_:
         raise InputError(
-            f"masks must be bool, one a pose, of the input's size, shape (M, height, width) = {shape}, "
+            f"masks must be bool, one per pose, of the input's size, shape (M, height, width) = {shape}, "
             f"got {array.dtype} {array.shape}"
         )
     return array
@@ -207,7 +207,7 @@ def _as_masks(masks: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
 def _people(
     masks: NDArray[np.bool_], targets: NDArray[Any], places: NDArray[Any], stride: float
 ) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Return person logits and long offsets at the cells: those of the nearest person, the first of several."""
+    """Return person logits and long offsets at the cells: those of the nearest person, or the first of several."""
     anybody = masks.any(axis=0)
     if not anybody.any():
         return np.full((*places.shape[:2], 1), -_PEAK_LOGIT), np.zeros((*places.shape[:2], 2 * targets.shape[1]))
@@ -227,7 +227,7 @@ def _part_logits(body_parts: ArrayLike, shape: tuple[int, ...], places: NDArray[
     array = np.asarray(body_parts)
     if array.shape != shape or array.dtype.kind not in "iu" or (array.size and array.max() >= len(BODY_PARTS)):
         raise InputError(
-            f"body_parts must be whole numbers below {len(BODY_PARTS)} and of the input's shape = {shape}, "
+            f"body_parts must be whole numbers below {len(BODY_PARTS)} and have the input's shape {shape}, "
             f"got {array.dtype} {array.shape}"
         )
     columns, rows = np.moveaxis(np.minimum(places.round().astype(int), np.array(shape)[::-1] - 1), 2, 0)

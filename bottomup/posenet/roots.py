@@ -1,4 +1,4 @@
-"""What every PoseNet decoder does before its loops: check, find roots, lay out the walk through the tree."""
+"""What every PoseNet decoder does around its loops: check fields, find roots, take and put back workspaces."""
 
 from collections.abc import Callable
 from functools import cache, lru_cache
@@ -32,12 +32,12 @@ __all__ = [
 
 _ROOTS_TO_START_WITH = 1024
 _POSES_TO_START_WITH = 64
-MOST_POSES = 1000  #: that any decoder looks for
+MOST_POSES = 1000  #: the most that any decoder looks for
 WIDEST_WINDOW = 4  #: cells to each side in which a root is highest
 MOST_STEPS = 64  #: of refinement
 LONGEST = 10_000  #: input pixels
-#: What stops a search that finds nobody new: a root that is near somebody costs 1, one that is followed and leads to
-#: nobody more, and a decoder has this much, and 1 a cell. No photo takes a tenth of it; fields made to be slow do.
+#: Stops a search that finds nobody new. A root near somebody costs 1, one that is followed and leads to nobody costs
+#: more; a decoder has this much to spend, plus 1 per cell. No photo takes a tenth of it; fields made to be slow do.
 PATIENCE = 100_000
 
 
@@ -54,18 +54,18 @@ def as_posenet_fields(fields: Any) -> PoseNetFields:
 class Workspace(NamedTuple):
     """Arrays that kernels write to, with room for R roots and Q poses of N parts."""
 
-    flags: NDArray[np.uint8]  #: one an element of a row of heatmaps
+    flags: NDArray[np.uint8]  #: one per element of a row of heatmaps
     words: NDArray[np.uint64]  #: the same, eight at a time
     peaks: NDArray[np.int64]  #: (R,) roots, as a heap
-    heap_scores: NDArray[np.float32]  #: (R,) theirs
+    heap_scores: NDArray[np.float32]  #: (R,) the roots'
     found: NDArray[np.float32]  #: (Q, N, 3) poses: row, column, score
     found_scores: NDArray[np.float32]  #: (Q,)
     order: NDArray[np.int64]  #: (Q,) of the poses, best first
-    per_keypoint: NDArray[np.float32]  #: (Q, N) a number each
+    per_keypoint: NDArray[np.float32]  #: (Q, N) one number per keypoint
 
 
 class Room(NamedTuple):
-    """What a decode takes from the shelf."""
+    """Workspace and answer of one decode, kept on a shelf in between."""
 
     workspace: tuple[Any, ...]  #: a plain tuple of `Workspace`
     keypoints: NDArray[np.float32]  #: (Q, N, 3) the answer: x, y, score
@@ -133,7 +133,7 @@ def decode_roots(
 
 
 def lowest_value(tensors: Tensors, lowest: float) -> Any:
-    """Return the first element, of the heatmaps' own type, whose real value reaches `lowest`; None if none can."""
+    """Return the first element, of the heatmaps' own type, whose real value reaches `lowest`; None if no level does."""
     if tensors.is_quantized:
         return _lowest_level(tensors.heatmap_scale, tensors.heatmap_zero, lowest)
     return np.float32(lowest)
@@ -177,7 +177,7 @@ def logit(score: float) -> float:
 
 @lru_cache(maxsize=256)
 def _lowest_level(scale: np.float32, zero: np.float32, lowest: float) -> np.uint8 | None:
-    """Return the first of the 256 levels whose real value reaches `lowest`, None if none does."""
+    """Return the first of the 256 levels whose real value reaches `lowest`; None if no level does."""
     values = (np.arange(256, dtype=np.float32) - zero) * scale
     below = int(np.count_nonzero(~(values >= np.float32(lowest))))
     return np.uint8(below) if below < 256 else None

@@ -1,4 +1,4 @@
-"""TensorFlow.js's decoder: what tfjs PoseNet answers, exactly."""
+"""TensorFlow.js's decoder: exactly tfjs PoseNet's answers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bottomup.batch import map_on_threads
 from bottomup.parameters import check, number, score, whole
 from bottomup.posenet import roots
-from bottomup.posenet.bundles import Tensors
+from bottomup.posenet.bundles import Tensors, level_scores
 from bottomup.posenet.fields import PoseNetFields
 from bottomup.posenet.masks import MaskRule, Segmenting, TfjsMasks
 from bottomup.posenet.roots import (
@@ -29,7 +29,7 @@ __all__ = ["Rules", "Search", "TfjsDecoder"]
 
 
 class Search(NamedTuple):
-    """What the kernel works on: P peaks, at most M poses."""
+    """The arrays that the kernel works on: P peaks, at most M poses."""
 
     peaks: NDArray[np.int64]  #: (P,) becomes a heap
     heap_scores: NDArray[np.float64]  #: (P,)
@@ -37,7 +37,7 @@ class Search(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """What the kernel is told of a decoder."""
+    """A decoder's parameters, as the kernel takes them."""
 
     score_threshold: float
     squared_radius: float  #: input pixels
@@ -56,12 +56,12 @@ class TfjsDecoder(Segmenting):
     Attributes
     ----------
     max_poses : int
-        Most poses to find. 1 is tfjs's single-pose decoder: each part where
-        its heatmap is highest, always one pose, no thresholds.
+        Most poses to find. 1 selects tfjs's single-pose decoder: each part
+        where its heatmap is highest, always one pose, no thresholds.
     score_threshold : float
-        Lowest score, in [0, 1], of a root. Poses have none.
+        Lowest score, in [0, 1], of a root. Poses have no threshold.
     nms_radius : float
-        Input pixels within which two keypoints of one part are one.
+        Input pixels within which two keypoints of the same part are one.
     refinement_steps : int
         Short-offset steps after each displacement; 2 upstream.
     local_maximum_radius : int
@@ -83,22 +83,9 @@ class TfjsDecoder(Segmenting):
         check(self)
 
     def decode(self, fields: PoseNetFields) -> Poses:
-        """Return the poses of one image, in tfjs's order, in input pixels.
+        """Return the poses of one image, in tfjs's order; see `PoseNetDecoder.decode` for arguments and errors.
 
-        Parameters
-        ----------
-        fields : PoseNetFields
-            One image's network outputs, float or quantised.
-
-        Returns
-        -------
-        Poses
-            At most `max_poses` of the fields' parts. Positions may lie outside the image, as upstream.
-
-        Raises
-        ------
-        InputError
-            If `fields` is not a PoseNetFields.
+        Positions are in input pixels and may lie outside the image, as upstream. Heatmaps of scores stay scores.
         """
         fields = as_posenet_fields(fields)
         skeleton, num_parts = fields.skeleton, len(fields.skeleton.parts)
@@ -114,7 +101,7 @@ class TfjsDecoder(Segmenting):
         lowest = lowest_value(tensors, _tfjs_lowest(self.score_threshold, fields.logits))
         if lowest is None:
             return Poses.empty(skeleton)
-        compare_scores = fields.logits and not tensors.is_quantized  # of different levels, none ties here
+        compare_scores = fields.logits and not tensors.is_quantized  # at this point, no two levels tie
         peaks = find_peaks(
             tensors.heatmaps, fields.grid, num_parts, lowest, self.local_maximum_radius, compare_scores=compare_scores
         )
@@ -156,11 +143,9 @@ def _tfjs_lowest(score: float, is_logits: bool) -> float:
 
 @lru_cache(maxsize=256)
 def _level_scores_tie(scale: np.float32, zero: np.float32) -> bool:
-    """Tell whether two of the 256 levels have one float32 score."""
-    logits = (np.arange(256, dtype=np.float32) - zero) * scale
-    scores = np.float32(1) / (np.float32(1) + np.exp(-logits))
-    return len(np.unique(scores)) < 256
+    """Tell whether two of the 256 levels have the same float32 score."""
+    return len(np.unique(level_scores(scale, zero))) < 256
 
 
 def _scores_tie(tensors: Tensors) -> bool:
-    return tensors.heatmaps.dtype == np.uint8 and _level_scores_tie(tensors.heatmap_scale, tensors.heatmap_zero)
+    return tensors.is_quantized and _level_scores_tie(tensors.heatmap_scale, tensors.heatmap_zero)

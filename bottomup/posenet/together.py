@@ -1,7 +1,7 @@
-"""Batches of fields: images of one kind go to a kernel several at a time.
+"""Batches of fields: a kernel decodes several images of one kind per call.
 
-A thread that comes back to Python after each image waits for the others
-there longer than a kernel takes.
+A thread that returned to Python after each image would wait there for the
+other threads longer than the kernel takes.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,15 +17,15 @@ from bottomup.poses import Poses
 
 __all__ = ["TOGETHER", "Call", "decode_batch"]
 
-TOGETHER = 16  #: images in one call
-_MOST_POSES = 64  # of each, for which there is room in such a call
+TOGETHER = 16  #: images per call
+_MOST_POSES = 64  # per image; decoders that look for more decode one image at a time
 
 
 class Call(NamedTuple):
     """How a kernel is called for several images of one kind."""
 
-    kernel: Callable[..., None]  #: of `batch_kernels`
-    lowest: float  #: logit of a root
+    kernel: Callable[..., None]  #: of `kernels.together`
+    lowest: float  #: a root's lowest logit
     max_poses: int
     rules: tuple[Any, ...]
 
@@ -36,7 +36,7 @@ def decode_batch(
     fields: Iterable[PoseNetFields],
     threads: int,
 ) -> list[Poses]:
-    """Return the poses of every item, in order, on that many threads; `decode` is for those that are alone."""
+    """Return the poses of every item, in order, on that many threads; `decode` takes those left over."""
 
     def take(chunk: list[PoseNetFields]) -> list[Poses]:
         if len(chunk) == TOGETHER and _are_of_one_kind(chunk):
@@ -47,20 +47,20 @@ def decode_batch(
         return [decode(item) for item in chunk]
 
     if not isinstance(fields, Iterable):
-        raise InputError(f"a batch must be several PoseNetFields, as a list, got {type(fields).__name__}")
+        raise InputError(f"a batch must be several PoseNetFields, such as a list, got {type(fields).__name__}")
     items = list(map(as_posenet_fields, fields))
     chunks = [items[start : start + TOGETHER] for start in range(0, len(items), TOGETHER)]
     return [poses for chunk in map_on_threads(take, chunks, threads) for poses in chunk]
 
 
 def _are_of_one_kind(chunk: list[PoseNetFields]) -> bool:
-    """Tell whether one call will do: logits on one grid, of one element type."""
+    """Tell whether one call will do: logits on one grid, with one element type."""
     kind = chunk[0].kind
     return chunk[0].logits and all(item.kind == kind for item in chunk)
 
 
 def _decode_together(chunk: list[PoseNetFields], call: Call) -> list[Poses] | None:
-    """Return the poses of images of one kind, from one call; None where no element of one is a root's."""
+    """Return the poses of images of one kind, from one call; None if one of them cannot have a root."""
     kernel, lowest, most, rules = call
     lowest_values = [lowest_value(item.tensors, lowest) for item in chunk]
     if None in lowest_values:

@@ -24,7 +24,7 @@ class Tree(NamedTuple):
     """What kernels know of a skeleton of N parts."""
 
     walks: NDArray[np.int64]  #: (N, N - 1, 5) from each root, breadth first, steps through the tree; see `_walks`
-    num_parts: int | None  #: None for 17, which kernels are compiled for: the compiler divides better by what it knows
+    num_parts: int | None  #: None for 17: the compiler divides faster by a constant
     squared_kappas: NDArray[np.float32]  #: (N,) COCO's squared constants, (2 sigma)^2
 
 
@@ -61,7 +61,7 @@ def kernel_tree(skeleton: Skeleton) -> tuple[Any, ...]:
 
 @cache
 def coco_tree() -> tuple[Any, ...]:
-    """Return that of COCO's 17 parts, without a look at the skeleton."""
+    """Return `kernel_tree(COCO17)` without hashing the skeleton."""
     return kernel_tree(COCO17)
 
 
@@ -70,8 +70,8 @@ def _walks(edges: tuple[tuple[int, int], ...]) -> NDArray[np.int64]:
 
     A step is source, target, displacement channel, is backward, and the number
     of the first step that lies further from the root. The edges form a tree:
-    each part is reached along one path, so that the order of steps changes
-    nothing and upstream's queues can be done without.
+    each part is reached along one path, so the order of steps does not matter
+    and upstream's queues are not needed.
     """
     num_edges = len(edges)
     table = np.empty((num_edges + 1, num_edges, 5), np.int64)

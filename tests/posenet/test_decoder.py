@@ -307,15 +307,12 @@ def test_our_own_scores_descend_and_lie_in_0_to_1():
     ("parameters", "message"),
     [
         ({"max_poses": 0}, "max_poses must be a whole number from 1 to 1000, got 0"),
-        ({"max_poses": 2**31 - 1}, "max_poses must be a whole number from 1 to 1000"),
         ({"refinement_steps": 10**30}, "refinement_steps must be a whole number from 0 to 64"),
-        ({"local_maximum_radius": 5}, "local_maximum_radius must be a whole number from 1 to 4"),
         ({"nms_radius": "20"}, "nms_radius must be one number, got '20'"),
         ({"max_poses": 2.5}, "max_poses must be a whole number"),
         ({"score_threshold": 1.5}, r"score_threshold must be a finite number in \[0, 1\], got 1.5"),
         ({"score_threshold": float("nan")}, "score_threshold must be a finite number"),
         ({"nms_radius": -1}, r"nms_radius must be a finite number in \[0, 10000\], got -1"),
-        ({"nms_radius": "wide"}, "nms_radius must be one number, got 'wide'"),
     ],
 )
 def test_parameters_that_cannot_be_are_refused(parameters, message):

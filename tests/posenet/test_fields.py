@@ -174,9 +174,6 @@ def test_long_offsets_and_segments_come_along():
         ({"mid_offsets": random_tensor(64, 0, np.uint8)}, r"pass bottomup.Quantized\(mid_offsets"),
         ({"long_offsets": random_tensor(17)}, "long_offsets must have 34 channels"),
         ({"segments": np.full((H, W, 1), np.nan)}, "segments holds nothing but NaN"),
-        ({"output_stride": 0}, "output_stride must be input pixels per cell"),
-        ({"output_stride": float("nan")}, "output_stride must be input pixels per cell"),
-        ({"output_stride": "wide"}, "output_stride must be one number"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(wrong, message):
@@ -214,7 +211,7 @@ def test_batches_say_what_they_are(decoder):
             decoder.decode_batch(single)
 
 
-# What is no tensor of a network
+# Tensors that no network gives
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -247,7 +244,7 @@ def test_huge_numbers_are_numbers():
 def test_scores_where_logits_are_the_default_are_asked_about():
     scores = np.linspace(0, 1, H * W * 17).reshape(H, W, 17)
     rest = random_tensor(34), random_tensor(64)
-    with pytest.raises(InputError, match=r"heatmaps lie within \[0, 1\].*as scores do: pass logits=False"):
+    with pytest.raises(InputError, match=r"heatmaps lie within \[0, 1\].*like scores: pass logits=False"):
         PoseNetFields.from_mid_offsets(scores, *rest)
     with pytest.raises(InputError, match="pass logits=False"):
         PoseNetFields.from_mid_offsets(Quantized((scores * 255).astype(np.uint8), 1 / 255, 0), *rest)
@@ -261,7 +258,7 @@ def test_scores_where_logits_are_the_default_are_asked_about():
 @pytest.mark.parametrize(("low", "high"), [(0, 9.0), (-5.0, 1.3)])
 def test_logits_that_are_said_to_be_scores_are_refused(low, high):
     heatmaps = np.linspace(low, high, H * W * 17).reshape(H, W, 17)
-    with pytest.raises(InputError, match="where logits=False says scores in"):
+    with pytest.raises(InputError, match="but logits=False means scores in"):
         PoseNetFields.from_mid_offsets(heatmaps, random_tensor(34), random_tensor(64), logits=False)
 
 
@@ -275,7 +272,7 @@ def test_scores_that_resizing_made_a_little_too_large_are_at_most_1():
         assert np.nanmax(poses.keypoint_scores) <= 1
 
 
-@pytest.mark.parametrize("wrong", [1e12, 0.1, -16, "16", None])
+@pytest.mark.parametrize("wrong", [1e12, 0.1, 0, -16, np.nan, "16", None])
 def test_strides_that_no_network_has_are_refused(wrong):
     with pytest.raises(InputError, match="output_stride must be"):
         PoseNetFields.from_mid_offsets(*map(random_tensor, (17, 34, 64)), output_stride=wrong)

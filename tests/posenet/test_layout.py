@@ -1,4 +1,4 @@
-"""What the outputs of a network are: told once, by shapes, names and what a file says of itself."""
+"""What the outputs of a network are: recognised once, by shapes, names and what the file says."""
 
 import numpy as np
 import pytest

@@ -34,7 +34,7 @@ def poses_of(keypoints, scores=None):
 
 
 def fields_of(long_offsets, segments=None, part_heatmaps=None, stride=16):
-    """Fields that say nothing of poses."""
+    """Fields without poses."""
     grid = (long_offsets if isinstance(long_offsets, np.ndarray) else long_offsets.values).shape[:2]
     nothing = (np.zeros((*grid, channels)) for channels in (17, 34, 64))
     more = {"long_offsets": long_offsets, "segments": segments, "part_heatmaps": part_heatmaps}
@@ -378,7 +378,7 @@ def all_fields():
         (lambda f, p: OURS.masks(f, p, 33), "size must be"),
         (
             lambda f, p: OURS.masks(f, p, placement=Letterbox().place(bu.ImageSize(9, 9), bu.ImageSize(9, 9))),
-            "pass the image's size",
+            "placement needs the image's size",
         ),
         (lambda f, p: fields_of(f.long_offsets, f.segments[1:]), r"segments has a grid of \(8, 11\) cells"),
         (lambda f, p: fields_of(f.long_offsets, f.segments * np.nan), "segments holds nothing but NaN"),
@@ -416,7 +416,7 @@ def test_segments_and_long_offsets_are_rendered():
 @pytest.mark.parametrize(
     ("rendered", "message"),
     [
-        ({"masks": np.zeros((2, 5, 5), bool)}, r"masks must be bool, one a pose, .* = \(2, 129, 161\), got bool"),
+        ({"masks": np.zeros((2, 5, 5), bool)}, r"masks must be bool, one per pose, .* = \(2, 129, 161\), got bool"),
         ({"masks": np.zeros((2, 129, 161))}, "masks must be bool"),
         ({"body_parts": np.full((129, 161), 24)}, "body_parts must be whole numbers below 24"),
         ({"body_parts": np.zeros((129, 161))}, "body_parts must be whole numbers"),
@@ -448,7 +448,7 @@ def test_estimators_without_masks_say_so():
     image = np.zeros((60, 80, 3), np.uint8)
     with pytest.raises(bu.ModelError, match="gives no masks"):
         bu.load(decoder=bu.PafDecoder()).masks(image)
-    with pytest.raises(bu.InputError, match="rule must be one"):
+    with pytest.raises(bu.InputError, match="rule must be a rule of masks"):
         bu.load().masks(image, rule="coral")
 
 

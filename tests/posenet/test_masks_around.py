@@ -211,9 +211,9 @@ def test_the_operators_masks_of_inputs_that_are_not_square_are_refused(input_siz
 def test_outputs_without_masks_are_none():
     outputs = decoded()
     del outputs["masks"]
-    with pytest.raises(bu.ModelError, match="no outputs of a decoder with masks"):
+    with pytest.raises(bu.ModelError, match="outputs must be those of a decoder with masks"):
         bu.read_masks(outputs, (512, 512))
-    with pytest.raises(bu.ModelError, match="no outputs of a decoder with masks"):
+    with pytest.raises(bu.ModelError, match="outputs must be those of a decoder with masks"):
         bu.read_masks({"masks": np.zeros((1, 5, 33, 33))}, (512, 512))
     with pytest.raises(bu.InputError, match="outputs must be a dict"):
         bu.read_masks([1], (512, 512))

@@ -12,12 +12,13 @@ from bottomup.posenet.kernels.tree import (
     heap_roots,
     inlined_helper,
     is_near_any,
+    is_taken,
     place_root,
     trace,
 )
 
 _ZERO = np.float32(0)
-_U = np.uint64  # an index that never counts from the end needs no test for that
+_U = np.uint64  # unsigned indices cannot count from the end, so numba does not check for it
 _HALF = np.float32(0.5)
 _ONE = np.float32(1)
 _DISK = np.float32(np.pi / 3)  # integral of (1 - r^2)^2 over the unit disk
@@ -29,8 +30,8 @@ _AREA_OF_BOX = np.float32(0.64)  # COCO's segment area over the area of the box 
 def decode_best(cells, tree, workspace, rules, max_poses, lowest, keypoints, pose_scores):
     """Fill `keypoints` (P, N, 3) and `pose_scores` (P,) with the poses of our own decoder.
 
-    Returns how many, or minus the number of roots where `peaks` is too small for them. `lowest` is a root's, of the
-    heatmaps' own type; vectors and the radius of votes are in cells, the two other lengths in input pixels.
+    Returns how many, or minus the number of roots if `peaks` is too small for them. `lowest` is a root's lowest value,
+    of the heatmaps' own type. Vectors and `vote_radius` are in cells, the two other lengths in input pixels.
     """
     (
         heatmaps, logits, _scores, _offsets, _offset_table, _displacements, _fwd_table, _bwd_table, _unit, height,
@@ -97,7 +98,7 @@ def decode_best(cells, tree, workspace, rules, max_poses, lowest, keypoints, pos
 def vote(row, column, part, cells, num_parts, vote_radius, lowest_vote):
     """Return the weighted mean of the places that the 5 x 5 cells around point to, near here, and their density.
 
-    One step of mean shift on the Hough votes. A cell votes with its score, less the further its place lies from here.
+    One step of mean shift on the Hough votes. A cell votes with its score, less the farther its place is from here.
     """
     (
         heatmaps, logits, scores, offsets, offset_table, _displacements, _fwd_table, _bwd_table, unit, height, width,
@@ -138,7 +139,7 @@ def vote(row, column, part, cells, num_parts, vote_radius, lowest_vote):
 
 @helper
 def score_of(heatmaps, scores, index, logit):
-    """Return the score of an element: by the table where there are levels, for 25 exponentials a keypoint are slow."""
+    """Return the score of an element; from the table for levels, because 25 exponentials per keypoint are slow."""
     if scores is None:
         return sigmoid(logit)
     return scores[heatmaps[_U(index)]]
@@ -146,7 +147,7 @@ def score_of(heatmaps, scores, index, logit):
 
 @helper
 def expected_similarity(found, densities, order, rank, num_parts, squared_radius, squared_kappas, squared_error):
-    """Return the score of the pose at `rank`: what object keypoint similarity to expect of its free keypoints.
+    """Return the score of the pose at `rank`: the expected object keypoint similarity of its free keypoints.
 
     A keypoint counts by score x density^2 x A k^2 / (A k^2 + e^2): the mean of exp(-d^2 / (2 A k^2)) when the error d
     is a Gaussian of deviation e, for a person of area A. A keypoint that a better pose has within the radius counts 0.
@@ -164,15 +165,7 @@ def expected_similarity(found, densities, order, rank, num_parts, squared_radius
     total = _ZERO
     for part in range(parts):
         row, column, score = found[pose, part]
-        is_free = True
-        for better in range(rank):
-            other = _U(order[better])
-            down = found[other, part, 0] - row
-            across = found[other, part, 1] - column
-            if down * down + across * across <= squared_radius:
-                is_free = False
-                break
-        if is_free:
+        if not is_taken(found, order, rank, part, row, column, squared_radius):
             spread = area * squared_kappas[part]
             total += score * densities[pose, part] * densities[pose, part] * spread / (spread + squared_error)
     return total / np.float32(parts)

@@ -11,21 +11,21 @@ from bottomup.posenet.kernels.tree import (
     count_parts,
     heap_roots,
     is_near_any,
+    is_taken,
     place_root,
     trace,
 )
 
 _ZERO = np.float32(0)
 _ONE = np.float32(1)
-_U = np.uint64  # an index that never counts from the end needs no test for that
 
 
 @kernel
 def decode_coral(cells, tree, workspace, rules, max_poses, lowest, keypoints, pose_scores):
     """Fill `keypoints` (P, N, 3) and `pose_scores` (P,) with the poses of libcoral's decoder.
 
-    Returns how many, or minus the number of roots where `peaks` is too small for them. `lowest` is a root's, of the
-    heatmaps' own type; vectors are in cells, the radius in input pixels.
+    Returns how many, or minus the number of roots if `peaks` is too small for them. `lowest` is a root's lowest value,
+    of the heatmaps' own type. Vectors are in cells, the radius in input pixels.
     """
     (
         heatmaps, logits, _scores, _offsets, _offset_table, _displacements, _fwd_table, _bwd_table, _unit, height,
@@ -83,19 +83,14 @@ def sum_of_free(found, pose, order, rank, num_parts, squared_radius, ranks):
     """Sum a pose's keypoint scores, best first, without keypoints near the same part of the `rank` poses in `order`.
 
     The order matters to the last bit. A score's place in it is the number of those above it, counted for all at once;
-    those left out are zeros behind the rest. Workspace: two rows of `ranks`.
+    those left out count as zeros at the end. Workspace: two rows of `ranks`.
     """
     parts = count_parts(num_parts)
     total = _ZERO
     for part in range(parts):
         row, column, score = found[pose, part]
-        for better in range(rank):
-            other = _U(order[better])
-            down = found[other, part, 0] - row
-            right = found[other, part, 1] - column
-            if down * down + right * right <= squared_radius:
-                score = _ZERO
-                break
+        if is_taken(found, order, rank, part, row, column, squared_radius):
+            score = _ZERO
         ranks[0, part] = score
         ranks[1, part] = _ZERO
         total += score

@@ -12,7 +12,7 @@ from bottomup.posenet.kernels.tree import count_parts
 _ZERO = np.float32(0)
 _HALF = np.float32(0.5)
 _ONE = np.float32(1)
-_CERTAIN = np.float32(88)  # logits beyond it are cut: their score is 1, and infinity times 0 would be NaN
+_CERTAIN = np.float32(88)  # larger logits are cut to it: their score is 1, and infinity times 0 would be NaN
 _INFINITE = np.float32(np.inf)
 _NEVER = np.float32(-1)  # a squared distance that no step falls short of
 
@@ -24,9 +24,10 @@ def weigh(
 ):  # fmt: skip
     """Write where the parts of each pose lie, row and column in cells, and what each counts: (N, M) from (M, N, 3).
 
-    Parts count 1, or their score, if that is above `keypoint_threshold` and the pose's not below `pose_threshold`; a
-    mean counts their share of it. By score, distances are in sizes of the person: square roots of the area of the box
-    around these parts, no side below a cell. A pose of no such part is infinitely far from everything.
+    A part counts 1, or `by_score` its score, if that is above `keypoint_threshold` and the pose's not below
+    `pose_threshold`; for a mean, its share of the total. By score, distances are in sizes of the person: square roots
+    of the area of the box around these parts, no side below a cell. A pose without such parts is infinitely far from
+    everything.
     """
     for pose in range(scores.size):
         total = _ZERO
@@ -62,7 +63,7 @@ def weigh(
 
 @helper
 def measure_row(row, mask_tensors, mask_rules, people, mask_space):
-    """Fill the line of a row of cells in `logits`, `winners`, where nobody is -1, and `distances`."""
+    """Fill the line of a row of cells in `logits`, `winners` (-1 for nobody) and `distances`."""
     (
         long_offsets, long_scale, long_zero, offsets, offset_scale, offset_zero, segments, segment_scale, segment_zero,
         height, width, _output_stride, num_parts,
@@ -125,7 +126,7 @@ def read_logits(row, segments, segment_scale, segment_zero, width, logits):
 
 @helper
 def read_logit(logits, scale, zero, element):
-    """Return a logit of a tensor, cut to what float32 scores tell apart; NaN is the lowest."""
+    """Return a logit of a tensor, cut to the range that float32 scores tell apart; NaN is the lowest."""
     logit = (np.float32(logits[element]) - zero) * scale
     return min(logit, _CERTAIN) if logit > -_CERTAIN else -_CERTAIN
 
@@ -134,8 +135,8 @@ def read_logit(logits, scale, zero, element):
 def follow(places, is_moving, still, offsets, offset_scale, offset_zero, height, width, num_parts):
     """Move the places of parts, (N, 2) inside the grid, to where the parts' offsets lead, inside it too.
 
-    Those alone that are moving, (N,). One that moves by a squared distance of no more than `still` is no longer, from
-    the next time on. Tell whether any still is.
+    Only those marked in `is_moving` (N,) move; one whose squared step is no longer than `still` is unmarked. Return
+    whether any is still moving.
     """
     last_row = np.float32(height - 1)
     last_column = np.float32(width - 1)
@@ -176,7 +177,7 @@ def follow_rounded(places, mask_tensors, steps):
 def sample_vector(offsets, offset_scale, offset_zero, part, row, column, width, num_parts):
     """Return a part's offset at a place inside the grid, down and right: what two calls of `sample` would give.
 
-    Unsigned indices, which need no look at their sign, and corners that both share take a quarter of the time off.
+    Unsigned indices, whose sign need not be checked, and corners that both share save a quarter of the time.
     """
     parts = count_parts(num_parts)
     top = np.int32(row)
@@ -208,7 +209,7 @@ def lerp(values, scale, zero, first, below_step, beside_step, below, beside):
 def approach(places, part_rows, part_columns, squares):
     """Lower `squares` (N, M) to the squared distances of the places (N, 2) from each pose's parts, (N, M).
 
-    Poses run innermost, so that several are reckoned at a time.
+    Poses run innermost, so that several are computed at a time.
     """
     for part in range(squares.shape[0]):
         row = places[part, 0]

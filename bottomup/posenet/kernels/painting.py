@@ -1,4 +1,4 @@
-"""Loops of masks: to whom the pixels between cells belong, and which part of the body they show."""
+"""Loops of masks: whose the pixels between cells are, and which part of the body they show."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ _BODY_PARTS = 24
 _ZERO = np.float32(0)
 _ONE = np.float32(1)
 _INFINITE = np.float32(np.inf)
-_UNKNOWN, _DISPUTED = -2, -3  # winners of a square of cells that are none: of no cell yet, of several
+_UNKNOWN, _DISPUTED = -2, -3  # in place of the winner of a square of cells: none yet, several
 
 
 @kernel
@@ -20,10 +20,10 @@ def paint_masks(mask_tensors, mask_rules, people, pixels, mask_space, masks):
     one moves it by no more than the square root of `still` cells, and `short_steps` the short ones.
     The pose wins whose parts are nearest to the last places, or with `keeps_places` to the nearest of those before any
     long step and the last: by the weighted sum of the distances, or of their squares; a cell where all are above
-    `furthest` is nobody's. Between cells, segments are bilinear. So is each pose's distance, cut at `furthest`, over
-    the cells on people alone; a pixel is nobody's where the least of them is above `furthest` times the share of the
-    cells that are somebody's. Both of `rows` and `columns` ascend inside the grid. Lengths are in cells. Empty
-    `segments`: all cells are on people.
+    `furthest` is nobody's. Between cells, segments are bilinear. So is each pose's distance, capped at `furthest`, over
+    the cells on people alone; a pixel is nobody's if the least of them is above `furthest` times the share of the
+    cells that are somebody's. `rows` and `columns` ascend inside the grid. Lengths are in cells. Empty `segments`: all
+    cells are on people.
     """
     (rows, _columns, _starts) = pixels
     held_even = -1
@@ -107,7 +107,7 @@ def paint_row(y, top, bottom, below, mask_tensors, mask_rules, pixels, mask_spac
 
 @helper
 def nearest_pose(share, share_beside, share_below, share_across, here, beside, below, across, furthest):
-    """Return the pose of the least weighted sum of four cells' distances (M,); -1 where that is above `furthest`."""
+    """Return the pose with the least weighted sum of four cells' distances (M,); -1 if that is above `furthest`."""
     nearest = _INFINITE
     winner = -1
     for pose in range(here.size):
@@ -128,9 +128,9 @@ def nearest_pose(share, share_beside, share_below, share_across, here, beside, b
 
 @kernel
 def paint_parts(part_tensors, lowest_segment, pixels, part_space, parts):
-    """Write to `parts` (h, w) the body part of the highest logit of each pixel on people; all logits are bilinear.
+    """Write to `parts` (h, w) the body part with the highest logit at each pixel on people; all logits are bilinear.
 
-    Empty `heatmaps`: the part is 0, that of everybody. Other pixels are left as they are. The rest is as in
+    Empty `heatmaps`: the part is always 0. Other pixels are left as they are. The rest is as in
     `paint_masks`.
     """
     (heatmaps, heatmap_scale, heatmap_zero, segments, segment_scale, segment_zero, width) = part_tensors

@@ -8,11 +8,11 @@ from bottomup.kernels.heaps import pop_std, push_std
 from bottomup.kernels.jit import helper, kernel
 from bottomup.kernels.sampling import find_corners, read, sample, sigmoid, write_keypoint
 from bottomup.kernels.sorting import sort_descending
-from bottomup.posenet.kernels.tree import count_parts, is_near_any, trace
+from bottomup.posenet.kernels.tree import count_parts, is_near_any, is_taken, trace
 
 _ZERO = np.float32(0)
 _ONE = np.float32(1)
-_REJECTED = 400  # how much more patience a root costs that is followed than one that is near somebody
+_REJECTED = 400  # patience that a root costs if it is followed and leads to nobody; one near somebody costs 1
 
 
 @kernel
@@ -147,9 +147,9 @@ def expect_closeness(pose, part, num_parts, hough, raster, disk_radius, spread):
 
 @helper
 def exp(power):
-    """Return the exponential of a float32 rounded once, so that it is the same to the last bit wherever it is taken.
+    """Return the exponential of a float32, rounded once: the same to the last bit everywhere.
 
-    Where people are alike, the last bit decides which of them is kept.
+    If people are alike, the last bit decides which of them is kept.
     """
     return np.float32(math.exp(np.float64(power)))
 
@@ -161,14 +161,7 @@ def sum_of_unclaimed(found, order, rank, num_parts, squared_radius):
     total = _ZERO
     for part in range(parts):
         row, column, score = found[order[rank], part]
-        is_free = True
-        for other in order[:rank]:
-            down = found[other, part, 0] - row
-            right = found[other, part, 1] - column
-            if down * down + right * right <= squared_radius:
-                is_free = False
-                break
-        if is_free:
+        if not is_taken(found, order, rank, part, row, column, squared_radius):
             total += score
     return total
 

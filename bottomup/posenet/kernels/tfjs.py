@@ -104,7 +104,7 @@ def decode_tfjs_single(tensors, tree, best, keypoints, pose_scores):
 
 @helper
 def read_score(heatmaps, scale, zero, is_logits, index):
-    """Return the score of one heatmap element as tfjs knows it: float32, then widened."""
+    """Return the score of one heatmap element as tfjs computes it: float32, then widened."""
     value = (np.float32(heatmaps[index]) - zero) * scale
     return np.float64(sigmoid(value) if is_logits else value)
 

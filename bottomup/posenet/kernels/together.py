@@ -1,4 +1,4 @@
-"""Several images in one call: threads that come back for each image wait for one another longer than they decode."""
+"""Several images per call: threads that returned to Python after each would wait longer there than they decode."""
 
 from bottomup.kernels.jit import kernel
 from bottomup.posenet.kernels.best import decode_best
@@ -7,9 +7,9 @@ from bottomup.posenet.kernels.coral import decode_coral
 
 @kernel
 def decode_coral_together(images, tree, workspace, rules, max_poses, lowest, keypoints, pose_scores, counts):
-    """Do as `decode_coral` for every image: `images` are the cells of each, `lowest` (B,) the lowest root of each.
+    """Run `decode_coral` on every image: `images` holds the cells of each, `lowest` (B,) the lowest root of each.
 
-    `counts` (B,) are what it returns for each; `keypoints` (B, M, N, 3) and `pose_scores` (B, M) the poses.
+    It fills `counts` (B,), what `decode_coral` returns; `keypoints` (B, M, N, 3) and `pose_scores` (B, M).
     """
     for image in range(counts.size):
         counts[image] = decode_coral(
@@ -19,7 +19,7 @@ def decode_coral_together(images, tree, workspace, rules, max_poses, lowest, key
 
 @kernel
 def decode_best_together(images, tree, workspace, rules, max_poses, lowest, keypoints, pose_scores, counts):
-    """Do as `decode_best` for every image, as `decode_coral_together` does."""
+    """Run `decode_best` on every image, as `decode_coral_together` runs `decode_coral`."""
     for image in range(counts.size):
         counts[image] = decode_best(
             images[image], tree, workspace, rules, max_poses, lowest[image], keypoints[image], pose_scores[image]

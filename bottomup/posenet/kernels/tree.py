@@ -1,4 +1,4 @@
-"""Loops that the PoseNet decoders share: roots, the walk along the tree, who is near whom."""
+"""Loops that the PoseNet decoders share: roots, the walk along the tree, which keypoints are near one another."""
 
 from functools import partial
 
@@ -9,15 +9,15 @@ from bottomup.kernels.jit import helper
 from bottomup.kernels.peaks import find_peaks
 from bottomup.kernels.sampling import clamp, find_corners, read, sample
 
-_U = np.uint64  # an index that never counts from the end needs no test for that
+_U = np.uint64  # unsigned indices cannot count from the end, so numba does not check for it
 _ONE = np.float32(1)
-inlined_helper = partial(helper, forceinline=True)  # called with all of `cells` 17 times a pose: copying them shows
-REJECTED = 25  #: how much more patience a root costs that is followed than one that is near somebody
+inlined_helper = partial(helper, forceinline=True)  # called with all of `cells` 17 times per pose: copying them is slow
+REJECTED = 25  #: patience that a root costs if it is followed and leads to nobody; one near somebody costs 1
 
 
 @inlined_helper
 def count_parts(num_parts):
-    """Return N, how many parts there are: of COCO's 17, for which None stands, the compiler then knows it."""
+    """Return the number of parts, N; None stands for COCO's 17, which the compiler then knows."""
     if num_parts is None:
         return 17
     return num_parts
@@ -25,7 +25,7 @@ def count_parts(num_parts):
 
 @helper
 def heap_roots(cells, num_parts, lowest, radius, workspace):
-    """Find the roots, heatmap peaks that reach `lowest`, and make them a heap, best first, if they fit; count them."""
+    """Find the roots, heatmap peaks that reach `lowest`, and if they fit, heap them, best first; return how many."""
     (
         heatmaps, logits, _scores, _offsets, _offset_table, _displacements, _fwd_table, _bwd_table, _unit, height,
         width, _output_stride, _shift_x, _shift_y,
@@ -61,7 +61,7 @@ def place_root(pose, root, cells, num_parts):
 def trace(pose, walk, cells, num_parts, refinement_steps):
     """Find row and column of all parts of `pose` (N, 3), from its root along the steps of `walk` (N - 1, 5).
 
-    Parts as far from the root as one another are found side by side: none waits for the other, nor does the processor.
+    Parts equally far from the root are found side by side: none waits for another, nor does the processor.
     """
     (
         _heatmaps, _logits, _scores, offsets, offset_table, displacements, fwd_table, bwd_table, unit, height, width,
@@ -105,6 +105,18 @@ def is_near_any(found, num_found, part, row, column, squared_radius):
     """Tell whether (row, column) lies within the radius of the same part of any of the poses found."""
     part = _U(part)
     for pose in range(num_found):
+        down = found[pose, part, 0] - row
+        right = found[pose, part, 1] - column
+        if down * down + right * right <= squared_radius:
+            return True
+    return False
+
+
+@helper
+def is_taken(found, order, rank, part, row, column, squared_radius):
+    """Tell whether any of the first `rank` poses in `order` has the same part within the radius of (row, column)."""
+    for better in range(rank):
+        pose = _U(order[better])
         down = found[pose, part, 0] - row
         right = found[pose, part, 1] - column
         if down * down + right * right <= squared_radius:

@@ -1,10 +1,10 @@
 """Whose pixel is it: masks of the people found, and the part of the body that each pixel shows.
 
 Rules are frozen dataclasses: `PoseNetMasks()` is our own, PersonLab's with
-more steps; `.personlab()`, `.coral()` and `.tfjs()` are theirs. All decide at the cells of the
-grid. Between cells, person logits are bilinear, and so is each pose's distance
-over the cells on people, cut at the rule's largest: the nearest pose has the
-pixel, and nobody has it where cells that are nobody's prevail.
+more steps; `.personlab()`, `.coral()` and `.tfjs()` are those systems'. All
+decide at the cells of the grid. Between cells, person logits are bilinear, and
+so is each pose's distance over the cells on people, capped at the rule's
+largest: the nearest pose gets the pixel, or nobody where nobody's cells prevail.
 """
 
 from bottomup.posenet.masks.best import PoseNetMasks as PoseNetMasks

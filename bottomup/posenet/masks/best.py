@@ -22,19 +22,19 @@ class PoseNetMasks(MaskRule):
     their scores and measured in sizes of the person, to where the long
     offsets lead, refined by short offsets. A network's long offsets fall
     short of parts far away, so they are followed again from there; but where
-    somebody else stands in front of a part, they lead off to theirs, so the
+    somebody else stands in front of a part, they lead to that person's, so the
     nearest of all the places that they led to counts. `personlab()` is the
     paper's rule as it is, `coral()` and `tfjs()` are those systems'.
 
     Attributes
     ----------
     segment_threshold : float
-        Lowest person score of a pixel of anybody's; 0.5 in section 3.3.
+        Lowest person score of a pixel on people; 0.5 in section 3.3.
     max_distance : float
         Distance above which a pixel is nobody's, in square roots of the area
         of the box around a person's keypoints; 0.25 in section 3.3.
     long_steps : int
-        Times at most that the long offsets are followed once more, while they
+        How many more times the long offsets are followed, at most, while they
         move a place by more than a quarter of a cell; 4 measured best. 0: the paper's rule.
     refinement_steps : int
         Short-offset steps after the long offsets; 2 in section 3.3.

@@ -16,16 +16,16 @@ class CoralMasks(MaskRule):
 
     The pose wins whose 17 parts are nearest, by the sum of squared distances,
     to where the long offsets lead, followed once and then again from there.
-    Every cell goes to somebody, those of the background as well: the people's
-    are `masks(...) & people(...)`. Upstream, masks are right on square grids
-    alone. Make it with `PoseNetMasks.coral()`.
+    Every cell goes to somebody, even in the background: `masks(...) &
+    people(...)` are those on people. Upstream, masks are only right on square
+    grids. Make it with `PoseNetMasks.coral()`.
 
     Attributes
     ----------
     segment_threshold : float
-        Lowest person score of a pixel of `people` and `parts`; `masks` have none upstream.
+        Lowest person score of a pixel of `people` and `parts`; upstream, `masks` have no threshold.
     long_steps : int
-        Times that the long offsets are followed once more; 2 upstream.
+        How many more times the long offsets are followed; 2 upstream.
 
     References
     ----------

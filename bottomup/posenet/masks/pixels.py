@@ -1,18 +1,18 @@
 """Where the pixels of masks lie in the grid."""
 
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.errors import InputError
-from bottomup.geometry import ImageSize, Placement, Stretch, image_to_input, input_to_cell
+from bottomup.geometry import ImageSize, Placement, Stretch, as_size, image_to_input, input_to_cell
 from bottomup.posenet.fields import PoseNetFields
 from bottomup.poses import Poses
 
 __all__ = ["Size", "from_first_cell", "pixels_in_cells"]
 
-#: Pixels of masks: one a cell, or as many as (width, height) says.
+#: Pixels of masks: one per cell ("grid", or None), or (width, height) of them.
 Size: TypeAlias = tuple[int, int] | Literal["grid"] | None
 
 
@@ -23,9 +23,9 @@ def pixels_in_cells(
     height, width = fields.grid
     if size is None or (isinstance(size, str) and size == "grid"):
         if placement is not None:
-            raise InputError("placement is an image's: pass the image's size too, size=(width, height)")
+            raise InputError("placement needs the image's size too: pass size=(width, height)")
         return np.arange(height, dtype=np.float32), np.arange(width, dtype=np.float32)
-    asked = _as_size(size)
+    asked = as_size(size, "size")
     if placement is None:
         placement = Stretch().place(asked, _input_size(fields, asked))
     diagonal = np.repeat(np.arange(max(asked)), 2).reshape(-1, 2)
@@ -37,24 +37,13 @@ def pixels_in_cells(
 
 
 def _input_size(fields: PoseNetFields, asked: ImageSize) -> ImageSize:
-    """Return the size of the network's input: as asked, where the grid can come from it, else whole strides plus 1."""
+    """Return the size of the network's input: as asked if the grid fits it, else whole strides plus 1."""
     stride = fields.output_stride
     sides = []
     for side, cells in zip(asked, reversed(fields.grid), strict=True):
         whole = int((cells - 1) * stride) + 1
         sides.append(side if abs(side - whole) < stride else max(whole, 1))
     return ImageSize(*sides)
-
-
-def _as_size(size: Any) -> ImageSize:
-    """Return a (width, height) that can be one."""
-    try:
-        width, height = (int(side) for side in size)
-    except (TypeError, ValueError) as error:
-        raise InputError(f'size must be (width, height) in pixels or "grid", got {size!r}') from error
-    if min(width, height) < 1:
-        raise InputError(f"size must be (width, height) of at least 1 pixel each, got {size!r}")
-    return ImageSize(width, height)
 
 
 def from_first_cell(poses: Poses, fields: PoseNetFields) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""What the rules of masks have in common."""
+"""What the rules of masks share."""
 
 from functools import cache, cached_property
 from typing import Any, ClassVar, NamedTuple
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from bottomup.errors import InputError
 from bottomup.geometry import Placement
+from bottomup.posenet.bundles import levels_and_units, real
 from bottomup.posenet.fields import BODY_PARTS, PoseNetFields
 from bottomup.posenet.masks.pixels import Size, from_first_cell, pixels_in_cells
 from bottomup.posenet.roots import as_posenet_fields, logit
@@ -16,8 +17,8 @@ from bottomup.tensors import Field, Quantized
 
 __all__ = ["MaskRule"]
 
-_STILL = 0.25  # cells; a step no longer than that ends those along the long offsets, and changes no figure of photos
-_LANES = 8  # poses that a processor reckons at a time; workspaces hold whole groups
+_STILL = 0.25  # cells; following long offsets ends after a step no longer than that, with the same accuracy on photos
+_LANES = 8  # poses that a processor computes at a time; workspaces hold whole groups
 
 
 class MaskTensors(NamedTuple):
@@ -39,7 +40,7 @@ class MaskTensors(NamedTuple):
 
 
 class MaskRules(NamedTuple):
-    """What kernels are told of a rule."""
+    """A rule's parameters, as kernels take them."""
 
     lowest_segment: np.float32  #: logit
     long_steps: int
@@ -99,7 +100,7 @@ class PartSpace(NamedTuple):
 
 
 class MaskRule:
-    """What the rules have in common. Make one with `PoseNetMasks()`, `.coral()` or `.tfjs()`."""
+    """What the rules share. Make one with `PoseNetMasks()`, `.coral()` or `.tfjs()`."""
 
     segment_threshold: float
     long_steps: int
@@ -121,22 +122,22 @@ class MaskRule:
         poses : Poses
             M poses of the fields' parts in pixels of the network's input, as `decode` returns them.
         size : (int, int) or "grid", optional
-            Width and height of the masks. Default: "grid", a pixel a cell.
-            Else those of a picture that fills the network's input. At the
-            input's own size, a mask's pixel is the input's.
+            Width and height of the masks. Default: "grid", one pixel per cell.
+            Otherwise, those of a picture that fills the network's input; at
+            the input's own size, a mask's pixel is the input's.
         placement : Placement, optional
             Where in the network's input an image of `size` lies, if it does
-            not fill it: as `lay_out` says. A mask's pixel is then the image's.
+            not fill it, as `lay_out` returns. A mask's pixel is then the image's.
 
         Returns
         -------
         (M, H, W) bool array
-            A pixel is one pose's at most; a pose of which nothing is seen has an empty mask.
+            Each pixel is one pose's at most; a pose that is not seen at all has an empty mask.
 
         Raises
         ------
         InputError
-            If a tensor is missing that the rule reads, or an argument is not what it must be.
+            If a tensor that the rule reads is missing, or an argument does not fit.
         """
         fields = as_posenet_fields(fields)
         poses = _as_poses(poses, fields)
@@ -221,9 +222,9 @@ class MaskRule:
         fields : PoseNetFields
             One image's network outputs, with segments and part heatmaps, float or quantised.
         poses : Poses, optional
-            M poses, for one map each, of the pixels in their masks. Default: one map, of the pixels of anybody.
+            M poses, for one map each, of the pixels in its mask. Default: one map, of all pixels on people.
         size, placement
-            As of `masks`.
+            As in `masks`.
 
         Returns
         -------
@@ -232,7 +233,7 @@ class MaskRule:
         Raises
         ------
         InputError
-            If a tensor is missing that this reads, or an argument is not what it must be.
+            If a tensor that this reads is missing, or an argument does not fit.
         """
         fields = as_posenet_fields(fields)
         parts = self._paint(fields, needed(fields, "part_heatmaps"), size, placement)
@@ -243,24 +244,24 @@ class MaskRule:
     def people(
         self, fields: PoseNetFields, size: Size = None, *, placement: Placement | None = None
     ) -> NDArray[np.bool_]:
-        """Return where anybody is, whether in a pose or not, (H, W) bool.
+        """Return which pixels show people, in a pose or not, (H, W) bool.
 
         Parameters
         ----------
         fields : PoseNetFields
             One image's network outputs, with segments, float or quantised.
         size, placement
-            As of `masks`.
+            As in `masks`.
 
         Raises
         ------
         InputError
-            If there are no segments, or an argument is not what it must be.
+            If there are no segments, or an argument does not fit.
         """
         return self._paint(as_posenet_fields(fields), None, size, placement) >= 0
 
     def _thresholds(self) -> tuple[float, float]:
-        """Return the score above which a keypoint counts, and that from which on a pose does."""
+        """Return the score that a keypoint must exceed to count, and the score that a pose must reach."""
         return -np.inf, -np.inf
 
     def _furthest(self) -> float:
@@ -274,7 +275,7 @@ class MaskRule:
     def _paint(
         self, fields: PoseNetFields, heatmaps: Field | None, size: Size, placement: Placement | None
     ) -> NDArray[np.int8]:
-        """Return (H, W) parts of the pixels of anybody; without heatmaps 0."""
+        """Return (H, W) parts of the pixels on people, without heatmaps 0; -1 elsewhere."""
         segments = needed(fields, "segments")
         rows, columns = pixels_in_cells(fields, size, placement)
         parts = np.full((len(rows), len(columns)), -1, np.int8)
@@ -325,7 +326,7 @@ def needed(fields: PoseNetFields, name: str) -> Field:
     field: Field | None = getattr(fields, name)
     if field is None:
         raise InputError(
-            f"these fields have no {name}: take a network that gives them, as Coral's BodyPix, "
+            f"these fields have no {name}: take a network that gives them, such as Coral's BodyPix, "
             f"or pass {name} to PoseNetFields.from_mid_offsets or from_displacements"
         )
     return field
@@ -336,12 +337,8 @@ def _flat(*fields: Field | None) -> list[tuple[NDArray[Any], np.float32, np.floa
     if all(field is None or isinstance(field, Quantized) for field in fields):
         nothing = np.empty(0, np.uint8)
     else:
-        fields = tuple(field.dequantize() if isinstance(field, Quantized) else field for field in fields)
+        fields = tuple(None if field is None else real(field) for field in fields)
         nothing = np.empty(0, np.float32)
-    tensors: list[tuple[NDArray[Any], np.float32, np.float32]] = []
-    for field in fields:
-        if isinstance(field, Quantized):
-            tensors.append((field.values.reshape(-1), np.float32(field.scale), np.float32(field.zero_point)))
-        else:
-            tensors.append((nothing if field is None else field.reshape(-1), np.float32(1), np.float32(0)))
-    return tensors
+    none = nothing, np.float32(1), np.float32(0)
+    units = (none if field is None else levels_and_units(field) for field in fields)
+    return [(elements.reshape(-1), scale, zero) for elements, scale, zero in units]

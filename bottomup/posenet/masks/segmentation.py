@@ -1,4 +1,4 @@
-"""Whose the pixels of an image are."""
+"""Which person each pixel of an image shows."""
 
 from typing import ClassVar, NamedTuple
 
@@ -17,16 +17,16 @@ __all__ = ["Segmentation", "Segmenting", "segment"]
 
 
 class Segmentation(NamedTuple):
-    """Whose the pixels of an image are."""
+    """Which person each pixel of an image shows."""
 
     poses: Poses  #: M people, in pixels of the image
     masks: NDArray[np.bool_]  #: (M, H, W) the pixels of each
-    people: NDArray[np.bool_]  #: (H, W) those of anybody, in a pose or not
-    parts: NDArray[np.int8] | None  #: (H, W) indices into `BODY_PARTS`, -1 for nobody; None if the network tells none
+    people: NDArray[np.bool_]  #: (H, W) the pixels of anybody, in a pose or not
+    parts: NDArray[np.int8] | None  #: (H, W) indices into `BODY_PARTS`, -1 for nobody; None if the network gives none
 
 
 class Segmenting:
-    """What PoseNet's decoders share: masks of the people that they found, each by its own system's rule."""
+    """What PoseNet's decoders share: masks of the people they find, each by its own system's rule."""
 
     _mask_rule: ClassVar[MaskRule]
 
@@ -58,35 +58,35 @@ class Segmenting:
 def segment(
     fields: PoseNetFields, poses: Poses, rule: MaskRule | None, placement: Placement, size: ImageSize
 ) -> Segmentation:
-    """Return whose the pixels of an image are.
+    """Return which person each pixel of an image shows.
 
     Parameters
     ----------
     fields : PoseNetFields
-        The network's outputs of an input that the image was laid into.
+        The network's outputs for the input that the image was laid into.
     poses : Poses
         People in pixels of the image.
     rule : MaskRule, optional
-        What decides. Default: `PoseNetMasks()`.
+        Decides whose each pixel is. Default: `PoseNetMasks()`.
     placement : Placement
         Where the image lies in the network's input.
     size : ImageSize
-        The image's.
+        Of the image.
 
     Raises
     ------
     ModelError
         If the network gives no segments or no long offsets.
     InputError
-        If `rule` is no rule.
+        If `rule` is not a rule of masks.
     """
     rule = PoseNetMasks() if rule is None else rule
     if not isinstance(rule, MaskRule):
-        raise InputError(f"rule must be one, such as PoseNetMasks.coral(), got {rule!r}")
+        raise InputError(f"rule must be a rule of masks, such as PoseNetMasks.coral(), got {rule!r}")
     if fields.long_offsets is None or fields.segments is None:
         raise ModelError(
-            "gives no masks: they need segments and long offsets, as Coral's BodyPix (bottomup models lists it) and "
-            "the model that ships have"
+            "gives no masks: they need segments and long offsets, which Coral's BodyPix (bottomup models lists it) and "
+            "the shipped model give"
         )
     keypoints = poses.keypoints.copy()
     keypoints[..., :2] = image_to_input(poses.xy, placement)

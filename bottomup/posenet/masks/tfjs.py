@@ -14,22 +14,22 @@ __all__ = ["TfjsMasks"]
 class TfjsMasks(MaskRule):
     """Give cells to people as TensorFlow.js's BodyPix 2.2 does in a browser.
 
-    The pose wins whose believed parts are nearest, by the mean of squared
-    distances, to where the long offsets lead, followed again and again and
-    read at whole pixels. Upstream decides so at each pixel of the image, with
-    offsets of input pixels added to image pixels; here it is done at the
+    The pose wins whose confident parts are nearest, by the mean of squared
+    distances, to where the long offsets lead; they are followed again and again
+    and read at whole pixels. Upstream decides at each pixel of the image, and
+    adds offsets in input pixels to image pixels; this rule decides at the
     cells, in input pixels. Make it with `PoseNetMasks.tfjs()`.
 
     Attributes
     ----------
     segment_threshold : float
-        Lowest person score of a pixel of anybody's; 0.7 upstream.
+        Lowest person score of a pixel on people; 0.7 upstream.
     keypoint_threshold : float
-        Keypoints count whose score is above this; 0.3 upstream.
+        Only keypoints with a score above this count; 0.3 upstream.
     pose_threshold : float
-        Lowest score of a pose that has pixels; 0.2 upstream.
+        Lowest score of a pose that gets pixels; 0.2 upstream.
     long_steps : int
-        Times that the long offsets are followed once more; 8 upstream.
+        How many more times the long offsets are followed; 8 upstream.
 
     References
     ----------

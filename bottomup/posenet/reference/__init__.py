@@ -1,6 +1,6 @@
-"""The PoseNet decoders, said aloud: pure NumPy, one definition a function, slow and obvious.
+"""The PoseNet decoders, spelled out: pure NumPy, one definition per function, slow and obvious.
 
-Hold your own port against this: `decode(fields, decoder)` answers as
+Check your own port against this: `decode(fields, decoder)` answers as
 `decoder.decode(fields)` does, to the order of ties; `find_masks` and
 `find_parts` answer as a mask rule does.
 """
@@ -35,7 +35,7 @@ def decode(fields: PoseNetFields, decoder: Decoder) -> Poses:
     fields : PoseNetFields
         One image's network outputs.
     decoder : PoseNetDecoder, CoralDecoder, TfjsDecoder or PersonLabDecoder
-        Which decoder, with which parameters.
+        The decoder and its parameters.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def decode(fields: PoseNetFields, decoder: Decoder) -> Poses:
     """
     fields = as_posenet_fields(fields)
     if not isinstance(decoder, Decoder):
-        raise InputError(f"decoder must be a PoseNet decoder, as PoseNetDecoder(), got {decoder!r}")
+        raise InputError(f"decoder must be a PoseNet decoder, such as PoseNetDecoder(), got {decoder!r}")
     with np.errstate(all="ignore"):  # whatever the tensors hold
         if isinstance(decoder, CoralDecoder):
             return decode_coral(fields, decoder)

@@ -1,4 +1,4 @@
-"""Priority queues whose ties come out as upstream: 8-bit heatmaps tie all the time, and the order decides poses."""
+"""Priority queues whose ties come out in upstream's order, which decides poses: 8-bit heatmaps tie all the time."""
 
 from typing import Any
 

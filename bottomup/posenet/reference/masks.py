@@ -1,4 +1,4 @@
-"""Masks, said aloud: embed every cell, measure, and interpolate between cells. Single precision, as the kernels."""
+"""Masks, spelled out: embed every cell, measure, and interpolate between cells. Single precision, as the kernels."""
 
 from typing import Any
 
@@ -80,7 +80,7 @@ def as_vectors(field: Field, output_stride: float) -> Array:
 
 
 def embed(long_offsets: Array, short_offsets: Array, stride: Any, rule: MaskRule, row: int, column: int) -> list[Array]:
-    """Return the (N, 2) places, row and column, that a cell's offsets, in cells, lead to: those that count."""
+    """Return all (N, 2) places that count, row and column, of those that a cell's offsets (in cells) lead to."""
     at_once = np.array([row, column], f32) + long_offsets[row, column]
     if not isinstance(rule, TfjsMasks):
         at_once = np.array([_inside(place, long_offsets) for place in at_once])
@@ -113,7 +113,7 @@ def _follow_long(place: Array, part: int, rule: MaskRule, long_offsets: Array, s
 def measure(
     places: list[Array], pose: Poses, rule: MaskRule, output_stride: float, shift: tuple[float, float] = (0.0, 0.0)
 ) -> Any:
-    """Return how far a pose's parts are from the nearest of places: the rule's mean or sum; infinity for no number."""
+    """Return how far a pose's parts are from the nearest places: the rule's mean or sum; infinity if not finite."""
     keypoints, score = pose.keypoints[0], pose.scores[0]
     parts = input_to_cell(keypoints[:, :2] - np.array(shift, f32), output_stride).astype(f32)
     counts = np.isfinite(keypoints).all(axis=1)

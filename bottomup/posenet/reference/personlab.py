@@ -73,7 +73,7 @@ def decode_personlab(fields: PoseNetFields, decoder: PersonLabDecoder) -> Poses:
 
 
 def find_fineness(fields: PoseNetFields, decoder: PersonLabDecoder) -> Any:
-    """Return how many places a cell has, each way, where votes are gathered: in all, a quarter of a million at most."""
+    """Return how many places per cell, each way, gather votes: a quarter of a million in all, at most."""
     finest = max((2**18 / (fields.grid[0] * fields.grid[1])) ** 0.5, 1.0)
     return f32(min(max(fields.output_stride / decoder.hough_step, 1.0), finest))
 
@@ -109,12 +109,12 @@ def expect_closeness(keypoint: Array, votes: Array, fineness: Any, disk: Any, sp
 
 
 def exp(powers: Array) -> Array:
-    """Return exponentials, rounded once: where people are alike, the last bit decides which of them is kept."""
+    """Return exponentials, rounded once: if people are alike, the last bit decides which of them is kept."""
     return np.exp(powers, dtype=np.float64).astype(f32)
 
 
 def total(values: Array) -> Any:
-    """Return the sum of all, added one after the other."""
+    """Return the sum of all values, added one by one."""
     return np.cumsum(values, dtype=f32)[-1]
 
 

@@ -84,7 +84,7 @@ def _in_pixels(fields: PoseNetFields) -> tuple[Array, Array, Array, float]:
 
 
 def _nearest_cell(grid: Array, stride: float) -> Callable[[Array], tuple[int, int]]:
-    """Return the function from a position (y, x) to the cell nearest to it: halves up, inside the grid, NaN is 0."""
+    """Return the function from a position (y, x) to the cell nearest to it: halves up, inside the grid; NaN is 0."""
 
     def nearest(position: Array) -> tuple[int, int]:
         cell = np.floor(position[:2] / stride + 0.5)
