@@ -3,12 +3,13 @@
 Each family says so in its own `family.py`; `families.FAMILIES` lists them all.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
+from bottomup.errors import InputError
 from bottomup.geometry import ImageSize
 from bottomup.layers import Layers
 from bottomup.poses import Poses
@@ -26,6 +27,7 @@ __all__ = [
     "Operator",
     "Pixels",
     "no_cut",
+    "refuse_missing",
 ]
 
 _UPRIGHT = (
@@ -56,6 +58,22 @@ class Clues(NamedTuple):
     options: Mapping[str, Any] = {}  #: what a decoder inside the file was set to, as its `Cut` says
     producers: Mapping[str, str] = {}  #: output -> name of the operator that computes it, as "LOGISTIC"
     values: Mapping[str, FieldLike] | None = None  #: the tensors, where they are at hand in place of a network
+
+    def shift_from(self, usual: ImageSize, output: str, input_size: ImageSize) -> tuple[float, float]:
+        """Return how far an output's cells lie from where they lie at the `usual` input size; 0 where no graph tells."""
+        if self.cell_shift is None:
+            return (0.0, 0.0)
+        here, there = self.cell_shift(output, input_size), self.cell_shift(output, usual)
+        if here is None or there is None:
+            return (0.0, 0.0)
+        return (here[0] - there[0], here[1] - there[1])
+
+
+def refuse_missing(names: Iterable[str], outputs: Mapping[str, FieldLike]) -> None:
+    """Refuse a network's outputs if one of these names is not among them."""
+    for name in names:
+        if name not in outputs:
+            raise InputError(f"output {name!r} is missing, got {', '.join(map(repr, outputs)) or 'none'}")
 
 
 class Pixels(NamedTuple):

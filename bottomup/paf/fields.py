@@ -15,7 +15,7 @@ from bottomup.skeletons import OPENPOSE18, Skeleton, as_skeleton
 from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_flat, as_number, look_alike, short_repr
 from bottomup.tensors import take_channels as take
 
-__all__ = ["PafFields", "num_paf_channels_of", "real_table"]
+__all__ = ["PafFields", "is_one_picture", "num_paf_channels_of", "real_table"]
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -186,7 +186,7 @@ class PafFields:
     def paf_repeat(self) -> int:
         """How often each cell of the PAFs is repeated, down and across; 1 where they were not enlarged so."""
         height, width = self.grid
-        pafs = self.pafs.values if isinstance(self.pafs, Quantized) else self.pafs
+        pafs = _elements(self.pafs)
         if pafs.size == 0:
             return 1
         repeat = pafs.shape[0] // height
@@ -266,7 +266,7 @@ def _told_apart(heatmaps: FieldLike, pafs: FieldLike, skeleton: Skeleton) -> tup
             for axis in (2, 0):
                 heat_channels = shapes[heat][axis]
                 fits = heat_channels in (num_parts, num_parts + 1) and shapes[paf][axis] == num_paf_channels
-                if fits and _is_one_picture(_grid(shapes[heat], axis), _grid(shapes[paf], axis)):
+                if fits and is_one_picture(_grid(shapes[heat], axis), _grid(shapes[paf], axis)):
                     given = (heatmaps, pafs) if heat == 0 else (pafs, heatmaps)
                     turned = [tensor if axis == 2 else _channels_last(tensor) for tensor in given]
                     [first] = as_fields(heatmaps=(turned[0], heat_channels))
@@ -312,8 +312,8 @@ def _grid(shape: tuple[int, ...], channel_axis: int) -> tuple[int, int]:
     return (shape[0], shape[1]) if channel_axis == 2 else (shape[1], shape[2])
 
 
-def _is_one_picture(heat_grid: tuple[int, int], paf_grid: tuple[int, int]) -> bool:
-    """Tell whether two grids have one aspect, to a cell of the coarser."""
+def is_one_picture(heat_grid: tuple[int, int], paf_grid: tuple[int, int]) -> bool:
+    """Return whether two grids have the same aspect ratio, to within a cell of the coarser one."""
     if 0 in heat_grid or 0 in paf_grid:
         return heat_grid == paf_grid
     ratio_y, ratio_x = paf_grid[0] / heat_grid[0], paf_grid[1] / heat_grid[1]

