@@ -17,15 +17,15 @@ __all__ = ["averaged", "mirrored"]
 def mirrored(fields: CenterFields, input_size: ImageSize) -> CenterFields:
     """Return the fields that a network sees in the horizontally mirrored input, in float.
 
-    Columns are reversed, left and right parts exchanged, x components turned round. Mirroring twice gives the same
-    numbers again.
+    Columns are reversed, left and right parts exchanged, x components mirrored. Mirroring twice gives the same numbers
+    again.
 
     Parameters
     ----------
     fields : CenterFields
         One image's network outputs.
     input_size : ImageSize
-        Of the network's input, in pixels: pixel x becomes width - 1 - x.
+        Size of the network's input, in pixels: pixel x becomes width - 1 - x.
     """
     parts = list(fields.skeleton.mirror)
     beyond_grid = (input_size.width - 1 - 2 * fields.shift[0]) / fields.output_stride - (fields.grid[1] - 1)
@@ -51,7 +51,7 @@ def averaged(several: Sequence[CenterFields]) -> CenterFields:
     Raises
     ------
     InputError
-        If there are none, or their grids, strides, tensors or kinds of heatmap differ.
+        If `several` is empty, or grids, strides, tensors or kinds of heatmap differ.
     """
     if not several:
         raise InputError("a mean needs at least one image's fields, got none")
@@ -75,7 +75,7 @@ def _kind(fields: CenterFields) -> tuple[Any, ...]:
 
 
 def _turned(vectors: NDArray[np.float32], parts: list[int], beyond_grid: float) -> NDArray[np.float32]:
-    """Return vectors, y and x of every part in turn, as the mirrored input has them."""
+    """Return vectors, y and x of every part in turn, as seen in the mirrored input."""
     pairs = vectors.reshape(*vectors.shape[:2], -1, 2)[:, :, parts].copy()
     pairs[..., 1] = np.float32(beyond_grid) - pairs[..., 1]
     return pairs.reshape(vectors.shape)

@@ -29,14 +29,14 @@ STEEPNESS = 2.33
 
 
 class Rules(NamedTuple):
-    """What the kernel takes beside fields and workspace."""
+    """What the kernel takes besides fields and workspace."""
 
     most: int  #: candidates
-    lowest: Any  #: first element of the centre map that is one: a level or a float
+    lowest: Any  #: lowest element of the centre map that is a candidate: a level or a float
     radius: int
     window_share: np.float32
     vote_radius: np.float32
-    lowest_vote: Any  #: first element of a heatmap that votes
+    lowest_vote: Any  #: lowest element of a heatmap that votes
     position_error: np.float32  #: input pixels
     nms_similarity: np.float32
     area_of_box: np.float32
@@ -48,36 +48,36 @@ class Rules(NamedTuple):
 
 @dataclass(frozen=True)
 class CenterDecoder:
-    """Find more true people, and place their parts better, than the graphs' own decoders of the same tensors.
+    """Find more people, and place their parts better, than the graphs' own decoders do in the same tensors.
 
-    Every peak of the centre map is a candidate. Each of its parts is the best cell near where the centre points to,
-    weighted by a Gaussian as wide as the person is large; it moves to where the cells around it point. Candidates are
-    ranked by the object keypoint similarity (OKS) to expect of them, and of those that are alike the best stays. So
-    there is no limit of six people, no box cuts a hand off, and people who overlap stay apart as long as their poses
-    differ. The defaults are the most accurate settings measured. `movenet()`, `movenet_single()`, `centernet()` and
-    `dekr()` reproduce those systems instead.
+    Every peak of the centre map is a candidate. Each of its parts is the best cell near where the centre points,
+    weighted by a Gaussian that is wider for larger people; it then moves to where the cells around it point.
+    Candidates are ranked by their expected object keypoint similarity (OKS), and the best of similar ones stays. There
+    is no limit of six people, no box cuts a hand off, and people who overlap stay apart as long as their poses differ.
+    The defaults are the most accurate settings measured. `movenet()`, `movenet_single()`, `centernet()` and `dekr()`
+    reproduce those systems instead.
 
-    It takes the heads of MoveNet MultiPose, and those of the SinglePose networks too: their centre map has seen
-    several people in training.
+    The decoder reads the heads of MoveNet MultiPose, and those of the SinglePose networks too: their training images
+    also showed several people.
 
     Attributes
     ----------
     max_poses : int
-        Most candidates to look at, best centres first. At most 1000.
+        Maximum number of candidates, best centres first. At most 1000.
     score_threshold : float
         Lowest score, in [0, 1], of a candidate's centre.
     local_maximum_radius : int
         Half-width, in cells, of the window in which a centre is highest.
     window : float
-        Width of the Gaussian: the squared distance at which its weight is 1 / e, by the area of the person's box, or of
-        the box around where their centre points to if the network gives no boxes.
+        Width of the Gaussian: the squared distance at which its weight is 1 / e, as a share of the area of the person's
+        box. If the network gives no boxes, the box goes around all points that the centre points to.
     vote_radius : float
-        Cells from a part within which the places that its 5 x 5 cells point to count. 0 leaves parts where their own
-        cell points to.
+        Distance from a part, in cells, within which the places that the surrounding 5 x 5 cells point to count. 0
+        leaves each part where its own cell points.
     min_vote_score : float
         Lowest score of a cell that votes.
     position_error : float
-        Input pixels by which the network is expected to miss, in the expected similarity.
+        The network's expected error, in input pixels, in the expected similarity.
     nms_similarity : float
         Object keypoint similarity above which two candidates are one person.
 
@@ -117,9 +117,9 @@ class CenterDecoder:
         Returns
         -------
         Poses
-            At most `max_poses`, with the network's boxes if it gives them; none where nobody is found. A pose's score
-            is the probability that it is right (OKS to a person above 0.5), calibrated on photos; a keypoint's is its
-            heatmap's.
+            At most `max_poses`, with the network's boxes if it gives them; empty if nobody is found. A pose's score is
+            the probability that it is right (OKS to a person above 0.5), calibrated on photos; a keypoint's score is
+            its heatmap's.
 
         Raises
         ------
@@ -131,7 +131,7 @@ class CenterDecoder:
         if lowest is None:
             return Poses.empty(fields.skeleton)
         most = min(self.max_poses, fields.grid[0] * fields.grid[1])
-        return run(_kernel(), fields, most, fields.boxes, self._rules(fields, most, lowest))
+        return run(_kernel(), fields, most, fields.boxes, self._rules(fields, most, lowest), has_boxes=fields.has_boxes)
 
     def _rules(self, fields: CenterFields, most: int, lowest: Any) -> tuple[Any, ...]:
         lowest_vote = lowest_element(fields, "heatmaps", self.min_vote_score)
@@ -188,7 +188,7 @@ class CenterDecoder:
 
 @lru_cache(maxsize=64)
 def squared_kappas(skeleton: Skeleton) -> NDArray[np.float32]:
-    """Return the squared constants of a skeleton's parts in object keypoint similarity."""
+    """Return the squared OKS constants of a skeleton's parts."""
     return np.asarray(np.square(np.array(skeleton.kappas)), np.float32)
 
 

@@ -18,11 +18,11 @@ __all__ = ["CenterNetDecoder", "Rules"]
 
 
 class Rules(NamedTuple):
-    """What the kernel takes beside fields and workspace."""
+    """What the kernel takes besides fields and workspace."""
 
     most: int
-    lowest: Any  #: the element that centres must be above
-    lowest_part: Any  #: and parts
+    lowest: Any  #: centres are above this element
+    lowest_part: Any  #: peaks of parts are above this one
     reach: np.float32
     tops: NDArray[np.int64]  #: (N, P) room for the best cells of each part
     top_counts: NDArray[np.int64]  #: (N,)
@@ -32,20 +32,20 @@ class Rules(NamedTuple):
 class CenterNetDecoder:
     """Decode as CenterNet's multi-pose decoder does.
 
-    The best peaks of the centre map; a part is the peak of its heatmap that is nearest to where the centre points to,
-    if it lies in the person's box and near enough, else where the centre points to. There is no NMS beyond the 3 x 3
-    cells of a peak. Make it with `CenterDecoder.centernet()`.
+    People are the best peaks of the centre map. A part is the peak of its heatmap nearest to where the centre points,
+    if that peak is in the person's box and near enough; otherwise the part is where the centre points. There is no NMS
+    beyond the 3 x 3 cells of a peak. Make it with `CenterDecoder.centernet()`.
 
     Attributes
     ----------
     max_poses : int
-        Most people, and most peaks of each part; K = 100 upstream. At most 1000.
+        Maximum number of people, and of peaks of each part; K = 100 upstream. At most 1000.
     score_threshold : float
         Score, in [0, 1], that a centre must be above. Upstream keeps all 100, and draws those above 0.3.
     peak_threshold : float
         Score that a part's peak must be above.
     reach : float
-        Within which share of the box's longer side a peak is near enough.
+        How near a peak must be, as a share of the box's longer side.
 
     References
     ----------
@@ -72,8 +72,8 @@ class CenterNetDecoder:
         Returns
         -------
         Poses
-            With boxes. A pose's score is its centre's; a keypoint's is its peak's, or of the cell that the centre
-            points to, 0 outside the grid.
+            With boxes. A pose's score is its centre's; a keypoint's is its peak's, or that of the cell that the centre
+            points to, which is 0 outside the grid.
 
         Raises
         ------
@@ -95,7 +95,7 @@ class CenterNetDecoder:
             tops=np.empty((num_parts, most), np.int64),
             top_counts=np.empty(num_parts, np.int64),
         )
-        return run(_kernel(), fields, most, fields.boxes, tuple(rules))
+        return run(_kernel(), fields, most, fields.boxes, tuple(rules), has_boxes=True)
 
     def decode_batch(self, fields: Iterable[CenterFields], *, threads: int = 1) -> list[Poses]:
         """Return `decode` of every item, in order, on that many threads."""

@@ -15,14 +15,14 @@ from bottomup.poses import Poses
 
 __all__ = ["DekrDecoder", "Rules", "window_radius"]
 
-_LARGE, _LARGER = 200, 300  # cells, the mean of both sides: above, DEKR's own code looks at wider windows
+_LARGE, _LARGER = 200, 300  # cells, mean of both sides; DEKR's own code uses wider windows above these
 
 
 class Rules(NamedTuple):
-    """What the kernel takes beside fields and workspace."""
+    """What the kernel takes besides fields and workspace."""
 
     most: int
-    lowest: Any  #: the element that centres must be above
+    lowest: Any  #: centres are above this element
     radius: int
     nearness: np.float32
     is_official: bool
@@ -30,23 +30,24 @@ class Rules(NamedTuple):
 
 @dataclass(frozen=True)
 class DekrDecoder:
-    """Decode as DEKR does: parts are where the centres point to, and nothing moves them.
+    """Decode as DEKR does: parts lie where the centres point, without refinement.
 
-    The best peaks of the centre map; a part's score is the centre's times its heatmap's there; of people of whom more
-    than half of the parts lie near one another, the best stays. Make it with `CenterDecoder.dekr()`.
+    Candidates are the best peaks of the centre map. A part's score is the centre's times its heatmap's there. If more
+    than half of the parts of several candidates lie near each other, the best candidate stays. Make it with
+    `CenterDecoder.dekr()`.
 
     Attributes
     ----------
     flavour : {"mmpose", "official"}
-        mmpose looks for peaks in 5 x 5 cells, reads heatmaps between cells (half a cell off) and lets the best group
-        first. DEKR's own code looks in 3 x 3, 5 x 5 or 7 x 7 cells by the size of the grid, reads the cell above and to
-        the left, and groups in the order of centres.
+        mmpose looks for peaks in 5 x 5 cells, reads heatmaps between cells (half a cell off) and groups the best
+        candidates first. DEKR's own code looks in 3 x 3, 5 x 5 or 7 x 7 cells, depending on the size of the grid,
+        reads the cell above and to the left, and groups in the order of centres.
     max_poses : int
-        Most candidates; 30 in both. At most 1000.
+        Maximum number of candidates; 30 in both. At most 1000.
     score_threshold : float
         Score, in [0, 1], that a candidate's centre must be above.
     nearness : float
-        Within which share of a pose's diagonal two parts are near.
+        How close two parts are that count as near, as a share of a pose's diagonal.
 
     References
     ----------
@@ -73,8 +74,8 @@ class DekrDecoder:
         Returns
         -------
         Poses
-            At most `max_poses`, in the order in which that code gives them: mmpose's by the mean of the heatmaps at
-            their parts, DEKR's own by their centres. A pose's score is the mean of its keypoints'.
+            At most `max_poses`, in the order of the original: mmpose sorts by the mean of the heatmaps at the parts,
+            DEKR's own code by centre. A pose's score is the mean of its keypoints'.
 
         Raises
         ------
@@ -89,8 +90,7 @@ class DekrDecoder:
         most = min(self.max_poses, fields.grid[0] * fields.grid[1])
         radius = window_radius(fields.grid) if is_official else 2
         rules = Rules(most, lowest, radius, np.float32(self.nearness), is_official)
-        poses = run(_kernel(), fields, most, tuple(rules))
-        return Poses.of_decoder(poses.keypoints, poses.scores, poses.skeleton)
+        return run(_kernel(), fields, most, tuple(rules))
 
     def decode_batch(self, fields: Iterable[CenterFields], *, threads: int = 1) -> list[Poses]:
         """Return `decode` of every item, in order, on that many threads."""

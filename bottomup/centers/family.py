@@ -18,9 +18,9 @@ _CHANNELS = {"center": 1, "heatmaps": 17, "regressions": 34, "offsets": 34, "box
 
 
 def find_cut(graph: GraphView) -> Cut | None:
-    """Return where a MoveNet file ends for us: at the last convolution of each head, before its own decoder.
+    """Return where to cut a MoveNet file: at the last convolution of each head, before the file's own decoder.
 
-    Six heads in MultiPose files, four in SinglePose files, known by their tensors' names. None of another network.
+    MultiPose files have six heads and SinglePose files four, known by their tensors' names. Other files give None.
     """
     found: dict[str, int] = {}
     for operator in graph.operators:

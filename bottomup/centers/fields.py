@@ -18,29 +18,29 @@ _VECTORS = ("regressions", "offsets", "box_sizes", "box_offsets")
 
 
 class Centers(NamedTuple):
-    """What kernels read of people: flat, uint8 with a table of the 256 levels, or float32 with None."""
+    """Centres as kernels read them: flat, uint8 with a table of the 256 levels, or float32 with None."""
 
     center: NDArray[Any]  #: (H * W,)
     center_scores: NDArray[np.float32] | None  #: scores of the levels
 
 
 class Heat(NamedTuple):
-    """What kernels read of parts; elements as in `Centers`."""
+    """Heatmaps as kernels read them; elements as in `Centers`."""
 
     heatmaps: NDArray[Any]  #: (H * W * N,)
     part_scores: NDArray[np.float32] | None  #: scores of the levels
-    log_scores: NDArray[np.float32]  #: their logarithms; of float logits those of 64 steps a unit from -16 to 16
-    logits: bool  #: whether floats, here and of centres, are logits
+    log_scores: NDArray[np.float32]  #: their logarithms; for float logits, in 64 steps a unit from -16 to 16
+    logits: bool  #: whether floats, here and in `Centers`, are logits
     num_parts: int
     width: int  #: cells
 
 
 class Vectors(NamedTuple):
-    """What kernels read of vectors, in cells, y before x; elements as in `Centers`."""
+    """Vectors as kernels read them, in cells, y before x; elements as in `Centers`."""
 
     regressions: NDArray[Any]  #: (H * W * 2N,)
     regression_table: NDArray[np.float32] | None  #: real numbers of the levels
-    offsets: NDArray[Any]  #: (H * W * 2N,), or (H * W * 2,) where all parts share them
+    offsets: NDArray[Any]  #: (H * W * 2N,), or (H * W * 2,) if all parts share them
     offset_table: NDArray[np.float32] | None
 
 
@@ -50,12 +50,12 @@ class Grid(NamedTuple):
     height: int  #: cells
     width: int
     output_stride: np.float32  #: input pixels per cell
-    shift_x: np.float32  #: of the middle of the first cell, input pixels
+    shift_x: np.float32  #: middle of the first cell, input pixels
     shift_y: np.float32
 
 
 class Boxes(NamedTuple):
-    """What kernels read of boxes, in cells, y before x; elements as in `Centers`."""
+    """Boxes as kernels read them, in cells, y before x; elements as in `Centers`."""
 
     sizes: NDArray[Any]  #: (H * W * 2,) height and width
     size_table: NDArray[np.float32] | None
@@ -81,7 +81,7 @@ class CenterFields:
     regressions : (H, W, 2N) field
         y and x of each part in turn, in cells, from the cell of the person's centre.
     offsets : (H, W, 2N) or (H, W, 2) field, optional
-        y and x, in cells, from a cell to the part in it: of each part in turn, or of any part. None gives 0.
+        y and x, in cells, from a cell to the part in it: for each part in turn, or once for all parts. None means 0.
     box_sizes : (H, W, 2) field, optional
         Height and width of the person's box, in cells.
     box_offsets : (H, W, 2) field, optional
@@ -89,14 +89,14 @@ class CenterFields:
     output_stride : float
         Input pixels per cell: 4.
     logits : bool
-        Whether no sigmoid was applied to `center` and `heatmaps`.
+        Whether `center` and `heatmaps` come without a sigmoid.
     shift : (float, float)
         x and y, in input pixels, of the middle of the first cell.
     skeleton : Skeleton
         Names the N parts.
     x_first : bool
         Whether vectors come with x before y, and boxes with width before height, as in PyTorch ports of MoveNet, in
-        CenterNet and in DEKR. They are turned round, once.
+        CenterNet and in DEKR. They are swapped once, here.
 
     Raises
     ------
@@ -155,7 +155,8 @@ class CenterFields:
         object.__setattr__(self, "output_stride", stride)
         object.__setattr__(self, "shift", (x, y))
         object.__setattr__(self, "logits", bool(self.logits))
-        if self.logits and _are_scores(self.center) and _are_scores(self.heatmaps):
+        maps = (self.center, self.heatmaps)
+        if self.logits and all(look_like_scores(each) and not _is_constant(each) for each in maps):
             raise InputError(
                 "center and heatmaps stay within [0, 1], as scores do and logits do not: pass logits=False"
             )
@@ -181,12 +182,13 @@ class CenterFields:
         displacements : (H, W, 2N) or (2N, H, W) array or Quantized
             x and y of each part in turn, in cells.
         center_last : bool
-            Whether the centre is the last channel: so in the official code and mmpose 1. False: the first, mmpose 0.
+            Whether the centre is the last channel, as in the official code and mmpose 1. False: the first, as in
+            mmpose 0.
         outward : bool
-            Whether displacements lead from the centre to the parts: so in mmpose 1. False: the official networks,
-            whose offsets lead back.
+            Whether displacements lead from the centre to the parts, as in mmpose 1. False: back to the centre, as in
+            the official networks.
         output_stride, shift, skeleton
-            As of the class.
+            See the class.
 
         Raises
         ------
@@ -214,13 +216,13 @@ class CenterFields:
 
     @property
     def present(self) -> Mapping[str, Field]:
-        """The tensors that there are, by name."""
+        """The tensors given, by name."""
         tensors = {name: getattr(self, name) for name in ("center", "heatmaps", *_VECTORS)}
         return {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
     @cached_property
     def as_floats(self) -> Mapping[str, NDArray[np.float32]]:
-        """The tensors that there are, by name, as real numbers."""
+        """The tensors given, by name, as real numbers."""
         return {
             name: tensor.dequantize() if isinstance(tensor, Quantized) else tensor
             for name, tensor in self.present.items()
@@ -228,7 +230,7 @@ class CenterFields:
 
     @cached_property
     def is_quantized(self) -> bool:
-        """Whether kernels read levels: where every tensor has some."""
+        """Whether kernels read levels: True if every tensor is quantised."""
         return all(isinstance(tensor, Quantized) for tensor in self.present.values())
 
     @cached_property
@@ -248,16 +250,16 @@ class CenterFields:
 
     @cached_property
     def cells(self) -> tuple[Any, ...]:
-        """Where the cells lie, in the order of `Grid`."""
+        """The grid as kernels read it, in the order of `Grid`."""
         return (*self.grid, np.float32(self.output_stride), np.float32(self.shift[0]), np.float32(self.shift[1]))
 
     @cached_property
     def boxes(self) -> tuple[Any, ...]:
-        """What kernels read of boxes, in the order of `Boxes`."""
+        """Boxes as kernels read them, in the order of `Boxes`."""
         return (*self._elements("box_sizes"), *self._elements("box_offsets"))
 
     def _elements(self, name: str, scores: bool = False) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
-        """Return a tensor's elements, flat, and the table of their levels, if kernels read levels."""
+        """Return a tensor's elements, flat, and the table of their levels if kernels read levels."""
         tensor = self.present.get(name)
         if not self.is_quantized:
             zeros = np.zeros((*self.grid, 2), np.float32) if tensor is None else self.as_floats[name]
@@ -269,7 +271,7 @@ class CenterFields:
 
 
 def score_of(logits: Any) -> Any:
-    """Return scores of logits: computed in double precision and rounded once, so that kernels and NumPy agree."""
+    """Return the scores of logits, computed in double precision and rounded once so that kernels and NumPy agree."""
     with np.errstate(over="ignore"):
         return np.float32(1 / (1 + np.exp(-np.asarray(logits, np.float64))))
 
@@ -281,22 +283,26 @@ def _channel_counts(tensor: FieldLike) -> tuple[int, ...]:
 
 
 def _turned(field: Field) -> Field:
-    """Return pairs of channels, each in the other order."""
+    """Return a field with the two channels of each pair swapped."""
     order = np.arange(field.shape[2]) ^ 1
     if isinstance(field, Quantized):
         return Quantized(np.ascontiguousarray(field.values[..., order]), field.scale, field.zero_point)
     return np.ascontiguousarray(field[..., order])
 
 
-def _are_scores(field: Field) -> bool:
-    """Tell scores from logits, which are far below 0 wherever there is nobody; a constant map may be either."""
-    if isinstance(field, Quantized):
-        lowest, highest = ((level - field.zero_point) * field.scale for level in (0, 255))
-        return bool(lowest >= 0 and highest <= 1 + field.scale)
-    if not field.size:
-        return False
-    lowest, highest = field.min(), field.max()
-    return bool(0 <= lowest < highest <= 1)
+def look_like_scores(values: FieldLike) -> bool:
+    """Tell scores from logits, which are far below 0 wherever there is nobody."""
+    if isinstance(values, Quantized):
+        limits = np.iinfo(values.values.dtype)
+        lowest, highest = ((int(level) - values.zero_point) * values.scale for level in (limits.min, limits.max))
+        return bool(lowest >= 0 and highest <= 1 + values.scale)
+    array = np.asarray(values)
+    return bool(array.size and array.min() >= 0 and array.max() <= 1)
+
+
+def _is_constant(field: Field) -> bool:
+    """Tell whether all elements of floats are equal, so that they may be logits or scores."""
+    return not isinstance(field, Quantized) and bool(field.size and field.min() == field.max())
 
 
 @lru_cache(maxsize=256)

@@ -17,9 +17,9 @@ __all__ = ["MOVENET_PIXELS", "FinishedLayout", "finished_rows", "legal_size"]
 
 #: How MoveNet takes images: bytes as they are, zeros around.
 MOVENET_PIXELS = Pixels(scale=1.0, shift=(0.0, 0.0, 0.0), pad_value=0)
-_MOST_ROWS = 20  # of finished poses: six in MoveNet; YOLO's tensors of 56 channels have more
-_LEAST_PART = 0.2  # of keypoint scores that count for one person's, as tfjs has it
-_MULTIPLE = 32  # pixels that sides are multiples of
+_MOST_ROWS = 20  # of finished poses: MoveNet gives six; YOLO's tensors of 56 channels have more rows
+_LEAST_PART = 0.2  # keypoint scores above this count towards a single person's score, as in tfjs
+_MULTIPLE = 32  # sides of the input are multiples of this, pixels
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,9 @@ class FinishedLayout:
     Attributes
     ----------
     name : str
-        Of the only output: (1, 1, 17, 3) y, x and score of the one person's parts; or (1, M, 56) these, then top, left,
-        bottom and right of the box and the person's score. Places are fractions of the input.
+        Name of the only output: (1, 1, 17, 3), y, x and score of one person's parts; or (1, M, 56), the same for M
+        people, then top, left, bottom and right of the box and the person's score. Positions are fractions of the
+        input.
     """
 
     name: str
@@ -45,18 +46,18 @@ class FinishedLayout:
     def read(self, outputs: Mapping[str, FieldLike], input_size: ImageSize | None) -> Poses:
         """Return the poses of one image, in the graph's order, in pixels of the network's input.
 
-        Of several people with the network's boxes; rows that score 0 are nobodies. One person's score is the mean of
-        the keypoint scores above 0.2, as in tfjs.
+        Poses of several people have the network's boxes, and rows that score 0 are left out. A single person's score is
+        the mean of the keypoint scores above 0.2, as in tfjs.
 
         Raises
         ------
         InputError
-            If the output is missing or of another shape, or no `input_size` says what the fractions are of.
+            If the output is missing or has another shape, or if `input_size` is None.
         """
         if self.name not in outputs:
             raise InputError(f"output {self.name!r} is missing, got {', '.join(map(repr, outputs)) or 'none'}")
         if input_size is None:
-            raise InputError("input_size must be (width, height) in pixels: MoveNet's places are fractions of it")
+            raise InputError("input_size must be (width, height) in pixels: MoveNet's positions are fractions of it")
         values = outputs[self.name]
         rows = np.asarray(values.dequantize() if isinstance(values, Quantized) else values, np.float32)
         if finished_rows(rows.shape) is None:
@@ -75,7 +76,7 @@ class FinishedLayout:
 
 
 def finished_rows(shape: tuple[int, ...]) -> int | None:
-    """Return how many rows finished poses of that shape have, None if it is none of theirs."""
+    """Return how many rows finished poses of this shape have; None if finished poses have another shape."""
     if tuple(shape) == (1, 1, 17, 3):
         return 1
     return shape[1] if len(shape) == 3 and shape[0] == 1 and shape[2] == 56 and shape[1] <= _MOST_ROWS else None
@@ -105,5 +106,5 @@ def _keypoints(rows: NDArray[np.float32], size: ImageSize) -> NDArray[np.float32
 
 
 def legal_size(size: ImageSize) -> ImageSize:
-    """Return the size of sides that are multiples of 32 which is nearest to a size."""
+    """Return the nearest size whose sides are multiples of 32."""
     return ImageSize(*(max(int(side / _MULTIPLE + 0.5), 1) * _MULTIPLE for side in size))

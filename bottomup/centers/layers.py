@@ -1,4 +1,4 @@
-"""What `inspect` shows of centres: their map, where they point to, and the windows in which parts are sought."""
+"""What `inspect` shows of centres: their map, where they point, and the windows that are searched for parts."""
 
 from dataclasses import is_dataclass
 from typing import Any
@@ -23,8 +23,8 @@ _SLIDERS = {
 def layers(fields: CenterFields, decoder: Any) -> Layers:
     """Return everything to show of fields of centres, in input pixels.
 
-    Maps are the centres' and the parts' scores, and of every part the window of each person found: the weight of its
-    cells. A trace leads from a centre to where it points to, and on to where the part was found.
+    Maps are the scores of centres and parts and, for every part, the weights of cells in the window of each person
+    found. A trace leads from a centre to where it points, and on to where the part was found.
     """
     skeleton, stride, shift = fields.skeleton, float(fields.output_stride), fields.shift
     rules = decoder if isinstance(decoder, CenterDecoder) else CenterDecoder()

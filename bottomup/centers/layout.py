@@ -1,24 +1,22 @@
-"""Which output is what, of networks that find people by their centres: MoveNet, CenterNet-pose, DEKR."""
+"""Which output is what in networks that find people by their centres: MoveNet, CenterNet-pose, DEKR."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import numpy as np
-
 from bottomup.centers.best import CenterDecoder
-from bottomup.centers.fields import CenterFields
+from bottomup.centers.fields import CenterFields, look_like_scores
 from bottomup.centers.finished import MOVENET_PIXELS, FinishedLayout, finished_rows, legal_size
 from bottomup.errors import InputError, ModelError
 from bottomup.family import Clues, Pixels
 from bottomup.geometry import ImageSize
 from bottomup.skeletons import COCO17, Skeleton
-from bottomup.tensors import FieldLike, Quantized
+from bottomup.tensors import FieldLike
 
 __all__ = ["HEADS", "CenterLayout", "FinishedLayout", "recognise"]
 
-#: What MoveNet's graphs call the last convolution of each head, by what it is here.
+#: Our name of each head -> what MoveNet's graphs call its last convolution.
 HEADS = {
     "center": "center_0/",
     "heatmaps": "kpt_heatmap_0/",
@@ -27,7 +25,7 @@ HEADS = {
     "box_sizes": "box_scale_0/",
     "box_offsets": "box_offset_0/",
 }
-#: What CenterNet's code calls its heads.
+#: Our name of each head -> what CenterNet's code calls it.
 _CENTERNET = {
     "center": "hm",
     "heatmaps": "hm_hp",
@@ -47,7 +45,7 @@ class CenterLayout:
     Attributes
     ----------
     names : mapping of str to str
-        What a tensor is -> its name, as `CenterFields` calls them; of DEKR "heatmaps" and "displacements".
+        Parameter of `CenterFields` -> name of the output; for DEKR, of `CenterFields.from_dekr`.
     kind : {"movenet", "ported", "centernet", "dekr"}
         Whose conventions the tensors follow. "ported" is a PyTorch port of MoveNet: x before y, scores.
     logits : bool
@@ -55,7 +53,7 @@ class CenterLayout:
     skeleton : Skeleton
         Names the parts.
     output_stride : float, optional
-        Input pixels per cell; None where no input size tells.
+        Input pixels per cell; None if the input size is unknown.
     outward : bool
         Whether DEKR's displacements lead from the centre to the parts.
     """
@@ -69,7 +67,7 @@ class CenterLayout:
 
     @property
     def pixels(self) -> Pixels | None:
-        """How MoveNet takes images: bytes as they are, zeros around. None for others: the file or its card tells."""
+        """How MoveNet takes images: unscaled bytes, padded with zeros. None for other networks, whose file or card says."""
         return MOVENET_PIXELS if self.kind == "movenet" else None
 
     def read(self, outputs: Mapping[str, FieldLike], input_size: ImageSize | None) -> CenterFields:
@@ -80,7 +78,7 @@ class CenterLayout:
         outputs : mapping of str to array or Quantized
             By name, as the network gives them.
         input_size : ImageSize, optional
-            Of the input that they are of. Default: the layout's own stride.
+            Size of the network's input. Default: the layout's own stride applies.
 
         Raises
         ------
@@ -108,16 +106,16 @@ class CenterLayout:
         return CenterDecoder.dekr() if self.kind == "dekr" else CenterDecoder()
 
     def file_decoder(self) -> None:
-        """Return None: the decoder is part of the graph, and runs where the graph is left whole."""
+        """Return None: the decoder is part of the graph, and runs if the graph is left whole."""
 
 
 def recognise(clues: Clues) -> CenterLayout | FinishedLayout | None:
-    """Tell the heads apart by name, else by numbers of channels and order; None where they are another network's.
+    """Tell the heads apart by name, or else by channel counts and order; None if they are another network's.
 
     Raises
     ------
     ModelError
-        If the outputs are such a network's but leave a question open, with the way out.
+        If the outputs are such a network's but ambiguous. The message says what to pass.
     """
     images = {output.name: output.shape for output in clues.outputs}
     if len(images) == 1:
@@ -137,7 +135,7 @@ def recognise(clues: Clues) -> CenterLayout | FinishedLayout | None:
             producer = clues.producers.get(names.get("center", ""), "").upper()
             logits = kind in ("movenet", "centernet") and producer not in ("LOGISTIC", "SIGMOID")
             if clues.values is not None and kind != "dekr":
-                logits = not all(_within_0_and_1(clues.values[names[what]]) for what in ("center", "heatmaps"))
+                logits = not all(look_like_scores(clues.values[names[what]]) for what in ("center", "heatmaps"))
         stride = clues.output_stride
         grid = _grid(shapes[next(iter(names.values()))], axis)
         if stride is None and clues.input_size is not None and min(grid) > 0:
@@ -148,7 +146,7 @@ def recognise(clues: Clues) -> CenterLayout | FinishedLayout | None:
 
 
 def _movenet(channels: Mapping[str, int], num_parts: int, axis: int) -> tuple[dict[str, str], Kind] | None:
-    """Find MoveNet's heads: by its names or ours, else, four of them, in a port's order."""
+    """Find MoveNet's heads: by its names or ours, or else as the four heads of a port, in its order."""
     wanted = {"center": 1, "heatmaps": num_parts, "regressions": 2 * num_parts, "offsets": 2 * num_parts}
     wanted |= {"box_sizes": 2, "box_offsets": 2}
     names = {what: _named(channels, what, HEADS[what], count) for what, count in wanted.items()}
@@ -161,8 +159,8 @@ def _movenet(channels: Mapping[str, int], num_parts: int, axis: int) -> tuple[di
         return None
     if axis == 2:
         raise ModelError(
-            f"which of {', '.join(map(repr, channels))} are MoveNet's regressions, which its offsets? Name them with "
-            'outputs={"...": "regressions", "...": "offsets", "...": "center", "...": "heatmaps"}'
+            f"outputs {', '.join(map(repr, channels))} look like MoveNet's, but regressions and offsets have the same "
+            'shape: name them with outputs={"...": "regressions", "...": "offsets", "...": "center", "...": "heatmaps"}'
         )
     of = {count: [name for name, each in channels.items() if each == count] for count in set(channels.values())}
     [center], [heatmaps], [regressions, offsets] = of[1], of[num_parts], of[2 * num_parts]
@@ -171,15 +169,15 @@ def _movenet(channels: Mapping[str, int], num_parts: int, axis: int) -> tuple[di
 
 
 def _centernet(channels: Mapping[str, int], num_parts: int) -> tuple[dict[str, str], Kind] | None:
-    """Find CenterNet-pose's six heads, which go by their names alone: three of them have two channels."""
+    """Find CenterNet-pose's six heads, by name alone: three of them have two channels."""
     if sorted(channels.values()) != sorted([1, num_parts, 2 * num_parts, 2, 2, 2]):
         return None
     names = {what: name for what, name in _CENTERNET.items() if name in channels}
     if len(names) < len(_CENTERNET):
         listed = ", ".join(f'"{name}"' for name in _CENTERNET.values())
         raise ModelError(
-            f"which of {', '.join(map(repr, channels))} is what? They look like CenterNet-pose's: "
-            f"name them as its code does, {listed}, with outputs={{...}}"
+            f"outputs {', '.join(map(repr, channels))} look like CenterNet-pose's, but their names do not say which is "
+            f"which: name them as its code does, {listed}, with outputs={{...}}"
         )
     return names, "centernet"
 
@@ -193,26 +191,26 @@ def _dekr(channels: Mapping[str, int], num_parts: int) -> tuple[dict[str, str], 
 
 
 def _leads_outward(name: str) -> bool:
-    """Tell from its name which way DEKR's second head leads."""
+    """Tell from its name whether DEKR's second head leads from the centre to the parts."""
     if "displacement" in name.lower():
         return True
     if "offset" in name.lower():
         return False
     raise ModelError(
-        f"does {name!r} lead from a person's centre to the parts, as in mmpose 1, or back, as in DEKR's own code? "
-        f'Name it with outputs={{"{name}": "displacements"}} or outputs={{"{name}": "offsets"}}'
+        f"output {name!r} leads from a person's centre to the parts, as in mmpose 1, or back, as in DEKR's own code: "
+        f'name it with outputs={{"{name}": "displacements"}} or outputs={{"{name}": "offsets"}}'
     )
 
 
 def _named(channels: Mapping[str, int], what: str, head: str, count: int) -> str | None:
-    """Return the tensor of so many channels that has our name or MoveNet's."""
+    """Return the tensor with `count` channels that has our name or MoveNet's."""
     if channels.get(what) == count:
         return what
     return next((name for name, each in channels.items() if each == count and is_of_head(name, head)), None)
 
 
 def is_of_head(name: str, head: str) -> bool:
-    """Tell whether a tensor is one of MoveNet's heads: names of fused operators come after the first."""
+    """Tell whether a tensor is this head of MoveNet's; the names of fused operators follow the first one."""
     return re.search(rf"(^|/){head}", name.split(";")[0]) is not None
 
 
@@ -231,16 +229,3 @@ def _stride(input_size: ImageSize, grid: tuple[int, int]) -> float:
         "pass (width, height) of the network's input, or build CenterFields with its output_stride"
     )
 
-
-def _within_0_and_1(values: FieldLike) -> bool:
-    """Tell scores from logits, which are far below 0 wherever there is nobody."""
-    if isinstance(values, Quantized):
-        lowest, highest = ((level - values.zero_point) * values.scale for level in _limits(values))
-        return bool(lowest >= 0 and highest <= 1 + values.scale)
-    array = np.asarray(values)
-    return bool(array.size and array.min() >= 0 and array.max() <= 1)
-
-
-def _limits(values: Quantized) -> tuple[int, int]:
-    limits = np.iinfo(values.values.dtype)
-    return int(limits.min), int(limits.max)

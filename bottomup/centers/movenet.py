@@ -1,4 +1,4 @@
-"""MoveNet's decoder of several people: what the MultiPose graph answers."""
+"""MoveNet's decoder for several people, as in the MultiPose graph."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ __all__ = ["MoveNetDecoder"]
 class MoveNetDecoder:
     """Decode as the graph of MoveNet MultiPose does, to 1e-5.
 
-    The best peaks of the centre map, each the highest of 5 x 5 cells; of each the best cell of every part inside its
-    box, weighted by a Gaussian around where the centre points to. A part's score is the highest weighted score that
-    anybody among the people has for its cell. Make it with `CenterDecoder.movenet()`.
+    People are the best peaks of the centre map, each the highest of 5 x 5 cells. A part is the best cell in the
+    person's box, weighted by a Gaussian around where the centre points. Its score is the highest weighted score that
+    any of the people has for that cell. Make it with `CenterDecoder.movenet()`.
 
     Attributes
     ----------
     max_poses : int
-        Most people to look for; 6 in the graph, at most 100.
+        Maximum number of people; 6 in the graph, at most 100.
 
     References
     ----------
@@ -48,8 +48,9 @@ class MoveNetDecoder:
         Returns
         -------
         Poses
-            At most `max_poses`, with boxes. No part is ever missing, only low. A pose's score is its centre's, times
-            the mean of its parts' scores above 0.127. The rows that the graph fills up with nobodies are left out.
+            At most `max_poses`, with boxes. Parts are never missing, but may score low. A pose's score is its centre's
+            times the mean of its parts' scores above 0.127. The rows with which the graph fills up its answer are left
+            out.
 
         Raises
         ------
@@ -58,7 +59,7 @@ class MoveNetDecoder:
         """
         fields = with_boxes(as_center_fields(fields), "MoveNet's MultiPose decoder")
         most = min(self.max_poses, fields.grid[0] * fields.grid[1])
-        return run(_kernel(), fields, most, fields.boxes, most)
+        return run(_kernel(), fields, most, fields.boxes, most, has_boxes=True)
 
     def decode_batch(self, fields: Iterable[CenterFields], *, threads: int = 1) -> list[Poses]:
         """Return `decode` of every item, in order, on that many threads."""

@@ -1,4 +1,4 @@
-"""MoveNet's decoder of one person: what the SinglePose graphs answer."""
+"""MoveNet's decoder for one person, as in the SinglePose graphs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,9 +17,10 @@ __all__ = ["MoveNetSingleDecoder"]
 class MoveNetSingleDecoder:
     """Decode as the graphs of MoveNet Lightning and Thunder do, to 1e-5.
 
-    The centre that scores highest once it is divided by its distance from the middle of the image, plus 1.8 cells; then
-    each part's best cell, divided likewise by its distance from where the centre points to. Make it with
-    `CenterDecoder.movenet_single()`. Coral's quantised file does the same in 8 bits, up to 0.75 pixels off.
+    The person is the centre whose score, divided by its distance from the middle of the image plus 1.8 cells, is
+    highest. Each part is the best cell of its heatmap, with scores divided likewise by the distance from where the
+    centre points. Make it with `CenterDecoder.movenet_single()`. Coral's quantised file does the same in 8 bits, up to
+    0.75 pixels off.
 
     References
     ----------
@@ -38,16 +39,15 @@ class MoveNetSingleDecoder:
         Returns
         -------
         Poses
-            One pose, whoever is there; none of fields without cells. A keypoint's score is its heatmap's; the pose's
-            is the mean of those above 0.2, as tfjs has it, 0 where there are none.
+            One pose, even if nobody is there; none if the fields have no cells. A keypoint's score is its heatmap's;
+            the pose's is the mean of those above 0.2, as in tfjs, or 0 if there are none.
 
         Raises
         ------
         InputError
             If `fields` is not a CenterFields.
         """
-        poses = run(_kernel(), as_center_fields(fields), 1)
-        return poses if poses.boxes is None else Poses.of_decoder(poses.keypoints, poses.scores, poses.skeleton)
+        return run(_kernel(), as_center_fields(fields), 1)
 
     def decode_batch(self, fields: Iterable[CenterFields], *, threads: int = 1) -> list[Poses]:
         """Return `decode` of every item, in order, on that many threads."""

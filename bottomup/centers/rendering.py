@@ -15,7 +15,7 @@ from bottomup.tensors import Quantized, as_number
 __all__ = ["center_fields"]
 
 _PEAK_LOGIT = 8.0
-_MARGIN = 0.1  # of a person's height, around their parts, that a box takes in
+_MARGIN = 0.1  # of a person's height, between their parts and the box
 
 
 def center_fields(
@@ -37,15 +37,15 @@ def center_fields(
     ----------
     poses : Poses
         People in input pixels, of any skeleton. Parts that are nan or lie outside the input are absent, and regressions
-        lead to the person's centre in their place; people without parts are left out. Scores are not looked at.
+        lead to the person's centre in their place; people without parts are left out. Scores are ignored.
     input_size : (int, int)
         Width and height of the network's input.
     output_stride : float
         Input pixels per cell.
     radius : float
-        Radius of the disks, input pixels; at least 0.71 strides, or a keypoint falls between the cells.
+        Radius of the disks, input pixels; at least 0.71 strides, or keypoints fall between cells.
     boxes : bool
-        Give boxes, as MultiPose does: a tenth of the person's height wider than their parts on each side.
+        Give boxes, as MultiPose does; they reach a tenth of the person's height beyond their parts on each side.
     quantized : bool
         Give int8 `Quantized` tensors, as Coral's files do; positions are then off by up to half a level.
 
@@ -57,7 +57,7 @@ def center_fields(
     Raises
     ------
     InputError
-        If a size, stride or radius cannot be.
+        If a size, stride or radius is out of range.
 
     Examples
     --------

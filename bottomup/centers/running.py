@@ -1,4 +1,4 @@
-"""What every decoder of centres does around its loops: check, lend workspaces, hand the poses over."""
+"""What all decoders of centres share: checks, workspaces, and one call of a kernel."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -44,14 +44,14 @@ class Space(NamedTuple):
 class Tiles(NamedTuple):
     """What is known of the tiles of 8 x 8 cells."""
 
-    bounds: NDArray[np.float32]  #: (T, N) the highest logarithm of a score in each tile, or more
+    bounds: NDArray[np.float32]  #: (T, N) upper bounds on the logarithms of scores in each tile
     are_known: NDArray[np.bool_]  #: (T,)
     highest: NDArray[Any]  #: (8 * N,) elements of one row of a tile
     tiles_across: int
 
 
 class Guess(NamedTuple):
-    """Where a centre points to, in cells."""
+    """Where a centre points, in cells."""
 
     guess_row: np.float32
     guess_column: np.float32
@@ -111,7 +111,7 @@ def as_center_fields(fields: Any) -> CenterFields:
 
 
 def with_boxes(fields: CenterFields, decoder: str) -> CenterFields:
-    """Return `fields`, if they have the boxes that a decoder reads."""
+    """Return `fields`, or refuse them if they lack the boxes that a decoder reads."""
     if not fields.has_boxes:
         raise InputError(
             f"fields have no box_sizes and box_offsets, which {decoder} reads: pass them, or use CenterDecoder()"
@@ -119,8 +119,8 @@ def with_boxes(fields: CenterFields, decoder: str) -> CenterFields:
     return fields
 
 
-def _take_room(num_people: int, num_parts: int, num_tiles: int, dtype: np.dtype[Any]) -> "_Room":
-    """Return a workspace with room for so many people and tiles, of heatmaps of that element type."""
+def _take_room(num_people: int, num_parts: int, num_tiles: int, dtype: np.dtype[Any]) -> _Room:
+    """Return a workspace for this many people and tiles and heatmaps of this element type."""
 
     def fits(spare: _Room) -> bool:
         bounds, are_known, highest = spare.tiles
@@ -130,7 +130,7 @@ def _take_room(num_people: int, num_parts: int, num_tiles: int, dtype: np.dtype[
     return _shelf.take(fits, lambda: _make_room(num_people, num_parts, num_tiles, dtype))
 
 
-def _make_room(num_people: int, num_parts: int, num_tiles: int, dtype: np.dtype[Any]) -> "_Room":
+def _make_room(num_people: int, num_parts: int, num_tiles: int, dtype: np.dtype[Any]) -> _Room:
     space = Space(
         peaks=np.empty(num_people, np.int64),
         scores=np.empty(num_people, np.float32),
@@ -150,24 +150,23 @@ def _make_room(num_people: int, num_parts: int, num_tiles: int, dtype: np.dtype[
     return _Room(tuple(space), tiles)
 
 
-def run(kernel: Callable[..., int], fields: CenterFields, most: int, *more: Any) -> Poses:
-    """Return the poses that a kernel finds, of at most `most` people; what else it takes comes after the grid."""
+def run(kernel: Callable[..., int], fields: CenterFields, most: int, *more: Any, has_boxes: bool = False) -> Poses:
+    """Return the poses that a kernel finds, at most `most`; `more` are its arguments after the grid."""
     height, width = fields.grid
-    most = min(most, height * width)
-    if most == 0:
+    if 0 in fields.grid:
         return Poses.empty(fields.skeleton)
     num_parts = len(fields.skeleton.parts)
     room = _take_room(most, num_parts, -(-height // _TILE) * -(-width // _TILE), fields.tensors[0][0].dtype)
     count = kernel(room.space, (*room.tiles, -(-width // _TILE)), *fields.tensors, fields.cells, *more)
     keypoints, scores, boxes = (array[:count].copy() for array in room.space[-3:])
     _shelf.put_back(room)
-    return Poses.of_decoder(keypoints, scores, fields.skeleton, None, boxes if fields.has_boxes else None)
+    return Poses.of_decoder(keypoints, scores, fields.skeleton, boxes=boxes if has_boxes else None)
 
 
 def lowest_element(fields: CenterFields, name: str, score: float) -> Any:
-    """Return the first element of centres or heatmaps, a level or a float32, whose score reaches `score`.
+    """Return the lowest element of centres or heatmaps, a level or a float32, whose score reaches `score`.
 
-    None if no level's does.
+    None if no level's score does.
     """
     if fields.is_quantized:
         scores = fields.tensors[0 if name == "center" else 1][1]
@@ -181,9 +180,9 @@ def lowest_element(fields: CenterFields, name: str, score: float) -> Any:
 
 
 def above_element(fields: CenterFields, name: str, score: float) -> Any:
-    """Return the last element of centres or heatmaps, a level or a float32, whose score is not above `score`.
+    """Return the highest element of centres or heatmaps, a level or a float32, whose score is not above `score`.
 
-    None if no level's is.
+    None if no level's score is above it.
     """
     if fields.is_quantized:
         scores = fields.tensors[0 if name == "center" else 1][1]

@@ -10,6 +10,7 @@ from bottomup.centers.kernels.search import (
     forget,
     guess_of,
     inlined_helper,
+    insert_peak,
     place_of,
     read_score,
     write_box,
@@ -23,8 +24,8 @@ _ZERO = np.float32(0)
 _ONE = np.float32(1)
 _HALF = np.float32(0.5)
 _SMALLEST = np.float32(1e-6)  # squared cells
-_FAR = np.float32(16)  # exp(-16) is nothing
-_DISTANCES = 1.5  # of the window's Gaussian, from where on no cell counts
+_FAR = np.float32(16)  # exp(-16) is negligible
+_DISTANCES = 1.5  # widths of the window's Gaussian within which cells count
 
 
 @kernel
@@ -100,7 +101,7 @@ def calibrate(similarity, even_odds, steepness):
 def find_peaks(center, height, width, lowest, radius, most, peaks):
     """Write the `most` best cells that no cell of their window exceeds, best first; return how many there are.
 
-    Of equal cells of one window the first counts, of equal peaks the first comes first.
+    Of equal cells in one window only the first is a peak; of equal peaks the first comes first.
     """
     count = np.int64(0)
     for row in range(height):
@@ -115,18 +116,13 @@ def find_peaks(center, height, width, lowest, radius, most, peaks):
                 continue
             if not is_peak(center, cell, value, height, width, radius):
                 continue
-            place = count if count < most else count - 1
-            while place > 0 and center[_U(peaks[place - 1])] < value:
-                peaks[place] = peaks[place - 1]
-                place -= 1
-            peaks[place] = cell
-            count = min(count + 1, most)
+            count = insert_peak(center, peaks, count, most, cell)
     return count
 
 
 @inlined_helper
 def is_peak(center, cell, value, height, width, radius):
-    """Tell whether no cell around exceeds this one, and none before it equals it."""
+    """Tell whether no cell around this one exceeds it, and no earlier one equals it."""
     row = cell // width
     column = cell - row * width
     for near_row in range(max(row - radius, 0), min(row + radius + 1, height)):
@@ -157,7 +153,7 @@ def area_of_guess(vectors, num_parts, height, width, cell, limits, has_boxes):
 
 @inlined_helper
 def window_around(guess, reach, height, width):
-    """Return the cells within `reach` of a guess; none of a guess that is nowhere near."""
+    """Return the cells within `reach` of a guess; none if the guess is far off the grid."""
     (guess_row, guess_column) = guess
     far = np.float32(2 * (height + width) + reach)
     if not (abs(guess_row) < far and abs(guess_column) < far):
@@ -177,9 +173,9 @@ def is_inside(row, column, height, width):
 
 @inlined_helper
 def vote(heat, vectors, height, part, place, vote_radius, lowest_vote):
-    """Return the weighted mean of the places that the 5 x 5 cells around point to, near here.
+    """Return the weighted mean of the nearby places that the surrounding 5 x 5 cells point to.
 
-    One step of mean shift. Cells that reach a score vote, less the further their place lies from here.
+    This is one step of mean shift. Cells that reach `lowest_vote` count less, the farther away they point.
     """
     (heatmaps, _part_scores, _log_scores, _logits, num_parts, width) = heat
     (row, column) = place
@@ -228,7 +224,7 @@ def area_of(pose, area_of_box):
 
 @inlined_helper
 def expected_similarity(pose, center_score, area, squared_kappas, error):
-    """Return the root of the centre's score, times what object keypoint similarity to expect of the parts.
+    """Return the root of the centre's score times the expected object keypoint similarity of the parts.
 
     A part counts by weighted score x A k^2 / (A k^2 + e^2): the mean of exp(-d^2 / (2 A k^2)) when the error d is a
     Gaussian of deviation e, for a person of area A.
@@ -244,7 +240,7 @@ def expected_similarity(pose, center_score, area, squared_kappas, error):
 
 @helper
 def is_known(found, areas, order, kept, person, squared_kappas, nms_similarity):
-    """Tell whether one of the people kept is more alike to this one than the threshold: object keypoint similarity."""
+    """Tell whether the object keypoint similarity of this person to one of those kept is above the threshold."""
     for rank in range(kept):
         other = order[rank]
         larger = max(areas[person], areas[other])

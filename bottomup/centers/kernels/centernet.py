@@ -56,7 +56,7 @@ def decode_centernet(space, tiles, centers, heat, vectors, grid, boxes, rules):
 
 @helper
 def find_parts(heatmaps, num_parts, height, width, lowest, tops, top_counts):
-    """Write each part's best peaks above `lowest` of 3 x 3 cells, best first, and how many there are."""
+    """Write each part's best peaks of 3 x 3 cells above `lowest`, best first, and their numbers."""
     for part in range(num_parts):
         top_counts[part] = 0
     most = tops.shape[1]
@@ -87,7 +87,7 @@ def find_parts(heatmaps, num_parts, height, width, lowest, tops, top_counts):
 
 @helper
 def box_around(limits, person, cell, width, boxes):
-    """Write top, left, bottom and right of a person's box, wherever they are."""
+    """Write top, left, bottom and right of a person's box, unclipped."""
     (sizes, size_table, places, place_table) = boxes
     row = cell // width
     tall = read(sizes, size_table, _ONE, 2 * cell) * _HALF

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from bottomup.centers.kernels.search import guess_of, read_score, write_part
+from bottomup.centers.kernels.search import guess_of, insert_peak, read_score, write_part
 from bottomup.kernels.jit import helper, kernel
 from bottomup.kernels.sampling import clamp, find_corners
 from bottomup.kernels.sorting import sort_descending
@@ -37,7 +37,7 @@ def decode_dekr(space, tiles, centers, heat, vectors, grid, rules):
             found[person, part, 0] = row
             found[person, part, 1] = column
             found[person, part, 2] = center_score * score
-            found[person, part, 3] = _ZERO  # 1 in the first part of people who are in a group
+            found[person, part, 3] = _ZERO  # becomes 1, in the first part, once the person is in a group
             total += center_score * score
             total_heat += score
         areas[person] = total / np.float32(num_parts)
@@ -70,7 +70,7 @@ def decode_dekr(space, tiles, centers, heat, vectors, grid, rules):
 def find_tops(center, height, width, lowest, radius, most, peaks):
     """Write the `most` best cells above `lowest` that no cell of their window exceeds, best first; return how many.
 
-    Equal cells of one window all count; of equal peaks the first comes first.
+    Equal cells in one window are all peaks; of equal peaks the first comes first.
     """
     count = np.int64(0)
     for cell in range(height * width):
@@ -79,12 +79,7 @@ def find_tops(center, height, width, lowest, radius, most, peaks):
             continue
         if exceeds(center, 1, 0, cell, value, height, width, radius):
             continue
-        place = count if count < most else count - 1
-        while place > 0 and center[_U(peaks[place - 1])] < value:
-            peaks[place] = peaks[place - 1]
-            place -= 1
-        peaks[place] = cell
-        count = min(count + 1, most)
+        count = insert_peak(center, peaks, count, most, cell)
     return count
 
 
@@ -102,7 +97,7 @@ def exceeds(values, num_parts, part, cell, value, height, width, radius):
 
 @helper
 def score_below(heat, height, row, column, part):
-    """Return the score of the cell whose row and column are the whole part of a place's, inside the grid."""
+    """Return the score of the cell at a place rounded down, clamped to the grid."""
     (heatmaps, part_scores, _log_scores, logits, num_parts, width) = heat
     near_row = np.int64(clamp(row, np.float32(height - 1)))
     near_column = np.int64(clamp(column, np.float32(width - 1)))
@@ -129,7 +124,7 @@ def score_between(heat, height, row, column, part):
 
 @helper
 def diagonal(pose):
-    """Return the diagonal of the box around a pose, in cells; NaN of a pose with NaN."""
+    """Return the diagonal of the box around a pose, in cells; NaN if a part is not finite."""
     low_row = high_row = pose[0, 0]
     low_column = high_column = pose[0, 1]
     for part in range(pose.shape[0]):

@@ -50,7 +50,7 @@ def decode_movenet(space, tiles, centers, heat, vectors, grid, boxes, most):
             row = np.int64(found[person, part, 0])
             column = np.int64(found[person, part, 1])
             score = _ZERO
-            for other in range(everyone):  # whoever wants this cell most says how sure the part is
+            for other in range(everyone):  # the person who wants this cell most decides the score
                 top, left, bottom, right = window_of(limits, other, height, width)
                 if top <= row < bottom and left <= column < right:
                     guess = guess_of(vectors, num_parts, width, peaks[other], part)
@@ -71,7 +71,7 @@ def decode_movenet(space, tiles, centers, heat, vectors, grid, boxes, most):
 def find_centers(center, center_scores, logits, height, width, most, peaks, scores):
     """Write the `most` best peaks of centres, best first, the first of equals first; return how many there are.
 
-    A peak is within a hair of the highest score of the 5 x 5 cells around.
+    A peak is within a hair of the highest score of the 5 x 5 cells around it.
     """
     count = np.int64(0)
     worst = _ZERO
@@ -97,7 +97,7 @@ def find_centers(center, center_scores, logits, height, width, most, peaks, scor
 
 @helper
 def is_center(center, center_scores, logits, cell, score, height, width):
-    """Tell whether no cell of the 5 x 5 around scores more than a hair above."""
+    """Tell whether no cell of the 5 x 5 around a cell scores more than a hair above it."""
     row = cell // width
     column = cell - row * width
     for near_row in range(max(row - 2, 0), min(row + 3, height)):
@@ -111,7 +111,7 @@ def is_center(center, center_scores, logits, cell, score, height, width):
 
 @helper
 def add_nobodies(num_cells, count, most, peaks, scores):
-    """Fill up to `most` with the first cells that are no peaks, as the graph does: they compete for parts."""
+    """Fill up to `most` with the first cells that are not peaks, as the graph does: they compete for parts."""
     everyone = count
     cell = 0
     while everyone < most and cell < num_cells:

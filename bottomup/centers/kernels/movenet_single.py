@@ -46,9 +46,9 @@ def decode_movenet_single(space, tiles, centers, heat, vectors, grid):
 
 @helper
 def find_middle(center, center_scores, logits, height, width, weighting):
-    """Return the cell whose score is highest, weighted by how near the middle of the grid it is; 0 if none is above 0.
+    """Return the cell whose score, weighted by nearness to the middle of the grid, is highest; 0 if none is above 0.
 
-    Cells that score less than the best so far, weighted, need no weight: none is above 1.
+    Weights are at most 1, so a cell that scores less than the best weighted score so far needs none.
     """
     middle_row = np.float32(height) / np.float32(2)
     middle_column = np.float32(width) / np.float32(2)

@@ -1,9 +1,9 @@
 """Reading scores, and looking for a part's best cell around where a person's centre points.
 
-A score is an exponential, and costs ten times what a comparison does; most cells need none. The grid falls into tiles
-of 8 x 8 cells, of which the highest score of each part is looked up once, when a window first reaches them. A part is
-looked for in the few tiles that can beat the best so far at their distance, and by logarithms from a table, which are
-right to 1e-5; scores are computed of the one or two cells that are best by these.
+A score is an exponential and costs ten times as much as a comparison, and most cells need none. The grid is divided
+into tiles of 8 x 8 cells, and each part's highest score in a tile is found once, when a window first reaches the tile.
+The search for a part visits the few tiles that can beat the best so far at their distance, and compares logarithms from
+a table, accurate to 1e-5. Scores are computed only for the one or two cells that come out best.
 """
 
 import math
@@ -14,15 +14,15 @@ import numpy as np
 from bottomup.kernels.jit import helper
 from bottomup.kernels.sampling import read, write_keypoint
 
-inlined_helper = partial(helper, forceinline=True)  # called for every cell: to copy bundles there would show
+inlined_helper = partial(helper, forceinline=True)  # called for every cell, where copying bundles takes time
 
 _U = np.uint64
 _ZERO = np.float32(0)
 _ONE = np.float32(1)
 _HALF = np.float32(0.5)
-_SLACK = np.float32(1e-4)  # of logarithms: what rounding and the table may hide
-_FAR_OUT = np.float32(16)  # where the logarithm of a sigmoid is a line
-_STEPS = np.float32(64)  # of the table, for each unit of a logit
+_SLACK = np.float32(1e-4)  # of logarithms: errors of rounding and of the table
+_FAR_OUT = np.float32(16)  # beyond this logit, the logarithm of a sigmoid is a straight line
+_STEPS = np.float32(64)  # of the table, per unit of a logit
 _SIDE = 8  # cells of a tile
 _LAST = np.float32(_SIDE - 1)
 _LOWEST = np.float32(-3e38)
@@ -30,7 +30,7 @@ _LOWEST = np.float32(-3e38)
 
 @inlined_helper
 def read_score(values, scores, logits, index):
-    """Return the score of one element: what the table says of its level, or of a float itself."""
+    """Return the score of one element, from the table if it is a level."""
     if scores is None:
         value = values[_U(index)]
         return np.float32(1 / (1 + np.exp(-np.float64(value)))) if logits else value
@@ -39,7 +39,7 @@ def read_score(values, scores, logits, index):
 
 @inlined_helper
 def log_bound(value, scores, log_scores, logits):
-    """Return a number that the logarithm of an element's score is never above, and hardly below."""
+    """Return a tight upper bound on the logarithm of an element's score."""
     if scores is not None:
         return log_scores[value]
     if not logits:
@@ -84,7 +84,7 @@ def guess_of(vectors, num_parts, width, cell, part):
 
 @inlined_helper
 def place_of(vectors, num_parts, width, num_cells, cell, part):
-    """Return the row and column of a part that is in `cell`; fields may have one offset for all parts."""
+    """Return the row and column of a part in `cell`; fields may have one offset for all parts."""
     (_regressions, _regression_table, offsets, offset_table) = vectors
     index = 2 * cell if offsets.size == 2 * num_cells else 2 * (cell * num_parts + part)
     row = cell // width
@@ -107,9 +107,9 @@ def weighted_score(heat, row, column, part, guess, weighting):
 
 @helper
 def find_best_cell(heat, tiles, part, guess, window, weighting):
-    """Return the cell of the window with the highest weighted score, the first of several, and that score.
+    """Return the cell of the window with the highest weighted score, the first of equal ones, and that score.
 
-    Where nothing in it is above 0, cell 0.
+    If nothing in the window is above 0, the cell is 0.
     """
     (bounds, _are_known, _highest, tiles_across) = tiles
     (guess_row, guess_column) = guess
@@ -145,7 +145,7 @@ def find_best_cell(heat, tiles, part, guess, window, weighting):
 
 @inlined_helper
 def farthest(highest, weighting, most):
-    """Return how many cells from the one nearest to a guess a weight can be of which `highest` is the logarithm."""
+    """Return how many cells away from a guess a weight can still reach `highest`, a logarithm; at most `most`."""
     (scale, is_inverse) = weighting
     if is_inverse or not highest > _LOWEST:
         return most
@@ -155,7 +155,7 @@ def farthest(highest, weighting, most):
 
 @helper
 def forget(tiles):
-    """Begin with no tile known."""
+    """Mark all tiles as unknown."""
     (_bounds, are_known, _highest, _tiles_across) = tiles
     for tile in range(are_known.size):
         are_known[tile] = False
@@ -163,9 +163,9 @@ def forget(tiles):
 
 @helper
 def search_cells(heat, part, guess, window, weighting, best_cell, best_score, highest):
-    """Return the better of the best so far and the best cell of a window, its score, and the highest bound of any.
+    """Return the best cell so far or the best of a window, whichever is better, its score, and the highest bound.
 
-    Scores are computed of the few cells alone whose bounds come near the highest.
+    Scores are computed only for the few cells whose bounds come near the highest.
     """
     (_heatmaps, _part_scores, _log_scores, _logits, _num_parts, width) = heat
     (top, left, bottom, right) = window
@@ -201,7 +201,7 @@ def search_cells(heat, part, guess, window, weighting, best_cell, best_score, hi
 
 @inlined_helper
 def weighted_bound(heat, row, column, part, guess, weighting, least):
-    """Return a number that the logarithm of a cell's weighted score is never above; of one below `least`, any below."""
+    """Return an upper bound on the logarithm of a cell's weighted score; -inf if the score alone is below `least`."""
     (heatmaps, part_scores, log_scores, logits, num_parts, width) = heat
     (guess_row, guess_column) = guess
     bound = log_bound(heatmaps[_U((row * width + column) * num_parts + part)], part_scores, log_scores, logits)
@@ -223,9 +223,24 @@ def nearest_squared(tile_row, tile_column, guess):
     return down * down + across * across
 
 
+@inlined_helper
+def insert_peak(center, peaks, count, most, cell):
+    """Insert a cell into the best `count` so far, best first, equal ones in order; return how many there are now.
+
+    With `most` there already, the last one drops out.
+    """
+    value = center[_U(cell)]
+    place = count if count < most else count - 1
+    while place > 0 and center[_U(peaks[place - 1])] < value:
+        peaks[place] = peaks[place - 1]
+        place -= 1
+    peaks[place] = cell
+    return min(count + 1, most)
+
+
 @helper
 def know_tile(heat, tiles, tile_row, tile_column):
-    """Write the bounds of the scores of all parts in one tile, unless they are known."""
+    """Write the bounds on the scores of all parts in one tile, unless they are known."""
     (heatmaps, part_scores, log_scores, logits, num_parts, width) = heat
     (bounds, are_known, highest, tiles_across) = tiles
     tile = tile_row * tiles_across + tile_column
@@ -253,7 +268,7 @@ def know_tile(heat, tiles, tile_row, tile_column):
 
 @inlined_helper
 def write_part(keypoints, person, part, place, score, grid):
-    """Write x, y and score of a part, input pixels; NaN where it is nowhere."""
+    """Write x, y and score of a part, input pixels; NaN if its place is not finite."""
     (_height, _width, output_stride, shift_x, shift_y) = grid
     (row, column) = place
     write_keypoint(keypoints, person, part, row, column, min(score, _ONE), output_stride, shift_x, shift_y)

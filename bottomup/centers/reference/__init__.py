@@ -1,7 +1,7 @@
-"""The decoders of centres, said aloud: pure NumPy, one definition a function, slow and obvious.
+"""The decoders of centres, spelled out: pure NumPy, one definition a function, slow and obvious.
 
-Hold your own port against this: `decode(fields, decoder)` answers as `decoder.decode(fields)` does, to the order of
-ties.
+Check your own port against this: `decode(fields, decoder)` returns what `decoder.decode(fields)` does, down to the
+order of ties.
 """
 
 from typing import TypeAlias
@@ -36,7 +36,7 @@ def decode(fields: CenterFields, decoder: Decoder) -> Poses:
     fields : CenterFields
         One image's network outputs.
     decoder : CenterDecoder, MoveNetDecoder, MoveNetSingleDecoder, CenterNetDecoder or DekrDecoder
-        Which decoder, with which parameters.
+        The decoder to follow, with its parameters.
 
     Returns
     -------

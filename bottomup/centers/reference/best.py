@@ -15,8 +15,8 @@ from bottomup.similarity import AREA_OF_BOX
 
 __all__ = ["Candidate", "calibrate", "decode_best", "find_candidates"]
 
-_DISTANCES = 1.5  # of the window's Gaussian, from where on no cell counts
-_FAR = f32(16)  # exp(-16) is nothing
+_DISTANCES = 1.5  # widths of the window's Gaussian within which cells count
+_FAR = f32(16)  # exp(-16) is negligible
 _SMALLEST = f32(1e-6)  # squared cells
 
 
@@ -27,7 +27,7 @@ class Candidate(NamedTuple):
     box: Array | None  #: top, left, bottom and right, in cells
     spread: Any  #: squared distance at which a cell's weight is 1 / e
     guesses: Array  #: (N, 2) row and column that the centre points to
-    windows: list[tuple[int, int, int, int]]  #: of each part: first row and column, and those past the last
+    windows: list[tuple[int, int, int, int]]  #: for each part: first row and column, and those past the last
     pose: Array  #: (N, 4) row, column, score and weighted score of each part
     score: Any  #: expected similarity
 
@@ -46,7 +46,7 @@ def decode_best(fields: CenterFields, decoder: CenterDecoder) -> Poses:
 
 
 def find_candidates(fields: CenterFields, decoder: CenterDecoder) -> list[Candidate]:
-    """Return what each peak of the centre map stands for, best peaks first."""
+    """Return the candidate of each peak of the centre map, best peaks first."""
     maps = read(fields)
     lowest = lowest_element(fields, "center", decoder.score_threshold)
     if lowest is None:
@@ -64,7 +64,7 @@ def calibrate(similarity: Any) -> Any:
 
 
 def _is_peak(center: Any, cell: tuple[int, int], lowest: Any, decoder: CenterDecoder) -> bool:
-    """Tell whether no cell around exceeds this one, and none before it equals it."""
+    """Tell whether no cell around this one exceeds it, and no earlier one equals it."""
     row, column = cell
     radius = decoder.local_maximum_radius
     top, left = max(row - radius, 0), max(column - radius, 0)
@@ -111,7 +111,7 @@ def _area_of_guess(box: Array | None, guesses: Array, grid: tuple[int, int]) -> 
 
 
 def _window(guess: Array, reach: int, grid: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Return the cells within `reach` of a guess; none of a guess that is nowhere near."""
+    """Return the cells within `reach` of a guess; none if the guess is far off the grid."""
     if not (np.abs(guess) < 2 * sum(grid) + reach).all():
         return 0, 0, 0, 0
     row, column = (math.floor(float(each) + 0.5) for each in guess)
@@ -125,7 +125,7 @@ def _is_inside(place: Array, grid: tuple[int, int]) -> bool:
 
 
 def _vote(place: Array, part: int, maps: Maps, fields: CenterFields, decoder: CenterDecoder) -> Array:
-    """Return the weighted mean of the places that the 5 x 5 cells around point to, near here."""
+    """Return the weighted mean of the nearby places that the surrounding 5 x 5 cells point to."""
     row, column = (int(each + f32(0.5)) for each in place)
     lowest = lowest_element(fields, "heatmaps", decoder.min_vote_score)
     heatmaps = fields.tensors[1][0].reshape(maps.parts.shape)
@@ -155,7 +155,7 @@ def _area(pose: Array) -> Any:
 
 
 def _expected_similarity(pose: Array, center_score: Any, kappas: Array, error: Any) -> Any:
-    """Return the root of the centre's score, times what object keypoint similarity to expect of the parts."""
+    """Return the root of the centre's score times the expected object keypoint similarity of the parts."""
     total = f32(0)
     for weighted, spread in zip(pose[:, 3], _area(pose) * kappas, strict=True):
         if weighted > 0 and spread > 0:

@@ -59,13 +59,13 @@ def _mean(pose: Array) -> Any:
 
 
 def _inside(place: Any, grid: tuple[int, ...]) -> Any:
-    """Return a place moved into the grid; NaN becomes 0."""
+    """Return a place clamped to the grid; NaN becomes 0."""
     last = np.array(grid, f32) - f32(1)
     return np.where(place > 0, np.minimum(place, last), f32(0))
 
 
 def _below(heat: Array, place: Array) -> Any:
-    """Return the score of the cell whose row and column are the whole part of a place's, inside the grid."""
+    """Return the score of the cell at a place rounded down, clamped to the grid."""
     row, column = _inside(place, heat.shape).astype(int)
     return heat[row, column]
 
@@ -83,7 +83,7 @@ def _between(heat: Array, place: Array) -> Any:
 
 
 def _diagonal(pose: Array) -> Any:
-    """Return the diagonal of the box around a pose, in cells; NaN of a pose that is not somewhere."""
+    """Return the diagonal of the box around a pose, in cells; NaN if a part is not finite."""
     if not np.isfinite(pose[:, :2]).all():
         return f32(np.nan)
     tall, wide = pose[:, :2].max(axis=0) - pose[:, :2].min(axis=0)

@@ -33,7 +33,7 @@ class Maps(NamedTuple):
     parts: Array  #: (H, W, N)
     regressions: Array  #: (H, W, N, 2)
     offsets: Array  #: (H, W, N, 2)
-    box_sizes: Array  #: (H, W, 2), 0 where there are none
+    box_sizes: Array  #: (H, W, 2), 0 if the network gives none
     box_offsets: Array  #: (H, W, 2)
 
 
@@ -66,18 +66,18 @@ def gaussian(squared: Array, spread: Any) -> Array:
 
 
 def inverse_distance(squared: Array, spread: Any) -> Array:
-    """Return the weight of cells at these squared distances: one over distance and `spread`."""
+    """Return the weight of cells at these squared distances: one over the distance plus `spread`."""
     return f32(1) / (np.sqrt(squared.astype(np.float64)).astype(f32) + f32(spread))
 
 
 def squared_distances(grid: tuple[int, int], place: Array) -> Array:
-    """Return how far every cell is from a place, squared."""
+    """Return every cell's squared distance from a place."""
     down, right = np.moveaxis(cells_of(grid) - place, 2, 0)
     return np.asarray(down * down + right * right)
 
 
 def first_best(weighted: Array) -> tuple[int, int]:
-    """Return the first cell of the highest score above 0; (0, 0) where there is none."""
+    """Return the first cell with the highest score above 0; (0, 0) if there is none."""
     row, column = np.unravel_index(np.where(weighted > 0, weighted, 0).argmax(), weighted.shape)
     return int(row), int(column)
 
@@ -93,7 +93,7 @@ def top_cells(elements: Any, lowest: Any, radius: int, most: int) -> list[tuple[
 
 
 def as_poses(people: list[Array], scores: list[Any], fields: CenterFields, boxes: list[Any] | None = None) -> Poses:
-    """Return poses of (N, 3) rows, columns and scores; of boxes top, left, bottom and right."""
+    """Return poses from (N, 3) rows, columns and scores, and boxes given as top, left, bottom and right."""
     if not people:
         return Poses.empty(fields.skeleton)
     found = np.array(people, f32)

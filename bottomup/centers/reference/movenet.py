@@ -1,4 +1,4 @@
-"""MoveNet's decoder of several people, as the MultiPose graph defines it."""
+"""MoveNet's decoder for several people, as the MultiPose graph defines it."""
 
 from typing import Any
 
@@ -49,12 +49,12 @@ def decode_movenet(fields: CenterFields, decoder: MoveNetDecoder) -> Poses:
             total += score
         people.append(pose)
         scores.append(min(maps.centers[cell] * (total / f32(max(len(sure), 1))), f32(1)))
-    number = int((peaks[best] > 0).sum())  # the rest are nobodies
+    number = int((peaks[best] > 0).sum())  # the graph fills up with the rest
     return as_poses(people[:number], scores[:number], fields, boxes[:number])
 
 
 def mark_centers(centers: Array) -> Any:
-    """Mark the cells that are within a hair of the highest score of the 5 x 5 around."""
+    """Mark the cells that are within a hair of the highest score of the 5 x 5 cells around them."""
     height, width = centers.shape
     marked = np.zeros(centers.shape, bool)
     for row, column in np.ndindex(height, width):

@@ -1,4 +1,4 @@
-"""MoveNet's decoder of one person, as the SinglePose graphs define it."""
+"""MoveNet's decoder for one person, as the SinglePose graphs define it."""
 
 import numpy as np
 
