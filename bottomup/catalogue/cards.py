@@ -217,9 +217,9 @@ def recognise(
         Of its outputs, by name.
     """
     path = Path(os.path.realpath(path))
-    digests: dict[str, str] = {}
+    size, digests = path.stat().st_size, dict[str, str]()
     for card in _cards().values():
-        if card.file and card.file.size in (0, path.stat().st_size):
+        if card.file and card.file.size in (0, size):
             how = card.file.pinned_by
             digests[how] = digests.get(how) or card.file.digest(path)
             if digests[how] == card.file.pin:

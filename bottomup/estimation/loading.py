@@ -1,6 +1,7 @@
 """From a name or a file to an estimator: find, open, recognise, choose the decoder, fit the sizes."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -202,13 +203,19 @@ def _recognise(
     names = {**network.aliases, **names}
     infos = tuple(info._replace(name=names.get(info.name, info.name)) for info in network.outputs)
     own = {names.get(info.name, info.name): info.name for info in network.outputs}
+    producers = network.producers
+
+    @lru_cache(maxsize=256)  # it follows the whole graph, and layouts ask for every image
+    def cell_shift(name: str, size: ImageSize) -> tuple[float, float] | None:
+        return network.cell_shift(own[name], size)
+
     clues = Clues(
         infos,
         network.input_size,
         skeleton=None if skeleton is None else as_skeleton(skeleton),
-        cell_shift=lambda name, size: network.cell_shift(own[name], size),
+        cell_shift=cell_shift,
         options=network.options,
-        producers={name: network.producers[own[name]] for name in own if own[name] in network.producers},
+        producers={name: producers[own[name]] for name in own if own[name] in producers},
     )
     try:
         family, layout = families.recognise(clues, _considered(decoder))
@@ -225,13 +232,6 @@ def _recognise(
 
 def _considered(decoder: Any) -> tuple[Family, ...]:
     """Return the families to ask: those that the decoder can read first, for a network may have heads of several."""
-    if (
-        isinstance(decoder, str)
-        and decoder != "file"
-        and not any(decoder in each.decoders for each in families.FAMILIES)
-    ):
-        known = list(dict.fromkeys(name for family in families.FAMILIES for name in family.decoders))
-        raise InputError(f"decoder must be one of {', '.join(known)} or file, got {decoder!r}")
     return tuple(sorted(families.FAMILIES, key=lambda family: not _can_read(decoder, family)))
 
 
@@ -299,4 +299,5 @@ def _legal(size: ImageSize, own: ImageSize, layout: Layout) -> ImageSize:
 
 
 def _shapes(network: Network) -> dict[str, tuple[int, ...]]:
-    return {network.aliases.get(output.name, output.name): output.shape for output in network.outputs}
+    aliases = network.aliases
+    return {aliases.get(output.name, output.name): output.shape for output in network.outputs}

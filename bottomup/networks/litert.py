@@ -15,6 +15,8 @@ from bottomup.errors import InputError, MissingRuntimeError, ModelError
 from bottomup.geometry import ImageSize
 from bottomup.networks.network import (
     OPEN_INPUT_SIZES,
+    RuntimeNetwork,
+    cannot_run_at,
     checked_threads,
     given_type,
     one_line,
@@ -22,7 +24,7 @@ from bottomup.networks.network import (
 )
 from bottomup.networks.tflite.graph import TfliteGraph
 from bottomup.networks.tflite.validate import MAX_BYTES
-from bottomup.tensors import Field, Quantized, TensorInfo
+from bottomup.tensors import TensorInfo
 from bottomup.workspaces import Turnstile
 
 __all__ = ["EDGETPU_OP", "PIP_LINES", "RUNTIMES", "LiteRtNetwork", "import_runtime"]
@@ -42,7 +44,7 @@ PIP_LINES = {
 EDGETPU_OP = "edgetpu-custom-op"
 
 
-class LiteRtNetwork:
+class LiteRtNetwork(RuntimeNetwork):
     """A .tflite file in one of TFLite's own runtimes; a `bottomup.networks.network.Network`.
 
     One interpreter, which one thread at a time uses: others wait.
@@ -84,14 +86,12 @@ class LiteRtNetwork:
         threads = checked_threads(threads)
         _refuse_custom_operators(graph, delegate)
         self.runtime, module = import_runtime(runtime)
-        self._module, self._settings = (
-            module,
-            {
-                "num_threads": threads,
-                "experimental_delegates": None if delegate is None else [_load_delegate(delegate, module)],
-                "experimental_op_resolver_type": _kernels(module, reference_kernels),
-            },
-        )
+        self._module = module
+        self._settings = {
+            "num_threads": threads,
+            "experimental_delegates": None if delegate is None else [_load_delegate(delegate, module)],
+            "experimental_op_resolver_type": _kernels(module, reference_kernels),
+        }
         self._lock, self._axes = Turnstile(), graph.axes
         self._start(graph.content)
         if graph.input_size is None:
@@ -101,24 +101,12 @@ class LiteRtNetwork:
             self._look_up()
 
     @property
-    def input_size(self) -> ImageSize:
-        """Width and height of the image that the network takes."""
-        _, height, width, _ = self.input.shape
-        return ImageSize(width, height)
-
-    @property
     def aliases(self) -> Mapping[str, str]:
         """Telling names of outputs whose own say nothing."""
         return self.graph.aliases
 
     def resize_input(self, size: ImageSize) -> None:
-        """Have the network take images of another size.
-
-        Raises
-        ------
-        ModelError
-            If the network is bound to its size.
-        """
+        """Change the input size; `ModelError` if the model only runs at its own."""
         with self._lock:
             self._restart_if_inherited()
             self._resize((1, size.height, size.width, 3))
@@ -128,17 +116,8 @@ class LiteRtNetwork:
         """Return x and y, in input pixels, of the middle of an output's first cell at an input size."""
         return self.graph.cell_shift(output, size)
 
-    def run(self, image: NDArray[Any]) -> dict[str, Field]:
-        """Return the outputs, {name: float array or Quantized}, of one input tensor.
-
-        A tensor of another height or width than `input_size` is run at its
-        own, if the network is not bound to its size.
-
-        Raises
-        ------
-        ModelError
-            If the runtime fails.
-        """
+    def _run(self, image: NDArray[Any]) -> list[NDArray[Any]]:
+        """Run one image; threads take turns."""
         with self._lock:
             self._restart_if_inherited()
             if image.shape != self._shape:
@@ -146,13 +125,9 @@ class LiteRtNetwork:
             try:
                 self._interpreter.set_tensor(self._input_index, self._laid_out(image))
                 self._interpreter.invoke()
-                arrays = [self._interpreter.get_tensor(index) for index in self._output_indices]
+                return [self._interpreter.get_tensor(index) for index in self._output_indices]
             except Exception as error:
                 raise ModelError(f"{self.runtime} failed to run {self.path}: {one_line(error)}") from error
-        return {
-            info.name: Quantized(array, info.scale, info.zero_point) if info.scale else array
-            for info, array in zip(self.outputs, arrays, strict=True)
-        }
 
     def _laid_out(self, image: NDArray[Any]) -> NDArray[Any]:
         """Return an image as the file takes it."""
@@ -195,7 +170,7 @@ class LiteRtNetwork:
             self._interpreter.resize_tensor_input(self._input_index, self._axes.shape(height, width))
         except Exception as error:
             raise ModelError(f"{self.path} takes no input of {width} x {height}: {one_line(error)}") from error
-        self._allocate(f"cannot be run at input_size=({width}, {height}), leave input_size out")
+        self._allocate(cannot_run_at(ImageSize(width, height)))
         self._shape = shape
 
     def _allocate(self, trouble: str) -> None:

@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from bottomup.errors import InputError, ModelError
 from bottomup.geometry import ImageSize
-from bottomup.tensors import Field, TensorInfo
+from bottomup.tensors import Field, Quantized, TensorInfo
 
 __all__ = [
     "OPEN_INPUT_SIZES",
     "ImageAxes",
     "Network",
+    "RuntimeNetwork",
+    "cannot_run_at",
     "checked_threads",
     "given_type",
     "image_axes",
@@ -73,6 +75,45 @@ class Network(Protocol):
 
         Pixel 0's own middle is 0. None where the graph does not tell.
         """
+
+
+class RuntimeNetwork:
+    """What the networks of all runtimes share."""
+
+    path: Path
+    input: TensorInfo
+    outputs: tuple[TensorInfo, ...]
+
+    @property
+    def input_size(self) -> ImageSize:
+        """Width and height of the image that the network takes."""
+        return ImageSize(self.input.shape[2], self.input.shape[1])
+
+    def run(self, image: NDArray[Any]) -> dict[str, Field]:
+        """Return the outputs, {name: float array or Quantized}, of one (1, height, width, 3) input tensor.
+
+        A tensor of another height or width than `input_size` is run at its
+        own, unless the model only runs at one size.
+
+        Raises
+        ------
+        ModelError
+            If the runtime fails.
+        """
+        arrays = self._run(image)
+        return {
+            info.name: Quantized(array, info.scale, info.zero_point) if info.scale else array
+            for info, array in zip(self.outputs, arrays, strict=True)
+        }
+
+    def _run(self, image: NDArray[Any]) -> list[NDArray[Any]]:
+        """Return the outputs as the runtime gives them."""
+        raise NotImplementedError
+
+
+def cannot_run_at(size: ImageSize) -> str:
+    """Say, after a model's name, that it only runs at its own size."""
+    return f"cannot be run at input_size=({size.width}, {size.height}), leave input_size out"
 
 
 def checked_threads(threads: Any) -> int:

@@ -1,7 +1,6 @@
 """Running .onnx files in ONNX Runtime."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,8 @@ from bottomup.errors import InputError, MissingRuntimeError, ModelError
 from bottomup.geometry import ImageSize
 from bottomup.networks.network import (
     OPEN_INPUT_SIZES,
+    RuntimeNetwork,
+    cannot_run_at,
     checked_threads,
     given_type,
     image_axes,
@@ -18,7 +19,7 @@ from bottomup.networks.network import (
     resized_to_first,
 )
 from bottomup.networks.onnx_file import OnnxFile
-from bottomup.tensors import Field, Quantized, TensorInfo
+from bottomup.tensors import TensorInfo
 from bottomup.workspaces import Turnstile
 
 __all__ = ["OnnxNetwork", "import_onnxruntime"]
@@ -29,7 +30,7 @@ TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(dou
 }
 
 
-class OnnxNetwork:
+class OnnxNetwork(RuntimeNetwork):
     """An .onnx file in ONNX Runtime; a `bottomup.networks.network.Network`.
 
     Parameters
@@ -50,11 +51,10 @@ class OnnxNetwork:
     """
 
     runtime = "onnxruntime"
-    graph = None
     options: Mapping[str, Any] = {}
 
     def __init__(self, file: OnnxFile, *, threads: int = 1, providers: Sequence[str] | None = None) -> None:
-        self._file, self._lock = file, Turnstile()
+        self.path, self._file, self._lock = file.path, file, Turnstile()
         self._onnxruntime = import_onnxruntime()
         self._providers = _checked_providers(providers, self._onnxruntime)
         self._threads = checked_threads(threads)
@@ -71,11 +71,6 @@ class OnnxNetwork:
             self.resize_input(own)
 
     @property
-    def path(self) -> Path:
-        """The model file."""
-        return self._file.path
-
-    @property
     def producers(self) -> Mapping[str, str]:
         """Name of the operator that computes each output."""
         return self._file.producers
@@ -85,19 +80,8 @@ class OnnxNetwork:
         """Telling names of outputs whose own say nothing."""
         return self._file.aliases
 
-    @property
-    def input_size(self) -> ImageSize:
-        """Width and height of the image that the network takes."""
-        return ImageSize(self.input.shape[2], self.input.shape[1])
-
     def resize_input(self, size: ImageSize) -> None:
-        """Have the network take images of another size.
-
-        Raises
-        ------
-        ModelError
-            If the network is bound to its size.
-        """
+        """Change the input size; `ModelError` if the model only runs at its own."""
         with self._lock:
             dtype = given_type(np.dtype(TYPES[self._inputs[0].type]), self.path)
             blank = np.zeros((1, size.height, size.width, 3), dtype)
@@ -123,17 +107,8 @@ class OnnxNetwork:
         """Return x and y, in input pixels, of the middle of an output's first cell at an input size."""
         return self._file.cell_shift(output, size)
 
-    def run(self, image: NDArray[Any]) -> dict[str, Field]:
-        """Return the outputs, {name: float array or Quantized}, of one (1, height, width, 3) input tensor.
-
-        A tensor of another height or width than `input_size` is run at its
-        own, if the network is not bound to its size.
-
-        Raises
-        ------
-        ModelError
-            If ONNX Runtime fails.
-        """
+    def _run(self, image: NDArray[Any]) -> list[NDArray[Any]]:
+        """Run one image at its own size."""
         if self._lock.is_inherited:
             with self._lock:
                 self._inherited = self._session  # its end would wait for its threads
@@ -141,11 +116,7 @@ class OnnxNetwork:
                 self._lock.is_inherited = False
         if image.shape != self.input.shape and not self._is_open:
             self.resize_input(ImageSize(image.shape[2], image.shape[1]))
-        arrays = self._infer(image)
-        return {
-            info.name: Quantized(array, info.scale, info.zero_point) if info.scale else array
-            for info, array in zip(self.outputs, arrays, strict=True)
-        }
+        return self._infer(image)
 
     def _start(self, content: bytes) -> None:
         """Make the session."""
@@ -175,8 +146,7 @@ class OnnxNetwork:
         return self._file.units.get(name, (0.0, 0)) if array.dtype in (np.uint8, np.int8) else (0.0, 0)
 
     def _bound(self, size: ImageSize, error: ModelError) -> ModelError:
-        trouble = f"cannot be run at input_size=({size.width}, {size.height}), leave input_size out"
-        return ModelError(f"{self.path} {trouble}: {one_line(error)}")
+        return ModelError(f"{self.path} {cannot_run_at(size)}: {one_line(error)}")
 
 
 def import_onnxruntime() -> Any:

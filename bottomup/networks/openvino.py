@@ -15,6 +15,8 @@ from bottomup.networks.cells import Step, first_cells
 from bottomup.networks.ir import read_ir
 from bottomup.networks.network import (
     OPEN_INPUT_SIZES,
+    RuntimeNetwork,
+    cannot_run_at,
     checked_threads,
     given_type,
     image_axes,
@@ -25,7 +27,7 @@ from bottomup.networks.onnx_file import OnnxFile
 from bottomup.networks.openvino_steps import producer, steps
 from bottomup.networks.signal_stack import kept_signal_stack
 from bottomup.networks.tflite.graph import TfliteGraph
-from bottomup.tensors import Field, Quantized, TensorInfo
+from bottomup.tensors import TensorInfo
 from bottomup.workspaces import Turnstile
 
 __all__ = ["OpenVinoNetwork", "import_openvino"]
@@ -34,7 +36,7 @@ __all__ = ["OpenVinoNetwork", "import_openvino"]
 MOST_SIZES = 16
 
 
-class OpenVinoNetwork:
+class OpenVinoNetwork(RuntimeNetwork):
     """A model file in OpenVINO; a `bottomup.networks.network.Network`.
 
     Parameters
@@ -99,20 +101,9 @@ class OpenVinoNetwork:
         source = self.graph or self._onnx
         return {} if source is None else source.aliases
 
-    @property
-    def input_size(self) -> ImageSize:
-        """Width and height of the image that the network takes."""
-        return ImageSize(self.input.shape[2], self.input.shape[1])
-
     @kept_signal_stack()
     def resize_input(self, size: ImageSize) -> None:
-        """Have the network take images of another size.
-
-        Raises
-        ------
-        ModelError
-            If the network is bound to its size.
-        """
+        """Change the input size; `ModelError` if the model only runs at its own."""
         with self._lock:
             request, arrays = self._tried(size)
             self._requests, self._any_size = {size: request}, None
@@ -133,26 +124,13 @@ class OpenVinoNetwork:
         return found.get(source.get_node().get_friendly_name())
 
     @kept_signal_stack()
-    def run(self, image: NDArray[Any]) -> dict[str, Field]:
-        """Return the outputs, {name: float array or Quantized}, of one (1, height, width, 3) input tensor.
-
-        A tensor of another height or width than `input_size` is run at its
-        own, if the network is not bound to its size.
-
-        Raises
-        ------
-        ModelError
-            If OpenVINO fails.
-        """
+    def _run(self, image: NDArray[Any]) -> list[NDArray[Any]]:
+        """Run one image at its own size; threads take turns."""
         with self._lock:
             self._restart_if_inherited()
             size = ImageSize(image.shape[2], image.shape[1])
             request = self._requests.get(size) or self._prepared(size)
-            arrays = self._infer(request, image)
-        return {
-            info.name: Quantized(array, info.scale, info.zero_point) if info.scale else array
-            for info, array in zip(self.outputs, arrays, strict=True)
-        }
+            return self._infer(request, image)
 
     def _restart_if_inherited(self) -> None:
         """In a forked process, make other requests: inherited ones may be half-way."""
@@ -207,8 +185,7 @@ class OpenVinoNetwork:
             model.reshape(self._openvino.PartialShape(self._axes.shape(size.height, size.width)))
             return model
         except Exception as error:
-            trouble = f"cannot be run at input_size=({size.width}, {size.height}), leave input_size out"
-            raise ModelError(f"{self.path} {trouble}: {one_line(error)}") from error
+            raise ModelError(f"{self.path} {cannot_run_at(size)}: {one_line(error)}") from error
 
     def _read(self) -> Any:
         """Return OpenVINO's own model of an .xml or .onnx file."""

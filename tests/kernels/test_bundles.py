@@ -22,6 +22,7 @@ underscore. Tuples that kernels make for one another, as `corners`, need no clas
 """
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,7 @@ def compiled_functions(tree):
                 yield node
 
 
+@cache
 def parse(path):
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -50,6 +52,7 @@ FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if next(compiled_functio
 of_every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 
 
+@cache
 def named_tuples(path):
     """Return class name -> field names."""
     return {

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bottomup.networks.tflite.operators import RULES, Tensor, operator_problems
-from bottomup.networks.tflite.schema import CUSTOM, builtin_code, operator_names
+from bottomup.networks.tflite.schema import CUSTOM, builtin_code, numbers, operator_names
 from bottomup.networks.tflite.shapes import made_shapes
 
 __all__ = ["CONVOLUTIONS", "DTYPES", "MAX_BYTES", "MAX_ELEMENTS", "MAX_MULTIPLIER", "MAX_RANK", "UNKNOWN", "problems"]
@@ -65,8 +65,8 @@ def _tensor_problems(tensor: Any, buffers: list[Any]) -> Iterator[str]:
         yield f"has type {tensor.type}, which no image network uses"
     if tensor.sparsity is not None or tensor.variantTensors or tensor.isVariable or tensor.externalBuffer:
         yield "is sparse, variable, variant or external"
-    shape = [] if tensor.shape is None else [int(size) for size in tensor.shape]
-    signature = shape if tensor.shapeSignature is None else [int(size) for size in tensor.shapeSignature]
+    shape = numbers(tensor.shape)
+    signature = shape if tensor.shapeSignature is None else numbers(tensor.shapeSignature)
     if len(shape) > MAX_RANK or any(size < 0 for size in shape):
         yield f"has shape {shape}"
     if math.prod(shape) > MAX_ELEMENTS:
@@ -108,7 +108,7 @@ def _quantization_problems(quantization: Any, dtype: np.dtype[Any], shape: list[
 
 def _wiring_problems(model: Any, graph: Any) -> Iterator[str]:
     count = len(graph.tensors)
-    inputs, outputs = _indices(graph.inputs), _indices(graph.outputs)
+    inputs, outputs = numbers(graph.inputs), numbers(graph.outputs)
     if not inputs or not outputs or not all(0 <= index < count for index in inputs + outputs):
         yield f"inputs {inputs} and outputs {outputs} of {count} tensors"
     if len(set(inputs)) != len(inputs) or len(set(outputs)) != len(outputs):
@@ -117,17 +117,17 @@ def _wiring_problems(model: Any, graph: Any) -> Iterator[str]:
     if constant & set(inputs):
         yield f"inputs {inputs} are constants"
     known = constant | set(inputs)
-    shapes = {number: tuple(_indices(graph.tensors[number].shape)) for number in known}
+    shapes = {number: tuple(numbers(graph.tensors[number].shape)) for number in known}
     shapes = {number: shape for number, shape in shapes.items() if number in constant or not _is_open(graph, number)}
     for number, operator in enumerate(graph.operators):
         if operator is None or not 0 <= operator.opcodeIndex < len(model.operatorCodes):
             yield f"operator {number} is of no known code"
-        reads, writes = _indices(operator.inputs), _indices(operator.outputs)
+        reads, writes = numbers(operator.inputs), numbers(operator.outputs)
         if not all(index in known or index == -1 for index in reads):
             yield f"operator {number} reads tensors {reads}, some of which nothing has computed before"
         if not all(0 <= index < count and index not in known for index in writes) or len(set(writes)) != len(writes):
             yield f"operator {number} writes tensors {writes}, some of which are not its own"
-        if _indices(operator.intermediates) or operator.largeCustomOptionsOffset or operator.largeCustomOptionsSize:
+        if numbers(operator.intermediates) or operator.largeCustomOptionsOffset or operator.largeCustomOptionsSize:
             yield f"operator {number} keeps data outside the graph"
         code = builtin_code(model.operatorCodes[operator.opcodeIndex])
         if code != CUSTOM:  # those that no family cuts off are refused by their names, unless a delegate runs them
@@ -143,7 +143,7 @@ def _wiring_problems(model: Any, graph: Any) -> Iterator[str]:
     total = 0
     for number, tensor in enumerate(graph.tensors):
         if number not in constant:
-            elements = max(math.prod(_indices(tensor.shape)), math.prod(shapes.get(number, ())))
+            elements = max(math.prod(numbers(tensor.shape)), math.prod(shapes.get(number, ())))
             if elements > MAX_ELEMENTS:
                 yield f"tensor {number} has more than {MAX_ELEMENTS} elements"
             total += elements * DTYPES[tensor.type].itemsize
@@ -154,14 +154,14 @@ def _wiring_problems(model: Any, graph: Any) -> Iterator[str]:
 def _one_problems(name: str, operator: Any, model: Any, shapes: dict[int, tuple[int, ...]]) -> Iterator[str]:
     """Say what is wrong with one operator; keep the shapes that it makes, as far as they are known."""
     tensors, buffers = model.subgraphs[0].tensors, model.buffers
-    reads, writes = _indices(operator.inputs), _indices(operator.outputs)
+    reads, writes = numbers(operator.inputs), numbers(operator.outputs)
     views = [None if index < 0 else _view(tensors[index], buffers) for index in reads]
     made = [_view(tensors[index], buffers) for index in writes]
     yield from operator_problems(name, operator.builtinOptions, views, made)
     if all(index in shapes for index in reads if index >= 0):
         given = [shapes.get(index, ()) for index in reads]
         constants = [None if index < 0 else _whole_numbers(tensors[index], buffers) for index in reads]
-        declared = [tuple(_indices(tensors[index].shape)) for index in writes]
+        declared = [tuple(numbers(tensors[index].shape)) for index in writes]
         try:
             found = made_shapes(name, operator.builtinOptions, given, constants, declared)
         except ValueError as error:
@@ -187,7 +187,7 @@ def _one_problems(name: str, operator: Any, model: Any, shapes: dict[int, tuple[
 def _is_open(graph: Any, number: int) -> bool:
     """Tell whether a tensor's size is left open, as -1 or as an image of one pixel."""
     tensor = graph.tensors[number]
-    return -1 in _indices(tensor.shapeSignature) or _indices(tensor.shape)[1:3] == [1, 1]
+    return -1 in numbers(tensor.shapeSignature) or numbers(tensor.shape)[1:3] == [1, 1]
 
 
 def _view(tensor: Any, buffers: list[Any]) -> Tensor:
@@ -208,10 +208,6 @@ def _largest_scale(tensor: Any) -> float:
     """Return a tensor's largest scale, 0 for one that is not quantised."""
     scale = None if tensor.quantization is None else tensor.quantization.scale
     return 0.0 if scale is None or len(scale) == 0 else float(np.max(scale))
-
-
-def _indices(vector: Any) -> list[int]:
-    return [] if vector is None else [int(index) for index in vector]
 
 
 def _has_data(buffer: Any) -> bool:
