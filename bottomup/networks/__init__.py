@@ -1,1 +1,1 @@
-"""Networks: what runs a model file, and what it takes and gives. Nothing here knows a family."""
+"""Networks: running a model file, from an image to tensors. Nothing here knows about families."""

@@ -1,9 +1,9 @@
-"""Where the cells of an output lie in the input: convolutions, pools and pads, followed from the image on.
+"""Where an output's cells lie in the input image, traced through convolutions, pools and pads.
 
-A convolution with stride 2 and padding "SAME" puts nothing before an even
-side, so the middle of its first cell lies a pixel further in than that of an
-odd side. Over four such layers that is 15 pixels. It depends on the input's
-size, so it is worked out for each size.
+A convolution with stride 2 and "SAME" padding adds nothing before an even
+side, so the centre of its first cell lies one pixel further in than for an
+odd side. Four such layers add up to 15 pixels. It depends on the input size,
+so it is computed for each size.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
@@ -17,7 +17,7 @@ __all__ = ["Axis", "Resample", "Step", "Window", "first_cells", "scaled_side"]
 class Axis(NamedTuple):
     """One axis of a grid: where its cells lie, in input pixels."""
 
-    first: float  #: middle of cell 0; pixel 0's own is 0
+    first: float  #: centre of cell 0; that of pixel 0 is 0
     pitch: float  #: from one cell to the next
     cells: int
 
@@ -30,11 +30,11 @@ class Window(NamedTuple):
     dilation: int = 1
     before: int = 0  #: cells of padding, negative where some are cut off
     after: int = 0
-    same: bool = False  #: padded as TensorFlow's "SAME", the odd cell behind, in place of `before` and `after`
+    same: bool = False  #: padded like TensorFlow's "SAME", an odd cell at the end; `before` and `after` do not count
     transposed: bool = False
 
     def along(self, axis: Axis) -> Axis:
-        """Return the axis of what this makes."""
+        """Return the axis of the output."""
         reach, before, after = (self.size - 1) * self.dilation + 1, self.before, self.after
         if self.transposed:
             before = max(reach - self.stride, 0) // 2 if self.same else before
@@ -51,7 +51,7 @@ class Window(NamedTuple):
 
 
 class Resample(NamedTuple):
-    """A resize along one axis, from so many cells to so many, as the file has them."""
+    """A resize along one axis; `given` and `made` are the numbers of cells in the file."""
 
     given: int
     made: int
@@ -59,7 +59,7 @@ class Resample(NamedTuple):
     align_corners: bool = False  #: first and last cells meet first and last
 
     def along(self, axis: Axis) -> Axis:
-        """Return the axis of what this makes."""
+        """Return the axis of the output."""
         cells = scaled_side(self.made, self.given, axis.cells)
         ratio = (axis.cells - 1) / max(cells - 1, 1) if self.align_corners else axis.cells / cells
         start = 0.5 * ratio - 0.5 if self.half_pixel and not self.align_corners else 0.0
@@ -70,16 +70,16 @@ Change: TypeAlias = Window | Resample | None
 
 
 class Step(NamedTuple):
-    """An operator, as far as it moves a grid: one that leaves cells in their places has no changes."""
+    """What an operator does to a grid; no changes if it leaves cells where they are."""
 
-    reads: tuple[Hashable, ...]  #: the first of them that is a grid counts
+    reads: tuple[Hashable, ...]  #: the first one that has a grid counts
     writes: tuple[Hashable, ...]
     rows: Change = None
     columns: Change = None
 
 
 def first_cells(steps: Iterable[Step], image: Hashable, size: ImageSize) -> Mapping[Hashable, tuple[float, float]]:
-    """Return x and y of the first cell's middle, of every tensor that the image reaches through known operators."""
+    """Return x and y of the first cell's centre, for every tensor that known operators compute from the image."""
     grids = {image: (Axis(0.0, 1.0, size.height), Axis(0.0, 1.0, size.width))}
     for step in steps:
         grid = next((grids[tensor] for tensor in step.reads if tensor in grids), None)
@@ -95,9 +95,9 @@ def first_cells(steps: Iterable[Step], image: Hashable, size: ImageSize) -> Mapp
 
 
 def scaled_side(side: int, old: int, new: int) -> int:
-    """Return what becomes of a grid's side when the side that it was made from changes from `old` to `new`.
+    """Return the new length of a grid's side when the input's side changes from `old` to `new`.
 
-    Sides of whole strides plus 1 stay so; others are rounded up, as padding "SAME" does.
+    A whole number of strides plus 1 stays one; any other length is rounded up, as "SAME" padding does.
 
     Examples
     --------

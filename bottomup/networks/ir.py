@@ -11,10 +11,10 @@ from bottomup.errors import ModelError
 __all__ = ["read_ir"]
 
 MAX_XML_BYTES = 1 << 26
-MAX_ELEMENTS = 1 << 28  # of one tensor
-MAX_SUM = 1 << 31  # of all
-#: Operators of image networks, by how many inputs they read. What is not here has a body of its own, keeps state, or
-#: comes from an extension.
+MAX_ELEMENTS = 1 << 28  # in one tensor
+MAX_SUM = 1 << 31  # in all tensors together
+#: Operators of image networks, by their least and most inputs. Those left out hold subgraphs, keep state or come from
+#: extensions.
 _INPUTS = {
     (0, 0): "Const Parameter",
     (1, 1): """
@@ -42,22 +42,22 @@ OPERATORS = {name: counts for counts, names in _INPUTS.items() for name in names
 BITS = {"f16": 16, "bf16": 16, "f32": 32, "f64": 64, "boolean": 8, "u1": 1, "u4": 4, "i4": 4} | {
     f"{sign}{bits}": bits for sign in "iu" for bits in (8, 16, 32, 64)
 }
-#: Attributes that count cells, none of which may be 0.
+#: Attributes that count cells and must not be 0.
 COUNTS = ("strides", "dilations", "kernel")
 
 
 def read_ir(path: Path) -> tuple[bytes, bytes]:
-    """Return an .xml file and the .bin file beside it, once checked; all but layers and edges is left out.
+    """Check an .xml file and the .bin file beside it, and return both, the .xml reduced to layers and edges.
 
     Raises
     ------
     ModelError
-        If one of them is missing, damaged, or of a kind that is not run here.
+        If either is missing, damaged or of an unsupported kind.
     """
     weights_path = path.with_suffix(".bin")
     try:
         if path.stat().st_size > MAX_XML_BYTES:
-            raise ModelError(f"{path} has more than {MAX_XML_BYTES} bytes: no image network's description has")
+            raise ModelError(f"{path} has more than {MAX_XML_BYTES} bytes: no image network needs so many")
         text = path.read_bytes()
         weights = weights_path.read_bytes()
     except FileNotFoundError as error:
@@ -86,46 +86,46 @@ def _parse(text: bytes, path: Path) -> ElementTree.Element:
 
 
 def _problems(root: ElementTree.Element, size: int) -> Iterator[str]:
-    """Say what is wrong with a model; nothing, if it may be parsed."""
+    """Yield what is wrong with a model; nothing if it is safe to parse."""
     if root.tag != "net" or root.get("version") not in ("10", "11"):
         yield f"its first element is <{root.tag} version={root.get('version')!r}>, not <net> of version 10 or 11"
     lists = {tag: root.findall(tag) for tag in ("layers", "edges")}
     if any(len(found) != 1 for found in lists.values()):
-        yield "it must hold layers and edges, once each"
+        yield "it must have <layers> and <edges>, one of each"
     ports: dict[str, tuple[set[str], set[str]]] = {}
     total = 0
     for layer in lists["layers"][0]:
         number, kind = layer.get("id", ""), layer.get("type", "")
         what = f"layer {number} ({kind} {layer.get('name')!r})"
         if not number.isdecimal() or number in ports:
-            yield f"{what} has no number of its own"
+            yield f"{what} needs an id of its own"
         if kind not in OPERATORS or not layer.get("version", "opset1").startswith("opset"):
-            yield f"{what} is no operator that image networks use"
+            yield f"{what} is not an operator that image networks use"
         data = layer.find("data")
         yield from (f"{what} {reason}" for reason in _layer_problems(layer, {} if data is None else data.attrib, size))
         ports[number] = _ports(layer, "input"), _ports(layer, "output")
         least, most = OPERATORS.get(kind, (0, 0))
         if not least <= len(ports[number][0]) <= most or (kind == "Result") == bool(ports[number][1]):
-            yield f"{what} reads {len(ports[number][0])} tensors and gives {len(ports[number][1])}"
+            yield f"{what} has {len(ports[number][0])} inputs and {len(ports[number][1])} outputs"
         for port in layer.iterfind("output/port"):
             dims = [dim.text or "" for dim in port.iterfind("dim")]
             if not all(dim.removeprefix("-").isdecimal() and int(dim) >= -1 for dim in dims) or len(dims) > 8:
-                yield f"{what} gives a tensor of {dims}"
+                yield f"{what} has an output of shape {dims}"
             elements = math.prod(abs(int(dim)) for dim in dims)
             total += elements
             if elements > MAX_ELEMENTS or total > MAX_SUM:
-                yield f"{what} gives a tensor of {dims}: too many elements"
+                yield f"{what} has an output of shape {dims}: too many elements"
     fed = set()
     for edge in lists["edges"][0]:
         start, end = ((edge.get(f"{side}-layer", ""), edge.get(f"{side}-port", "")) for side in ("from", "to"))
         if start[1] not in ports.get(start[0], ((), ()))[1] or end[1] not in ports.get(end[0], ((), ()))[0]:
-            yield f"an edge leads from {start} to {end}, which there is not"
+            yield f"an edge connects {start} and {end}, which do not both exist"
         if end in fed:
-            yield f"two edges lead to {end}"
+            yield f"two edges end at {end}"
         fed.add(end)
     wanted = {(number, port) for number, (inputs, _) in ports.items() for port in inputs}
     if fed != wanted:
-        yield f"nothing leads to {sorted(wanted - fed)[:3]}"
+        yield f"no edge ends at {sorted(wanted - fed)[:3]}"
 
 
 def _ports(layer: ElementTree.Element, side: str) -> set[str]:
@@ -135,7 +135,7 @@ def _ports(layer: ElementTree.Element, side: str) -> set[str]:
 def _layer_problems(layer: ElementTree.Element, data: Mapping[str, Any], size: int) -> Iterator[str]:
     named = [name for name in data if "path" in name.lower() or "file" in name.lower()]
     if named or any(str(value).startswith(("/", "\\", "file:", "http")) for value in data.values()):
-        yield "names a file, which no layer may"
+        yield "names a file, which layers must not do"
     for name in COUNTS:
         counts = _numbers(data.get(name, "1"))
         if counts is None or not all(1 <= count <= 1 << 15 for count in counts):
@@ -153,11 +153,11 @@ def _constant_problems(data: Mapping[str, Any], size: int) -> Iterator[str]:
         return
     offset, length = place
     if length != -(-math.prod(shape) * bits // 8) or offset + length > size:
-        yield f"is a constant of {length} bytes from {offset} on, of {size}, with shape {shape}"
+        yield f"is a constant of shape {shape} in {length} bytes at offset {offset}, of {size} bytes"
 
 
 def _numbers(text: str) -> list[int] | None:
-    """Return the whole numbers of a list, None where it holds others."""
+    """Return the integers of a comma-separated list; None if it is something else."""
     try:
         return [int(part) for part in text.split(",")] if text.strip() else []
     except ValueError:

@@ -1,4 +1,4 @@
-"""What kind of file a model is, by its content: one that is run here, or something else and the way out of it."""
+"""Recognise model files by their content: a kind that Bottomup runs, or another kind and what to do about it."""
 
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -11,20 +11,20 @@ Kind: TypeAlias = Literal["tflite", "onnx", "xml"]
 
 _RUN = "Bottomup runs .tflite, .onnx and OpenVINO .xml files"
 _CONVERT_TF = "convert it to TFLite with tf.lite.TFLiteConverter"
-#: What a file begins with, what that is, and what to do.
+#: A file's first bytes, what it is, and what to do about it.
 _BEGINNINGS = (
     (b"version https://git-lfs", "a Git LFS pointer, not the file", "fetch it with git lfs pull"),
     (b"\x89HDF", "a Keras HDF5 file", f"{_CONVERT_TF}.from_keras_model"),
     (b"\xff\xd8\xff", "a JPEG picture, not a model", "pass the model first: bottomup.load(model)(picture)"),
     (b"\x89PNG", "a PNG picture, not a model", "pass the model first: bottomup.load(model)(picture)"),
-    (b"\x80", "a Python pickle, as PyTorch's old .pt and .pth files are", "export it with torch.onnx.export"),
+    (b"\x80", "a Python pickle, like PyTorch's old .pt and .pth files", "export it with torch.onnx.export"),
     (b"\x1f\x8b", "a gzip archive", "unpack it and pass the model inside"),
     (b"BZh", "a bzip2 archive", "unpack it and pass the model inside"),
     (b"Rar!", "a RAR archive", "unpack it and pass the model inside"),
     (b"ftrt", "a TensorRT engine", "pass the .onnx file that it was built from"),
-    (b"\x93NUMPY", "an array of NumPy's", "pass raw outputs to bottomup.read_outputs"),
+    (b"\x93NUMPY", "a NumPy array", "pass raw outputs to bottomup.read_outputs"),
 )
-#: The same for files that do not say what they are, by their names.
+#: The same by suffix, for files whose content does not identify them.
 _SUFFIXES = {
     ".pb": ("a TensorFlow graph", f"{_CONVERT_TF}, or to ONNX with tf2onnx"),
     ".pbtxt": ("a TensorFlow graph", f"{_CONVERT_TF}, or to ONNX with tf2onnx"),
@@ -33,7 +33,7 @@ _SUFFIXES = {
     ".pth": ("a PyTorch file", "export it with torch.onnx.export"),
     ".caffemodel": ("a Caffe model", "convert it to ONNX, or read it with OpenCV and pass its outputs to read_outputs"),
     ".prototxt": ("a Caffe model's description", "convert the model to ONNX"),
-    ".mlmodel": ("a Core ML model", "convert the model that it was made from to ONNX or TFLite"),
+    ".mlmodel": ("a Core ML model", "convert the original model to ONNX or TFLite"),
     ".engine": ("a TensorRT engine", "pass the .onnx file that it was built from"),
     ".trt": ("a TensorRT engine", "pass the .onnx file that it was built from"),
     ".ckpt": ("a training checkpoint", "export the model to TFLite or ONNX"),
@@ -42,12 +42,12 @@ _SUFFIXES = {
 
 
 def kind_of(path: str | Path) -> Kind:
-    """Return which kind of model a file is.
+    """Return the kind of a model file.
 
     Raises
     ------
     ModelError
-        If there is no such file, or it is of a kind that is not run here: with that kind, and the way out.
+        If there is no such file, or Bottomup does not run its kind; the message says what it is and what to do.
     """
     if not isinstance(path, (str, Path)):
         raise InputError(f"model must be the path of a .tflite, .onnx or .xml file, got {type(path).__name__}")
@@ -72,14 +72,14 @@ def kind_of(path: str | Path) -> Kind:
 
 
 def _folder(path: Path) -> str:
-    """Say what a folder in a model's place is."""
+    """Say what to do with a folder that was passed as a model."""
     if (path / "saved_model.pb").is_file():
         return f"it is a TensorFlow SavedModel: {_CONVERT_TF}.from_saved_model"
     return f"it is a folder: pass the model file in it; {_RUN}"
 
 
 def _other(path: Path, head: bytes) -> tuple[str, str] | None:
-    """Return what a file is that is none of ours, and the way out; None for an .xml or .onnx file."""
+    """Return what an unsupported file is and what to do about it; None for an .xml or .onnx file."""
     suffix, stripped = path.suffix.lower(), head.removeprefix(b"\xef\xbb\xbf").lstrip()
     for beginning, what, way_out in _BEGINNINGS:
         if head.startswith(beginning):
@@ -93,7 +93,7 @@ def _other(path: Path, head: bytes) -> tuple[str, str] | None:
     if stripped[:1] == b"<":
         if b"<net" in head:
             return None
-        return "XML, but no OpenVINO model", f"its first element must be <net>; {_RUN}"
+        return "XML, but not an OpenVINO model", f"its first element must be <net>; {_RUN}"
     if stripped[:1] == b"{":
         return _json(head)
     if suffix in _SUFFIXES:
@@ -118,10 +118,7 @@ def _archive(head: bytes) -> tuple[str, str]:
     if b".npy" in head:
         return "an archive of NumPy arrays, not a model", "decode raw outputs with bottomup decode"
     if b".tflite" in head:
-        return (
-            "a zip archive with TFLite models in it, as MediaPipe's .task files are",
-            "unpack it and pass one of them",
-        )
+        return "a zip archive of TFLite models, like MediaPipe's .task files", "unpack it and pass one of them"
     return "a zip archive, not a TFLite model", "unpack it and pass the model inside, or download it again"
 
 

@@ -29,16 +29,16 @@ from bottomup.workspaces import Turnstile
 
 __all__ = ["EDGETPU_OP", "PIP_LINES", "RUNTIMES", "LiteRtNetwork", "import_runtime"]
 
-#: Where each runtime keeps its `Interpreter`, in the order in which they are tried.
+#: The module of each runtime's `Interpreter`, in the order they are tried.
 RUNTIMES = {
     "litert": "ai_edge_litert.interpreter",
     "tflite_runtime": "tflite_runtime.interpreter",
     "tensorflow": "tensorflow.lite.python.interpreter",
 }
-#: How each is installed.
+#: How to install each.
 PIP_LINES = {
     "litert": "pip install ai-edge-litert",
-    "tflite_runtime": "pip install 'bottomup[tflite-runtime]', which exists for Linux and Python up to 3.11",
+    "tflite_runtime": "pip install 'bottomup[tflite-runtime]', available for Linux and Python up to 3.11",
     "tensorflow": "pip install 'bottomup[tensorflow]'",
 }
 EDGETPU_OP = "edgetpu-custom-op"
@@ -47,30 +47,30 @@ EDGETPU_OP = "edgetpu-custom-op"
 class LiteRtNetwork(RuntimeNetwork):
     """A .tflite file in one of TFLite's own runtimes; a `bottomup.networks.network.Network`.
 
-    One interpreter, which one thread at a time uses: others wait.
+    It has one interpreter, which threads use in turn.
 
     Parameters
     ----------
     graph : TfliteGraph
-        What was read from the file.
+        The file, read and checked.
     runtime : {"litert", "tflite_runtime", "tensorflow"}, optional
         Default: the first of these that is installed.
     threads : int
-        Threads of the interpreter. One is fastest for small networks.
+        Number of threads. One is fastest for small networks.
     delegate : str, Path or loaded delegate, optional
-        What runs (part of) the network in the interpreter's place, as
+        Runs all or part of the network instead of the interpreter, such as
         "libedgetpu.so.1" for an Edge TPU.
     reference_kernels : bool
-        Run TFLite's plain kernels, 10 to 15 times slower, whose outputs are
-        the same on every machine and runtime. The fast ones round otherwise,
-        each in its own way.
+        Run TFLite's reference kernels: 10 to 15 times slower, but their
+        outputs are the same on every machine and runtime. Each fast kernel
+        rounds in its own way.
 
     Raises
     ------
     ModelError
         If the file cannot be run.
     MissingRuntimeError
-        If no runtime, or not the one asked for, or not the delegate is installed.
+        If the requested runtime, any runtime at all or the delegate is not installed.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class LiteRtNetwork(RuntimeNetwork):
 
     @property
     def aliases(self) -> Mapping[str, str]:
-        """Telling names of outputs whose own say nothing."""
+        """Descriptive names for outputs whose own names say nothing."""
         return self.graph.aliases
 
     def resize_input(self, size: ImageSize) -> None:
@@ -113,7 +113,7 @@ class LiteRtNetwork(RuntimeNetwork):
             self._look_up()
 
     def cell_shift(self, output: str, size: ImageSize) -> tuple[float, float] | None:
-        """Return x and y, in input pixels, of the middle of an output's first cell at an input size."""
+        """Return x and y, in input pixels, of the centre of an output's first cell at an input size."""
         return self.graph.cell_shift(output, size)
 
     def _run(self, image: NDArray[Any]) -> list[NDArray[Any]]:
@@ -130,17 +130,17 @@ class LiteRtNetwork(RuntimeNetwork):
                 raise ModelError(f"{self.runtime} failed to run {self.path}: {one_line(error)}") from error
 
     def _laid_out(self, image: NDArray[Any]) -> NDArray[Any]:
-        """Return an image as the file takes it."""
+        """Return an image in the file's own layout and type."""
         tensor = image.transpose(0, 3, 1, 2) if self._axes.channels_first else image
         return tensor.astype(self._input_type, copy=False)
 
     def _start(self, content: bytes) -> None:
-        """Make the interpreter."""
+        """Create the interpreter."""
         try:
-            with warnings.catch_warnings():  # tensorflow's complains, in many lines, of being tensorflow's
+            with warnings.catch_warnings():  # tensorflow's warns at length that it is deprecated
                 warnings.filterwarnings("ignore", message=r"\s*Warning: tf\.lite\.Interpreter is deprecated")
                 self._interpreter = self._module.Interpreter(model_content=content, **self._settings)
-        except SystemError as error:  # all that tflite-runtime has to say about numpy 2
+        except SystemError as error:  # how tflite-runtime reports numpy 2
             hint = f"needs numpy<2, got {np.__version__}: pip install ai-edge-litert, or pip install 'numpy<2'"
             raise MissingRuntimeError(f"{self.runtime} {hint}") from error
         except Exception as error:
@@ -148,28 +148,28 @@ class LiteRtNetwork(RuntimeNetwork):
         self._input_index = self._look_at_input()
 
     def _restart_if_inherited(self) -> None:
-        """In a forked process, make another interpreter: the inherited one may be half-way, and lacks its threads."""
+        """In a forked process, create a new interpreter: the inherited one may be mid-run and has lost its threads."""
         if self._lock.is_inherited:
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._interpreter))  # its end would wait for its threads
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._interpreter))  # deleting it would wait for its threads
             self._start(self.graph.content)
             self._resize(self._shape)
             self._lock.is_inherited = False
 
     def _look_at_input(self) -> int:
-        """Return the index of the input, and keep its type."""
+        """Return the input's index, and remember its type."""
         detail = self._interpreter.get_input_details()[0]
         self._input_type = np.dtype(detail["dtype"])
         return int(detail["index"])
 
     def _resize(self, shape: tuple[int, ...]) -> None:
-        """Have the interpreter take inputs of that shape."""
+        """Resize the interpreter's input."""
         _, height, width, _ = shape
         if self.graph.fixes_resizes:
             self._start(self.graph.for_size(ImageSize(width, height)))
         try:
             self._interpreter.resize_tensor_input(self._input_index, self._axes.shape(height, width))
         except Exception as error:
-            raise ModelError(f"{self.path} takes no input of {width} x {height}: {one_line(error)}") from error
+            raise ModelError(f"{self.path} does not take an input of {width} x {height}: {one_line(error)}") from error
         self._allocate(cannot_run_at(ImageSize(width, height)))
         self._shape = shape
 
@@ -185,7 +185,7 @@ class LiteRtNetwork(RuntimeNetwork):
             raise ModelError(f"{self.path} {trouble}: its tensors take {total} bytes, more than {MAX_BYTES}")
 
     def _look_up(self) -> None:
-        """Look what the inputs and outputs are."""
+        """Look up the input and outputs."""
         image = _tensor_info("input", self._interpreter.get_input_details()[0])
         height, width = image.shape[2:] if self._axes.channels_first else image.shape[1:3]
         self._shape = (1, height, width, 3)
@@ -197,12 +197,12 @@ class LiteRtNetwork(RuntimeNetwork):
 
 
 def import_runtime(runtime: str | None = None) -> tuple[str, Any]:
-    """Return the name and the interpreter's module of a runtime: the one asked for, else the first installed.
+    """Return a runtime's name and its interpreter's module: the requested one, else the first that is installed.
 
     Raises
     ------
     MissingRuntimeError
-        If it is not, or none is.
+        If it is not installed.
     """
     if runtime is not None and runtime not in RUNTIMES:
         raise InputError(f"runtime must be one of {', '.join(RUNTIMES)} or None, got {runtime!r}")
@@ -218,7 +218,7 @@ def import_runtime(runtime: str | None = None) -> tuple[str, Any]:
 
 
 def _refuse_custom_operators(graph: TfliteGraph, delegate: Any) -> None:
-    """Say what to do about operators that no runtime has."""
+    """Refuse operators that no runtime has, and say what to do."""
     if not graph.custom_operators or delegate is not None:
         return
     if EDGETPU_OP in graph.custom_operators:
@@ -233,25 +233,27 @@ def _refuse_custom_operators(graph: TfliteGraph, delegate: Any) -> None:
 
 
 def _kernels(module: Any, reference: bool) -> Any:
-    """Return the interpreter's name for the kernels that are to run."""
+    """Return the interpreter's option for the kernels to run."""
     kinds = module.OpResolverType
     return kinds.BUILTIN_REF if reference else kinds.AUTO
 
 
 def _load_delegate(delegate: Any, module: Any) -> Any:
-    """Return a delegate object; what is neither a path nor a name is one already."""
+    """Return a delegate object; anything but a path or name already is one."""
     if not isinstance(delegate, (str, os.PathLike)):
         return delegate
     name = os.fspath(delegate)
     try:
-        library = ctypes.CDLL(name)  # fails as an exception, where load_delegate also leaves a broken object behind
+        library = ctypes.CDLL(name)  # raises cleanly; load_delegate would leave a broken object behind
     except OSError as error:
         raise MissingRuntimeError(
             f"delegate {name!r} cannot be loaded: {error}. Install it (for an Edge TPU libedgetpu1-std, from Coral's "
             "package archive) or leave delegate out and use the CPU file"
         ) from error
     if not hasattr(library, "tflite_plugin_create_delegate"):
-        raise ModelError(f"delegate {name!r} is a library but no TFLite delegate: for an Edge TPU pass libedgetpu.so.1")
+        raise ModelError(
+            f"delegate {name!r} is a library but not a TFLite delegate: for an Edge TPU pass libedgetpu.so.1"
+        )
     try:
         return module.load_delegate(name)
     except Exception as error:
@@ -261,7 +263,7 @@ def _load_delegate(delegate: Any, module: Any) -> Any:
 
 
 def _tensor_info(name: str, detail: dict[str, Any]) -> TensorInfo:
-    """Return what the interpreter says of a tensor, in our words."""
+    """Return the interpreter's description of a tensor."""
     shape, dtype = tuple(int(size) for size in detail["shape"]), np.dtype(detail["dtype"])
     scale, zero_point = detail["quantization"] if dtype in (np.uint8, np.int8) else (0, 0)
     return TensorInfo(name, shape, dtype, float(scale), int(zero_point))

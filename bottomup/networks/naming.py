@@ -1,11 +1,11 @@
-"""Outputs whose names say nothing: what else in the graph tells what they are."""
+"""Descriptive names, found elsewhere in the graph, for outputs whose own names say nothing."""
 
 import re
 from collections.abc import Iterable, Mapping
 
 __all__ = ["aliases", "telling"]
 
-#: What converters call tensors that nobody named.
+#: Names that converters give to unnamed tensors.
 _NOTHING = re.compile(
     r"(?:StatefulPartitionedCall|PartitionedCall|Identity|outputs?|out|serving_default|tensor|const|weights?|bias(?:add)?"
     r"|kernel|model|functional|sequential|layers?|conv(?:2d|olution)?|depthwise|separable|onnx|node|transpose|sigmoid"
@@ -15,7 +15,7 @@ _NOTHING = re.compile(
 
 
 def telling(names: Iterable[str]) -> str | None:
-    """Return the first name that says something, None where none does.
+    """Return the first name that says something; None if none does.
 
     Examples
     --------
@@ -28,12 +28,12 @@ def telling(names: Iterable[str]) -> str | None:
 
 
 def aliases(candidates: Mapping[str, Iterable[str]]) -> dict[str, str]:
-    """Return telling names for outputs whose own names say nothing, those that several share left out.
+    """Return descriptive names for outputs whose own names say nothing, except names that several would share.
 
     Parameters
     ----------
     candidates : mapping of str to iterable of str
-        For each output's name, those of the tensors that it is made of, the nearest first.
+        For each output, the names of the tensors it is computed from, nearest first.
     """
     found = {name: telling(others) for name, others in candidates.items() if telling([name]) is None}
     given = [*found.values(), *(name for name in candidates if name not in found)]

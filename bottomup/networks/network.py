@@ -24,8 +24,8 @@ __all__ = [
     "resized_to_first",
 ]
 
-#: Sizes to start with where a model leaves its input's size open, in the order in which they are tried: whole strides
-#: of 8, 16 and 32 pixels plus 1, as PoseNets take them; whole strides, as networks that halve and double do.
+#: Sizes to try, in this order, for a model that leaves its input size open: whole strides of 8, 16 and 32 pixels plus 1
+#: for PoseNets, then whole strides for networks that downsample and upsample.
 OPEN_INPUT_SIZES = (ImageSize(641, 481), ImageSize(640, 480))
 
 
@@ -46,34 +46,34 @@ class Network(Protocol):
 
     @property
     def outputs(self) -> tuple[TensorInfo, ...]:
-        """What it gives at the present input size, in the file's order and layout."""
+        """What it gives at the current input size, in the file's order and layout."""
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """What a decoder that was cut off the file was set to; empty where there was none."""
+        """Settings of the decoder that was cut off the file; empty if there was none."""
 
     @property
     def producers(self) -> Mapping[str, str]:
-        """Name of the operator that computes each output, as "LOGISTIC", as far as the file tells."""
+        """Name of the operator that computes each output, such as "LOGISTIC", where the file says so."""
 
     @property
     def aliases(self) -> Mapping[str, str]:
-        """Telling names, from the tensors that outputs are made of, of outputs whose own say nothing: "Identity_1"."""
+        """Descriptive names for outputs such as "Identity_1", from the tensors they are computed from."""
 
     @property
     def input_size(self) -> ImageSize:
         """Width and height of the image that it takes."""
 
     def resize_input(self, size: ImageSize) -> None:
-        """Have it take images of another size; `ModelError` where it is bound to its own."""
+        """Change the input size; `ModelError` if the model only runs at its own."""
 
     def run(self, image: NDArray[Any]) -> dict[str, Field]:
         """Return the outputs by name, of one (1, height, width, 3) input tensor, at that tensor's own size."""
 
     def cell_shift(self, output: str, size: ImageSize) -> tuple[float, float] | None:
-        """Return x and y, in input pixels, of the middle of an output's first cell at an input size.
+        """Return x and y, in input pixels, of the centre of an output's first cell at an input size.
 
-        Pixel 0's own middle is 0. None where the graph does not tell.
+        The centre of pixel 0 is 0. None where the graph does not say.
         """
 
 
@@ -117,24 +117,24 @@ def cannot_run_at(size: ImageSize) -> str:
 
 
 def checked_threads(threads: Any) -> int:
-    """Return a number of threads that can be one."""
+    """Return a number of threads, checked."""
     if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or not 1 <= threads <= 1024:
         raise InputError(f"threads must be a whole number from 1 to 1024, got {threads!r}")
     return int(threads)
 
 
 def one_line(error: BaseException) -> str:
-    """Return an error's message, of which runtimes' have several lines, as one."""
+    """Return an error's message on one line; messages of runtimes span several."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
 class ImageAxes(NamedTuple):
-    """How an image lies in a file's input tensor."""
+    """The order of axes in a file's input tensor."""
 
     channels_first: bool
 
     def shape(self, height: int, width: int) -> list[int]:
-        """Return the shape of the input of such images."""
+        """Return the input's shape for an image of that size."""
         return [1, 3, height, width] if self.channels_first else [1, height, width, 3]
 
     def size_of(self, shape: tuple[int, ...]) -> ImageSize | None:
@@ -144,12 +144,12 @@ class ImageAxes(NamedTuple):
 
 
 def image_axes(shapes: Sequence[tuple[int, ...]], path: Path) -> ImageAxes:
-    """Return how an image lies in the only input that a file must have; sizes left open are -1.
+    """Return the order of axes of a file's only input; open sizes are -1.
 
     Raises
     ------
     ModelError
-        If there are more inputs, or this is no image.
+        If there is not exactly one input, or it is not an image.
     """
     shape = shapes[0] if len(shapes) == 1 else ()
     if len(shape) == 4 and shape[0] in (1, -1) and 0 not in shape:
@@ -162,18 +162,18 @@ def image_axes(shapes: Sequence[tuple[int, ...]], path: Path) -> ImageAxes:
 
 
 def given_type(dtype: np.dtype[Any], path: Path) -> np.dtype[Any]:
-    """Return the type in which callers give an image: real numbers as float32, whole ones as pixels."""
+    """Return the type in which callers pass images: float32 for real numbers, 8-bit pixels for integers."""
     if dtype.kind == "f":
         return np.dtype(np.float32)
     if dtype in (np.uint8, np.int8):
         return np.dtype(dtype)
     if dtype in (np.int32, np.int64, np.uint16, np.uint32, np.int16):
         return np.dtype(np.uint8)
-    raise ModelError(f"{path} takes images of {dtype}: only real numbers and whole ones are known")
+    raise ModelError(f"{path} takes images of {dtype}: only floats and integers are supported")
 
 
 def resized_to_first(network: Network, sizes: Sequence[ImageSize]) -> None:
-    """Have a network that leaves its size open take images of the first of these sizes that it allows."""
+    """Resize a network to the first of these sizes that it accepts."""
     *others, last = dict.fromkeys(sizes)
     for size in others:
         try:

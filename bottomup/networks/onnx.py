@@ -24,7 +24,7 @@ from bottomup.workspaces import Turnstile
 
 __all__ = ["OnnxNetwork", "import_onnxruntime"]
 
-#: NumPy's types of ONNX Runtime's, as far as images and maps have them.
+#: NumPy's types for the ONNX Runtime types that images and maps use.
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64} | {
     f"tensor({name})": getattr(np, name) for name in ("uint8", "int8", "uint16", "int16", "int32", "int64")
 }
@@ -36,11 +36,11 @@ class OnnxNetwork(RuntimeNetwork):
     Parameters
     ----------
     file : OnnxFile
-        What was read.
+        The file, read and checked.
     threads : int
-        Threads of the network.
+        Number of threads.
     providers : sequence of str, optional
-        What runs it, the first that can, as "CUDAExecutionProvider". Default: the CPU.
+        Execution providers in order of preference, such as "CUDAExecutionProvider". Default: the CPU.
 
     Raises
     ------
@@ -64,7 +64,7 @@ class OnnxNetwork(RuntimeNetwork):
         own = self._axes.size_of(shapes[0])
         self._is_open = own is None
         if self._inputs[0].type not in TYPES:
-            raise ModelError(f"{self.path} takes images of type {self._inputs[0].type}: only numbers are known")
+            raise ModelError(f"{self.path} takes images of type {self._inputs[0].type}: only numbers are supported")
         if own is None:
             resized_to_first(self, OPEN_INPUT_SIZES)
         else:
@@ -77,7 +77,7 @@ class OnnxNetwork(RuntimeNetwork):
 
     @property
     def aliases(self) -> Mapping[str, str]:
-        """Telling names of outputs whose own say nothing."""
+        """Descriptive names for outputs whose own names say nothing."""
         return self._file.aliases
 
     def resize_input(self, size: ImageSize) -> None:
@@ -104,14 +104,14 @@ class OnnxNetwork(RuntimeNetwork):
             )
 
     def cell_shift(self, output: str, size: ImageSize) -> tuple[float, float] | None:
-        """Return x and y, in input pixels, of the middle of an output's first cell at an input size."""
+        """Return x and y, in input pixels, of the centre of an output's first cell at an input size."""
         return self._file.cell_shift(output, size)
 
     def _run(self, image: NDArray[Any]) -> list[NDArray[Any]]:
         """Run one image at its own size."""
         if self._lock.is_inherited:
             with self._lock:
-                self._inherited = self._session  # its end would wait for its threads
+                self._inherited = self._session  # deleting it would wait for its threads
                 self._start(self._content)
                 self._lock.is_inherited = False
         if image.shape != self.input.shape and not self._is_open:
@@ -119,7 +119,7 @@ class OnnxNetwork(RuntimeNetwork):
         return self._infer(image)
 
     def _start(self, content: bytes) -> None:
-        """Make the session."""
+        """Create the session."""
         options = self._onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = self._threads, 1
         options.log_severity_level = 4
@@ -142,7 +142,7 @@ class OnnxNetwork(RuntimeNetwork):
         return [array.astype(np.float32) if array.dtype == np.float16 else array for array in map(np.asarray, arrays)]
 
     def _units(self, name: str, array: NDArray[Any]) -> tuple[float, int]:
-        """Return an output's scale and zero point; 0 and 0 of real numbers."""
+        """Return an output's scale and zero point; 0 and 0 for real numbers."""
         return self._file.units.get(name, (0.0, 0)) if array.dtype in (np.uint8, np.int8) else (0.0, 0)
 
     def _bound(self, size: ImageSize, error: ModelError) -> ModelError:
@@ -169,11 +169,11 @@ def import_onnxruntime() -> Any:
 
 
 def _checked_providers(providers: Any, module: Any) -> list[str]:
-    """Return the providers to use, all of which must be there."""
+    """Return the providers to use; all must be installed."""
     if providers is None:
         return ["CPUExecutionProvider"]
     if isinstance(providers, (str, bytes)) or not all(isinstance(name, str) for name in providers):
-        raise InputError(f'providers must be names, as ["CUDAExecutionProvider"], got {providers!r}')
+        raise InputError(f'providers must be names, such as ["CUDAExecutionProvider"], got {providers!r}')
     there = module.get_available_providers()
     missing = [name for name in providers if name not in there]
     if missing:

@@ -1,4 +1,4 @@
-"""Reading .onnx files: checked before a runtime parses them."""
+"""Reading .onnx files, checked before a runtime parses them."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ __all__ = ["OnnxFile"]
 
 MAX_BYTES = 1 << 30
 DOMAINS = ("", "ai.onnx", "com.microsoft")
-#: Operators with graphs of their own inside, which the checks below do not see.
+#: Operators that hold subgraphs, which the checks below do not see.
 NESTED = ("If", "Loop", "Scan", "SequenceMap")
 #: Operators that leave every cell in its place.
 _NAMES = """
@@ -26,7 +26,7 @@ Softplus Split Sqrt Sub Tanh
 """
 IN_PLACE = frozenset(_NAMES.split())
 POOLS = ("MaxPool", "AveragePool")
-#: Operators that change how numbers are held, not what they are.
+#: Operators that change how numbers are stored, not their values.
 PASSING = ("Cast", "DequantizeLinear", "Identity", "QuantizeLinear", "Transpose")
 
 
@@ -43,7 +43,7 @@ class OnnxFile:
     Raises
     ------
     ModelError
-        If the file is damaged, keeps data in other files, or needs operators of others.
+        If the file is damaged, keeps data in other files, or has operators that are not ONNX's.
     MissingRuntimeError
         If the package onnx is not installed.
     """
@@ -53,7 +53,7 @@ class OnnxFile:
         onnx = _import_onnx()
         try:
             if path.stat().st_size > MAX_BYTES:
-                raise ModelError(f"{path} has more than {MAX_BYTES} bytes: no image network of this field has")
+                raise ModelError(f"{path} has more than {MAX_BYTES} bytes: no pose network needs so many")
             self._model = onnx.load_model_from_string(path.read_bytes())
         except OSError as error:
             raise ModelError(f"model file {str(path)!r} cannot be opened: {error}") from error
@@ -76,7 +76,7 @@ class OnnxFile:
 
     @property
     def quantizes(self) -> bool:
-        """Whether numbers are brought to 8 bits and back between operators."""
+        """Whether values are quantised to 8 bits between operators."""
         return any(node.op_type == "QuantizeLinear" for node in self._model.graph.node)
 
     def open_size(self) -> bytes:
@@ -94,7 +94,7 @@ class OnnxFile:
 
     @cached_property
     def producers(self) -> Mapping[str, str]:
-        """Name of the operator that computes each output, in TFLite's words where these are others."""
+        """TFLite's name of the operator that computes each output."""
         makers = {name: node for node in self._model.graph.node for name in node.output}
         found = {}
         for output in self._model.graph.output:
@@ -107,7 +107,7 @@ class OnnxFile:
 
     @cached_property
     def aliases(self) -> Mapping[str, str]:
-        """Telling names of outputs whose own say nothing: those of the weights that they are made with."""
+        """Descriptive names for outputs whose own names say nothing, from the weights they are computed with."""
         makers = {name: node for node in self._model.graph.node for name in node.output}
         candidates: dict[str, list[str]] = {}
         for output in self._model.graph.output:
@@ -133,7 +133,7 @@ class OnnxFile:
         return found
 
     def cell_shift(self, output: str, size: ImageSize) -> tuple[float, float] | None:
-        """Return x and y, in input pixels, of the middle of an output's first cell at an input size."""
+        """Return x and y, in input pixels, of the centre of an output's first cell at an input size."""
         image = _image(self._model)
         dims = image.type.tensor_type.shape.dim
         if len(dims) != 4 or dims[1].dim_value != 3:
@@ -167,7 +167,7 @@ class OnnxFile:
                 yield Step(tuple(node.input[:1]), tuple(node.output), *changes)
 
     def _changes(self, node: Any, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Change, Change] | None:
-        """Return what an operator does along rows and columns; None where that is not known."""
+        """Return what an operator does along rows and columns; None if that is unknown."""
         from onnx import helper
 
         given = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
@@ -189,7 +189,7 @@ class OnnxFile:
 
 
 def _image(model: Any) -> Any:
-    """Return the input that is no constant; old files list those too."""
+    """Return the input that is not a constant; old files list constants among the inputs."""
     constants = {tensor.name for tensor in model.graph.initializer}
     return next(given for given in model.graph.input if given.name not in constants)
 
@@ -212,7 +212,7 @@ def _windows(kind: str, given: Mapping[str, Any], weights: tuple[int, ...]) -> t
 
 
 def _problems(model: Any) -> Iterator[str]:
-    """Say what is wrong with a model, beyond what the package onnx checks."""
+    """Yield what is wrong with a model, beyond what the package onnx checks."""
     graph = model.graph
     if model.functions or model.training_info:
         yield "it holds functions or training steps"
@@ -220,7 +220,7 @@ def _problems(model: Any) -> Iterator[str]:
     held = [tensor for attribute in attributes for tensor in (attribute.t, *attribute.tensors)]
     for tensor in (*graph.initializer, *held):
         if tensor.data_location or tensor.external_data:
-            yield f"tensor {tensor.name!r} lies in another file: save the model in one, onnx.save_model(model, path)"
+            yield f"tensor {tensor.name!r} is stored in another file: save the model in one file, onnx.save_model(model, path)"
     if not {given.name for given in graph.input} - {tensor.name for tensor in graph.initializer}:
         yield "it takes no input"
     if graph.sparse_initializer:
@@ -229,7 +229,7 @@ def _problems(model: Any) -> Iterator[str]:
         if node.domain not in DOMAINS:
             yield f"operator {node.op_type} comes from {node.domain!r}, not from ONNX"
         if node.op_type in NESTED or any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
-            yield f"operator {node.op_type} holds a graph of its own: pass trusted=True if you know the file's makers"
+            yield f"operator {node.op_type} holds a subgraph: pass trusted=True if you trust the file's authors"
 
 
 def _import_onnx() -> Any:

@@ -1,6 +1,6 @@
 """From a model file to a network that is ready to run: which runtime runs which file.
 
-Which runtimes run a kind of file, in the order in which they are tried:
+The runtimes for each kind of file, in the order they are tried:
 
 ========== ====================================================
 .tflite    litert, tflite_runtime, tensorflow, openvino
@@ -8,14 +8,14 @@ Which runtimes run a kind of file, in the order in which they are tried:
 .onnx      onnxruntime, openvino
 ========== ====================================================
 
-One kind of .tflite file goes to OpenVINO first where that is installed: plain
-chains of uint8 convolutions, as Coral's PoseNets, which it runs two to four
-times as fast with the same average precision. Other .tflite files are slower
-in it, or of other outputs (`runs_better_in_openvino` has the figures). Floats
-in an .onnx file take both the same time (a MobileNet of 368 x 432: 89 and 92
-ms of CPU), and ONNX Runtime loads them in half the time; an 8-bit one took
-OpenVINO 10 ms against 27, but 12 seconds to load, and its boxes differed.
-`runtime=` forces another.
+One kind of .tflite file goes to OpenVINO first if that is installed: plain
+chains of uint8 convolutions such as Coral's PoseNets, which it runs two to
+four times as fast with the same average precision. Other .tflite files run
+slower in it, or give different outputs (`runs_better_in_openvino` has the
+figures). Both need the same time for a float .onnx file (a MobileNet of
+368 x 432: 89 and 92 ms of CPU), and ONNX Runtime loads it in half the time.
+OpenVINO ran an 8-bit one in 10 ms against 27, but took 12 seconds to load it,
+and its boxes differed. `runtime=` forces a choice.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,13 +38,13 @@ __all__ = ["RUNTIMES", "open_network", "runs_better_in_openvino", "runtimes_for"
 
 #: All runtimes, by the names that `runtime=` takes.
 RUNTIMES = (*TFLITE_RUNTIMES, "openvino", "onnxruntime")
-#: What runs each kind of file, in the order in which they are tried.
+#: What runs each kind of file, in the order they are tried.
 ORDER: dict[Kind, tuple[str, ...]] = {
     "tflite": (*TFLITE_RUNTIMES, "openvino"),
     "xml": ("openvino",),
     "onnx": ("onnxruntime", "openvino"),
 }
-#: What each runtime is imported as.
+#: Each runtime's top-level module.
 MODULES = {name: module.split(".")[0] for name, module in TFLITE_RUNTIMES.items()} | {
     name: name for name in ("openvino", "onnxruntime")
 }
@@ -69,30 +69,30 @@ def open_network(
     path : str or Path
         A .tflite or .onnx file, or OpenVINO's .xml with its .bin beside it.
     runtime : {"litert", "tflite_runtime", "tensorflow", "openvino", "onnxruntime"}, optional
-        Default: the first that is installed and runs such files, as this module says.
+        Default: the first installed one that runs the file, in this module's order.
     threads : int
-        Threads of the network.
+        Number of threads.
     delegate : str, Path or loaded delegate, optional
-        What runs (part of) a .tflite file in the interpreter's place, as "libedgetpu.so.1".
+        Runs all or part of a .tflite file instead of the interpreter, such as "libedgetpu.so.1".
     reference_kernels : bool
-        Run TFLite's plain kernels, whose outputs are the same on every machine.
+        Run TFLite's reference kernels, whose outputs are the same on every machine.
     cut : callable, optional
-        Is asked where to cut a .tflite file, before anything is run.
+        Says where to cut a .tflite file, before anything runs.
     providers : sequence of str, optional
-        Of ONNX Runtime, the first that can run the file, as "CUDAExecutionProvider".
+        ONNX Runtime's execution providers in order of preference, such as "CUDAExecutionProvider".
     device : str, optional
-        Of OpenVINO, as "GPU" or "AUTO".
+        OpenVINO's device, such as "GPU" or "AUTO".
     trusted : bool
-        Also run files with operators that are not known here. A damaged one may end the process.
+        Also run files with operators that Bottomup does not know. A damaged one may end the process.
 
     Raises
     ------
     ModelError
         If there is no such file, or it cannot be read or run.
     MissingRuntimeError
-        If no runtime that runs it, or not the one asked for, is installed.
+        If the requested runtime, or every runtime that runs the file, is missing.
     InputError
-        If an argument is not what it must be.
+        If an argument is invalid.
     """
     if runtime is not None and runtime not in RUNTIMES:
         raise InputError(f"runtime must be one of {', '.join(RUNTIMES)} or None, got {runtime!r}")
@@ -124,7 +124,7 @@ def open_network(
 
 
 def runtimes_for(path: str | Path) -> list[str]:
-    """Return the installed runtimes that may run a file, the one that `open_network` takes by default first.
+    """Return the installed runtimes that can run a file, `open_network`'s default first.
 
     Raises
     ------
@@ -145,9 +145,9 @@ def runs_better_in_openvino(graph: TfliteGraph) -> bool:
 
     That is a plain chain of uint8 convolutions. CPU milliseconds of one
     thread on one machine, TFLite / OpenVINO 2026.4: Coral's PoseNet 641x481
-    42 / 20. With int8 inside (Coral's BodyPix 66 / 88), sums and resizes
-    (tf-pose in uint8 88 / 106, whose outputs differ by 3.7 levels) or float
-    activations (tf-pose dm14 62 / 108) it is the other way round.
+    42 / 20. TFLite is faster for models with int8 inside (Coral's BodyPix
+    66 / 88), with sums and resizes (tf-pose in uint8 88 / 106, whose outputs
+    differ by 3.7 levels) or with float activations (tf-pose dm14 62 / 108).
     """
     chain = {"CONV_2D", "DEPTHWISE_CONV_2D", "CONCATENATION", "RESHAPE"}
     operators = [operator for operator in graph.operators if operator.name not in graph.custom_operators]
@@ -171,12 +171,14 @@ def _wanted(
             raise InputError(f"{name} is for runtime {needed!r}, which does not run {path.name} here: leave it out")
         runtime = needed if given else runtime
     if (delegate is not None or reference) and (kind != "tflite" or runtime in ("openvino", "onnxruntime")):
-        raise InputError(f"{path.name} has no use for delegate and reference_kernels, which are TFLite's own")
+        raise InputError(
+            f"delegate and reference_kernels are for TFLite's runtimes: leave them out to run {path.name} in another"
+        )
     return runtime
 
 
 def _candidates(source: Any, kind: Kind, needs_tflite: bool) -> list[str]:
-    """Return the installed runtimes that may run a file, the best first; TFLite's first where none is."""
+    """Return the installed runtimes that can run a file, best first; litert if it needs TFLite and none is installed."""
     installed = [name for name in ORDER[kind] if _is_installed(name)]
     if kind != "tflite":
         return installed
@@ -196,6 +198,6 @@ def _is_installed(name: str) -> bool:
 
 
 def _how_to_install(path: Path, kind: Kind) -> str:
-    """Say which extra brings a runtime for a kind of file."""
+    """Say which extra to install for a kind of file."""
     extra = "openvino" if kind == "xml" else "onnx"
     return f"no runtime that runs {path.name} is installed: pip install 'bottomup[{extra}]'"

@@ -32,7 +32,7 @@ from bottomup.workspaces import Turnstile
 
 __all__ = ["OpenVinoNetwork", "import_openvino"]
 
-#: Other sizes than its own that a network keeps requests for.
+#: How many sizes besides its own a network keeps requests for.
 MOST_SIZES = 16
 
 
@@ -44,9 +44,9 @@ class OpenVinoNetwork(RuntimeNetwork):
     source : Path, OnnxFile or TfliteGraph
         An .xml file, or what was read from an .onnx or .tflite file.
     threads : int
-        Threads of the network on a CPU.
+        Number of threads on a CPU.
     device : str, optional
-        As OpenVINO names it: "CPU", "GPU", "AUTO". Default: "CPU".
+        OpenVINO's name for it: "CPU", "GPU", "AUTO". Default: "CPU".
 
     Raises
     ------
@@ -97,7 +97,7 @@ class OpenVinoNetwork(RuntimeNetwork):
 
     @property
     def aliases(self) -> Mapping[str, str]:
-        """Telling names of outputs whose own say nothing."""
+        """Descriptive names for outputs whose own names say nothing."""
         source = self.graph or self._onnx
         return {} if source is None else source.aliases
 
@@ -111,7 +111,7 @@ class OpenVinoNetwork(RuntimeNetwork):
             self.outputs = tuple(self._output_infos(arrays))
 
     def cell_shift(self, output: str, size: ImageSize) -> tuple[float, float] | None:
-        """Return x and y, in input pixels, of the middle of an output's first cell at an input size."""
+        """Return x and y, in input pixels, of the centre of an output's first cell at an input size."""
         if self.graph is not None:
             return self.graph.cell_shift(output, size)
         if self._onnx is not None:
@@ -133,15 +133,15 @@ class OpenVinoNetwork(RuntimeNetwork):
             return self._infer(request, image)
 
     def _restart_if_inherited(self) -> None:
-        """In a forked process, make other requests: inherited ones may be half-way."""
+        """In a forked process, create new requests: inherited ones may be mid-run."""
         if self._lock.is_inherited:
-            self._inherited = self._requests, self._any_size  # their end would wait for their threads
+            self._inherited = self._requests, self._any_size  # deleting them would wait for their threads
             self._any_size = None
             self._requests = {self.input_size: self._tried(self.input_size)[0]}
             self._lock.is_inherited = False
 
     def _prepared(self, size: ImageSize) -> Any:
-        """Return a request for a size beside the network's own: one for all sizes, where the graph has such."""
+        """Return a request for a size other than the network's own; one serves all sizes if the graph allows it."""
         if len(self._requests) > MOST_SIZES:
             self._requests = {self.input_size: self._requests[self.input_size]}
         if self._any_size is None:
@@ -154,7 +154,7 @@ class OpenVinoNetwork(RuntimeNetwork):
         return self._requests[size]
 
     def _flexible(self) -> Any:
-        """Return a request for inputs of any size, False where there can be none."""
+        """Return a request for inputs of any size; False if the graph does not allow one."""
         if self.graph is not None and self.graph.fixes_resizes:
             return False
         try:
@@ -167,7 +167,7 @@ class OpenVinoNetwork(RuntimeNetwork):
         return request if [array.shape for array in arrays] == [info.shape for info in self.outputs] else False
 
     def _tried(self, size: ImageSize) -> tuple[Any, list[NDArray[Any]]]:
-        """Return a request for inputs of a size, and what it gives for a blank one."""
+        """Return a request for an input size, and its outputs for a blank image."""
         try:
             request = self._compiled(self._sized(size))
         except ModelError:
@@ -177,7 +177,7 @@ class OpenVinoNetwork(RuntimeNetwork):
         return request, self._infer(request, np.zeros((1, size.height, size.width, 3), self._given.dtype))
 
     def _sized(self, size: ImageSize) -> Any:
-        """Return OpenVINO's own model with an input of a size, shapes of all tensors checked."""
+        """Return OpenVINO's own model at an input size, with the shapes of all tensors checked."""
         try:
             if self.graph is not None:
                 return self._read_tflite(self.graph.bound_to(size))
@@ -196,7 +196,7 @@ class OpenVinoNetwork(RuntimeNetwork):
             raise ModelError(f"openvino cannot load {self.path}: {one_line(error)}") from error
 
     def _read_tflite(self, content: bytes) -> Any:
-        """Read a model that OpenVINO takes from files alone."""
+        """Read a .tflite model, which OpenVINO only reads from a file."""
         with tempfile.TemporaryDirectory(prefix="bottomup-", ignore_cleanup_errors=True) as folder:
             path = os.path.join(folder, "model.tflite")
             Path(path).write_bytes(content)
@@ -227,7 +227,7 @@ class OpenVinoNetwork(RuntimeNetwork):
             raise ModelError(f"openvino failed to run {self.path}: {one_line(error)}") from error
 
     def _output_infos(self, arrays: list[NDArray[Any]]) -> Iterator[TensorInfo]:
-        """Yield what the outputs are, units included where the file tells."""
+        """Yield a description of each output, with units where the file gives them."""
         for number, (name, array) in enumerate(zip(self._names, arrays, strict=True)):
             units = (0.0, 0)
             if array.dtype in (np.uint8, np.int8):
@@ -259,20 +259,20 @@ def import_openvino() -> tuple[Any, Any]:
 
 
 def _checked_device(device: Any, core: Any) -> str:
-    """Return a device that there is."""
+    """Return the device if OpenVINO finds it."""
     if not isinstance(device, str):
-        raise InputError(f'device must be a name, as "CPU" or "GPU", got {device!r}')
+        raise InputError(f'device must be a name such as "CPU" or "GPU", got {device!r}')
     there = core.available_devices
     if device.split(":")[0].split(".")[0] not in ("AUTO", "MULTI", "HETERO", *(name.split(".")[0] for name in there)):
-        raise InputError(f"device {device!r} is not on this machine, where OpenVINO finds {', '.join(there)}")
+        raise InputError(f"device {device!r} is not on this machine: OpenVINO finds {', '.join(there)}")
     return device
 
 
 def _settings(device: str, threads: int, is_literal: bool) -> dict[str, Any]:
-    """Return what the device is told: one image at a time, in 32-bit floats, so that machines agree.
+    """Return the device's settings: one image at a time, in 32-bit floats so that machines agree.
 
-    `is_literal` leaves an .onnx file's steps from and to 8 bits as they are. Drawn together into 8-bit operators, as
-    OpenVINO 2026.4 does by itself, a YOLO26 of Ultralytics' and ONNX Runtime's quantisation finds nobody.
+    `is_literal` keeps an .onnx file's steps to and from 8 bits as they are. OpenVINO 2026.4 would fuse them into 8-bit
+    operators, and then Ultralytics' YOLO26, quantised by ONNX Runtime, finds nobody.
     """
     if device != "CPU":
         return {"PERFORMANCE_HINT": "LATENCY"}
@@ -281,7 +281,7 @@ def _settings(device: str, threads: int, is_literal: bool) -> dict[str, Any]:
 
 
 def _shape(port: Any) -> tuple[int, ...]:
-    """Return a port's shape, -1 where it is left open."""
+    """Return a port's shape, with -1 for open sizes."""
     shape = port.get_partial_shape()
     if shape.rank.is_dynamic:
         return ()
@@ -289,7 +289,7 @@ def _shape(port: Any) -> tuple[int, ...]:
 
 
 def _port_name(port: Any) -> str:
-    """Return the shortest of an output's names, the operator's own where it has none."""
+    """Return the shortest of an output's names, or its operator's if it has none."""
     names = port.get_names() or [port.get_node().get_friendly_name()]
     name: str = min(names, key=lambda name: (len(name), name))
     return name

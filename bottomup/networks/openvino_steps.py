@@ -41,7 +41,7 @@ def producer(output: Any) -> str:
 
 
 def _changes(node: Any, kind: str) -> tuple[Change, Change] | None:
-    """Return what an operator does along rows and columns; None where that is not known."""
+    """Return what an operator does along rows and columns; None if that is unknown."""
     attributes = node.get_attributes()
     if kind in CONVOLUTIONS or kind in POOLS:
         sizes = list(attributes["kernel"] if kind in POOLS else node.input_value(1).get_shape())[-2:]
@@ -77,6 +77,6 @@ def _resamples(node: Any, mode: str) -> tuple[Change, Change] | None:
 
 
 def _constant(value: Any) -> list[int] | None:
-    """Return the whole numbers of a constant."""
+    """Return the integers of a constant; None if it is not one."""
     node = value.get_node()
     return [int(number) for number in node.get_vector()] if node.get_type_name() == "Constant" else None

@@ -17,7 +17,7 @@ ChannelOrder: TypeAlias = Literal["bgr", "rgb"]
 
 
 def checked_order(channel_order: ChannelOrder) -> ChannelOrder:
-    """Return an order of channels that can be one."""
+    """Return the order of channels, checked."""
     if channel_order not in ("bgr", "rgb"):
         raise InputError(f'channel_order must be "bgr" or "rgb", got {channel_order!r}')
     return channel_order
@@ -25,16 +25,16 @@ def checked_order(channel_order: ChannelOrder) -> ChannelOrder:
 
 @dataclass(frozen=True)
 class InputRule:
-    """What real numbers a network was trained on: real = pixel * scale + shift, channel by channel.
+    """The real numbers that a network was trained on: real = pixel * scale + shift, channel by channel.
 
     Attributes
     ----------
     channel_order : {"rgb", "bgr"}
         Which channel comes first.
     scale : float or tuple of 3 float
-        Real units per grey level, of all channels or in their order.
+        Real units per grey level, one number for all channels or one for each in their order.
     shift : tuple of 3 float
-        What black is, in the channels' order.
+        The real number for black, in the channels' order.
     """
 
     channel_order: ChannelOrder = "rgb"
@@ -44,9 +44,9 @@ class InputRule:
     def __post_init__(self) -> None:
         checked_order(self.channel_order)
         if len(self.shift) != 3:
-            raise InputError(f"shift must be three numbers, one a channel, got {self.shift}")
+            raise InputError(f"shift must be three numbers, one per channel, got {self.shift}")
         if np.shape(self.scale) not in ((), (3,)):
-            raise InputError(f"scale must be a number or three, one a channel, got {self.scale}")
+            raise InputError(f"scale must be one number, or three, one per channel, got {self.scale}")
 
 
 #: The rules that have a name.
@@ -75,22 +75,22 @@ def input_tensor(
 ) -> NDArray[Any]:
     """Return an image, already of the input's size, as the (1, H, W, 3) tensor that the network takes.
 
-    Float tensors get real numbers. 8-bit tensors get the levels nearest to
-    them; where no level would be more than one away from the pixel's own,
-    as in Coral's models (scale 1/128, zero point 128), pixels are passed on
-    untouched. That is what these models were trained and measured with.
+    Float tensors get real numbers, 8-bit tensors the nearest levels. If no
+    level is more than one away from the pixel's own value, as in Coral's
+    models (scale 1/128, zero point 128), pixels are passed on untouched:
+    these models were trained and measured that way.
 
     Raises
     ------
     ModelError
-        If the tensor is of a type that no image can be turned into.
+        If images cannot be converted to the type of the tensor.
     """
     cv2 = import_cv2()
     pixels = image if channel_order == rule.channel_order else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     if tensor.dtype.kind == "f":
         return np.asarray(cv2.LUT(pixels, _real_numbers(rule)[None]), tensor.dtype)[None]
     if tensor.dtype not in (np.uint8, np.int8):
-        raise ModelError(f"the network takes images of {tensor.dtype}: only float, uint8 and int8 inputs are known")
+        raise ModelError(f"the network takes images of {tensor.dtype}: only float, uint8 and int8 inputs are supported")
     table = _levels(rule, tensor)
     if tensor.dtype == np.uint8 and (table == _untouched(tensor)).all():
         return np.ascontiguousarray(pixels)[None]
@@ -126,6 +126,6 @@ def _channel_scales(rule: InputRule) -> NDArray[np.float64]:
 
 
 def _untouched(tensor: TensorInfo) -> NDArray[Any]:
-    """Return the level that is each pixel value's own: itself, or 128 less for int8."""
+    """Return each pixel value as a level: itself, or 128 less for int8."""
     lowest = np.iinfo(tensor.dtype).min
     return np.arange(lowest, lowest + 256, dtype=tensor.dtype)

@@ -1,4 +1,4 @@
-"""The stack that signal handlers of a thread run on, kept as it was."""
+"""Keep the stack that a thread's signal handlers run on."""
 
 import contextlib
 import ctypes
@@ -18,10 +18,10 @@ class _Stack(ctypes.Structure):
 
 @contextlib.contextmanager
 def kept_signal_stack() -> Iterator[None]:
-    """Give the thread back its own signal stack at the end.
+    """Restore the thread's own signal stack at the end.
 
-    OpenVINO's CPU plugin gives the threads that use it a stack of its own for signal handlers, and frees it later, from
-    whichever thread that is. The next Ctrl-C would then end the process.
+    OpenVINO's CPU plugin gives each thread that uses it a signal stack of its own, and frees that later, from any
+    thread. The next Ctrl-C would then end the process.
     """
     swap = _sigaltstack()
     own = _Stack()
@@ -36,7 +36,7 @@ def kept_signal_stack() -> Iterator[None]:
 
 @cache
 def _sigaltstack() -> Any:
-    """Return the C library's function; None where it has another form or is not there."""
+    """Return the C library's function; None where it is missing or differs."""
     if not sys.platform.startswith("linux"):
         return None
     return getattr(ctypes.CDLL(None), "sigaltstack", None)

@@ -66,7 +66,10 @@ def test_reference_kernels_are_tflites(chain):
         ({"runtime": "torch"}, "runtime must be one of litert, tflite_runtime, tensorflow, openvino, onnxruntime"),
         ({"providers": ["CPUExecutionProvider"]}, "providers is for runtime 'onnxruntime'"),
         ({"device": "GPU", "runtime": "litert"}, "device is for runtime 'openvino'"),
-        ({"runtime": "openvino", "delegate": "libedgetpu.so.1"}, "chain.tflite has no use for delegate"),
+        (
+            {"runtime": "openvino", "delegate": "libedgetpu.so.1"},
+            "delegate and reference_kernels are for TFLite's runtimes",
+        ),
     ],
 )
 def test_arguments_that_no_runtime_of_the_file_takes_are_refused(chain, arguments, message):
@@ -281,7 +284,7 @@ def test_a_model_that_lies_in_several_files_is_refused(tmp_path):
 
     model = tiny_onnx(TRT_POSE)
     onnx.save_model(model, tmp_path / "net.onnx", save_as_external_data=True, location="secret", size_threshold=0)
-    with pytest.raises(ModelError, match="lies in another file: save the model in one"):
+    with pytest.raises(ModelError, match="is stored in another file: save the model in one"):
         open_network(tmp_path / "net.onnx")
 
 

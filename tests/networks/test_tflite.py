@@ -83,12 +83,12 @@ def spoil_cycle(net):
     ("spoil", "reason"),
     [
         (spoil_buffer_length, "bytes of data"),
-        (spoil_cycle, "which nothing has computed before"),
+        (spoil_cycle, "some before they are computed"),
         (lambda net: net.model.subgraphs.append(net.graph), "2 subgraphs"),
         (lambda net: setattr(net.model, "version", 4), "schema version 4"),
         (lambda net: setattr(net.graph.operators[0], "opcodeIndex", 9), "no known code"),
         (lambda net: setattr(net.graph.operators[0], "inputs", [0, 99, 2]), "operator 0 reads"),
-        (lambda net: setattr(net.graph.operators[0], "inputs", [0, -1, 2]), "a tensor that is left out"),
+        (lambda net: setattr(net.graph.operators[0], "inputs", [0, -1, 2]), "has input 1 left out"),
         (lambda net: setattr(net.graph.operators[0], "outputs", [0]), "operator 0 writes"),
         (lambda net: setattr(net.graph.operators[1], "outputs", [3]), "operator 1 writes"),
         (lambda net: setattr(net.graph, "outputs", [3, 99]), "outputs"),
@@ -285,7 +285,7 @@ def test_an_unknown_runtime_is_refused():
 def test_without_the_schema_the_pip_line_is_named(path, monkeypatch):
     TinyPoseNet().write(path)
     block_runtimes(monkeypatch, "litert", "tensorflow")
-    with pytest.raises(MissingRuntimeError, match="pip install ai-edge-litert, also beside tflite-runtime"):
+    with pytest.raises(MissingRuntimeError, match="pip install ai-edge-litert, even beside tflite-runtime"):
         read_graph(path)
 
 
@@ -321,7 +321,7 @@ def test_a_delegate_that_is_not_installed_is_named(path, runtime):
 
 @pytest.mark.skipif(not ctypes.util.find_library("m"), reason="there is no library to load")
 def test_a_library_that_is_no_delegate_is_refused(path, runtime):
-    with pytest.raises(ModelError, match="is a library but no TFLite delegate"):
+    with pytest.raises(ModelError, match="is a library but not a TFLite delegate"):
         open_network(TinyPoseNet().write(path), runtime=runtime, delegate=ctypes.util.find_library("m"))
 
 
@@ -464,7 +464,7 @@ def test_channels_come_in_the_rules_order(dtype):
 
 
 def test_an_input_of_another_type_is_refused():
-    with pytest.raises(ModelError, match="only float, uint8 and int8 inputs are known"):
+    with pytest.raises(ModelError, match="only float, uint8 and int8 inputs are supported"):
         input_tensor(PIXELS, "rgb", INPUT_RULES["signed"], tensor_of("int32"))
 
 

@@ -1,1 +1,1 @@
-"""TFLite model files: reading them safely, running them, and telling which tensor is what."""
+"""TFLite model files: read safely, checked and written anew."""

@@ -1,9 +1,9 @@
 """Model files: read, checked, cut where a family asks for it, written anew for the runtime.
 
-A damaged model file must end in a `ModelError`; inside a runtime it may end
-the process. So no runtime sees a file as it was found. The file is unpacked
-with TFLite's own schema, what it says is checked (`validate`), and it is
-packed again: all offsets and lengths in what the runtime gets are ours.
+A damaged model file must raise `ModelError`; inside a runtime it could end
+the process. So no runtime sees the original file. We unpack it with TFLite's
+own schema, check its contents (`validate`) and pack it again: all offsets and
+lengths that the runtime gets are ours.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ from bottomup.networks.tflite.steps import CONVOLUTIONS, steps
 from bottomup.networks.tflite.validate import DTYPES, problems
 from bottomup.tensors import TensorInfo
 
-#: Operators that change how numbers are held, not what they are.
+#: Operators that change how numbers are stored, not their values.
 PASSING = ("CAST", "DEQUANTIZE", "QUANTIZE", "RESHAPE", "TRANSPOSE")
 
 __all__ = ["TfliteGraph", "read_graph"]
@@ -40,7 +40,7 @@ class TfliteGraph:
     path : Path
         The file that it came from.
     operators : tuple of Operator
-        In the order in which they run.
+        In the order they run.
     tensors : tuple of TensorInfo
         By number; their names are the file's.
     inputs, outputs : tuple of int
@@ -48,7 +48,7 @@ class TfliteGraph:
     output_names : tuple of str
         Names of the outputs: the cut's, else those of the model's signature where it has one, else the tensors'.
     options : dict
-        What the decoder that was cut off was set to.
+        Settings of the decoder that was cut off.
     """
 
     def __init__(self, path: Path, model: Any) -> None:
@@ -66,7 +66,7 @@ class TfliteGraph:
 
     @cached_property
     def axes(self) -> ImageAxes:
-        """How an image lies in the only input; `ModelError` where that takes none."""
+        """The order of axes of the only input; `ModelError` if it is not an image."""
         return image_axes([self.tensors[number].shape for number in self.inputs], self.path)
 
     @cached_property
@@ -96,7 +96,7 @@ class TfliteGraph:
 
     @property
     def aliases(self) -> dict[str, str]:
-        """Telling names of outputs whose own say nothing: those of the weights that they are made with."""
+        """Descriptive names for outputs whose own names say nothing, from the weights they are computed with."""
         makers = {number: operator for operator in self.operators for number in operator.outputs}
         candidates = {}
         for number, name in zip(self.outputs, self.output_names, strict=True):
@@ -110,17 +110,17 @@ class TfliteGraph:
 
     @property
     def fixes_resizes(self) -> bool:
-        """Whether sizes of resized maps are constants of the file, which another input size changes."""
+        """Whether the file holds sizes of resized maps as constants, which depend on the input size."""
         return bool(self._resizes) and self.input_size is not None
 
     def for_size(self, size: ImageSize) -> bytes:
-        """Return the model as a runtime gets it, sizes of resized maps scaled to an input size."""
+        """Return the model as a runtime gets it, with sizes of resized maps scaled to an input size."""
         if self.input_size is not None:
             self._resizes.scale(self.input_size, size)
         return self.content
 
     def bound_to(self, size: ImageSize) -> bytes:
-        """Return the model with an input of one size, for runtimes that read no signatures."""
+        """Return the model with a fixed input size, for runtimes that do not read signatures."""
         image = self._model.subgraphs[0].tensors[self.inputs[0]]
         shape, signature = image.shape, image.shapeSignature
         image.shape, image.shapeSignature = self.axes.shape(size.height, size.width), None
@@ -130,7 +130,7 @@ class TfliteGraph:
             image.shape, image.shapeSignature = shape, signature
 
     def cell_shift(self, output: str, size: ImageSize) -> tuple[float, float] | None:
-        """Return x and y, in input pixels, of the middle of an output's first cell at an input size."""
+        """Return x and y, in input pixels, of the centre of an output's first cell at an input size."""
         if output not in self.output_names or self.axes.channels_first:
             return None
         number = self.outputs[self.output_names.index(output)]
@@ -141,7 +141,7 @@ class TfliteGraph:
         """End the graph where a family asks for it; operators that no longer lead to an output are dropped."""
         computed = {number for operator in self.operators for number in operator.outputs}
         if not cut.outputs or not set(cut.outputs) <= computed or len(set(cut.outputs)) != len(cut.outputs):
-            raise ModelError(f"{self.path} cannot be cut at tensors {list(cut.outputs)}: it computes no such tensors")
+            raise ModelError(f"{self.path} cannot be cut at tensors {list(cut.outputs)}: it does not compute them all")
         if cut.names is not None and len(cut.names) != len(cut.outputs):
             raise InputError(f"a cut at {len(cut.outputs)} tensors must name as many, got {list(cut.names)}")
         graph, needed, kept = self._model.subgraphs[0], set(cut.outputs), []
@@ -154,7 +154,7 @@ class TfliteGraph:
         self._look_up(cut.names)
 
     def _look_up(self, names: tuple[str, ...] | None) -> None:
-        """Look what operators, inputs and outputs there are."""
+        """Look up the operators, inputs and outputs."""
         graph = self._model.subgraphs[0]
         self.operators = tuple(_operator(operator, self._model) for operator in graph.operators)
         self.inputs, self.outputs = tuple(numbers(graph.inputs)), tuple(numbers(graph.outputs))
@@ -167,7 +167,7 @@ def read_graph(
 ) -> TfliteGraph:
     """Read a .tflite file, check it, and cut it where `cut` says.
 
-    Signatures and metadata are left behind, once their names are read.
+    Signatures and metadata are dropped once their names are read.
 
     Raises
     ------
@@ -194,7 +194,7 @@ def read_graph(
 
 
 def _operator(operator: Any, model: Any) -> Operator:
-    """Return an operator in our words."""
+    """Return our description of the schema's operator."""
     code = model.operatorCodes[operator.opcodeIndex]
     number = builtin_code(code)
     name = text(code.customCode) if number == CUSTOM else operator_names().get(number, f"operator {number}")
@@ -203,14 +203,14 @@ def _operator(operator: Any, model: Any) -> Operator:
 
 
 def _tensor_info(tensor: Any) -> TensorInfo:
-    """Return what the file says of a tensor, in our words."""
+    """Return the file's description of a tensor."""
     shape, signature = numbers(tensor.shape), numbers(tensor.shapeSignature)
     scale, zero_point = _quantization(tensor)
     return TensorInfo(text(tensor.name), tuple(signature or shape), DTYPES[tensor.type], scale, zero_point)
 
 
 def _quantization(tensor: Any) -> tuple[float, int]:
-    """Return scale and zero point of an 8-bit tensor; 0 and 0 of others, and of those with one a channel."""
+    """Return scale and zero point of an 8-bit tensor; 0 and 0 for other types and for scales per channel."""
     if tensor.quantization is None or DTYPES[tensor.type] not in (np.uint8, np.int8):
         return 0.0, 0
     scales, zeros = tensor.quantization.scale, tensor.quantization.zeroPoint
@@ -228,5 +228,5 @@ def _signature_names(model: Any) -> dict[int, str]:
 
 
 def _unique(names: list[str]) -> tuple[str, ...]:
-    """Number the later ones of equal names."""
+    """Make names unique: repeats get a number."""
     return tuple(name if name not in names[:at] else f"{name}#{at}" for at, name in enumerate(names))

@@ -1,4 +1,4 @@
-"""The operators that are run, and what each must keep to: counts and types of tensors, options."""
+"""The operators that Bottomup runs, and the rules for each: numbers and types of tensors, options."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -11,19 +11,19 @@ __all__ = ["RULES", "Rule", "operator_problems"]
 class Rule(NamedTuple):
     """What an operator reads and writes, and the class of its options.
 
-    Tensors are letters: `v` values, all of one type; `f` weights, `c` a
-    bias; `n` whole numbers that are constants, `i` whole numbers; `b` truths;
-    `x` anything. `+` repeats the letter before it, `?` makes it optional.
+    Each letter is a tensor: `v` values, all of one type; `f` weights; `c` a
+    bias; `n` constant integers; `i` integers; `b` booleans; `x` anything.
+    `+` repeats the letter before it, `?` makes it optional.
     """
 
     reads: str
     writes: str
     options: str  #: empty where the schema has none
     needs_options: bool
-    is_arithmetic: bool  #: whether 8-bit values need their scale
+    is_arithmetic: bool  #: whether 8-bit values need a scale
 
 
-#: name, what it reads > what it writes, class of its options (! where it must be there, * where it moves values only)
+#: name, what it reads > what it writes, class of its options (! if required, * if it only moves values)
 _TABLE = """
 ABS                       v > v        Abs
 ADD                       vv > v       Add!
@@ -128,7 +128,7 @@ def _rule(line: str) -> tuple[str, Rule]:
 
 
 RULES = dict(map(_rule, _TABLE.strip().splitlines()))
-#: Options that must lie between bounds, in whichever operator: fused activations are none, ReLU, ReLU -1..1 and ReLU6.
+#: Bounds of options, in any operator; fused activations 0 to 3 are none, ReLU, ReLU -1..1 and ReLU6.
 BOUNDS = {
     "fusedActivationFunction": (0, 3),
     "padding": (0, 1),
@@ -141,15 +141,15 @@ BOUNDS = {
     **dict.fromkeys(("strideW", "strideH", "filterWidth", "filterHeight"), (1, 1 << 15)),
     **dict.fromkeys(("dilationWFactor", "dilationHFactor"), (1, 1 << 15)),
 }
-#: Bounds of options that numbers of tensors must equal.
+#: Options that must equal the number of tensors written.
 COUNTS = {"SPLIT": "numSplits", "SPLIT_V": "numSplits", "UNPACK": "num"}
-#: Types of values that operators may hold; those of numbers, and of what is quantised.
+#: Types of integers, and of quantised values.
 WHOLE = (np.dtype(np.int32), np.dtype(np.int64))
 EIGHT_BITS = (np.dtype(np.uint8), np.dtype(np.int8))
 
 
 class Tensor(NamedTuple):
-    """What the checks of operators look at."""
+    """What checks of operators look at in a tensor."""
 
     dtype: np.dtype[Any]
     is_constant: bool
@@ -159,7 +159,7 @@ class Tensor(NamedTuple):
 def operator_problems(
     name: str, options: Any, reads: Sequence[Tensor | None], writes: Sequence[Tensor]
 ) -> Iterator[str]:
-    """Say in what an operator breaks its rule; None stands for an input that is left out."""
+    """Yield how an operator breaks its rule; None stands for an input that is left out."""
     rule = RULES[name]
     if options is None:
         if rule.needs_options:
@@ -178,18 +178,21 @@ def operator_problems(
         yield f"has {count} {getattr(options, count)} but writes {len(writes)} tensors"
     if name == "PACK" and options.valuesCount != len(reads):
         yield f"has valuesCount {options.valuesCount} but reads {len(reads)} tensors"
-    for letters, tensors, what in ((rule.reads, reads, "reads"), (rule.writes, writes, "writes")):
+    for letters, tensors, what, side in (
+        (rule.reads, reads, "reads", "input"),
+        (rule.writes, writes, "writes", "output"),
+    ):
         wanted = _spelled(letters, len(tensors))
         if wanted is None:
             yield f"{what} {len(tensors)} tensors, too few or too many"
             return
         for place, (letter, tensor) in enumerate(zip(wanted, tensors, strict=True)):
-            yield from (f"{what} as number {place} a tensor {reason}" for reason in _tensor_problems(letter, tensor))
+            yield from (f"has {side} {place} {reason}" for reason in _tensor_problems(letter, tensor))
     yield from _type_problems(rule, _spelled(rule.reads, len(reads)) or "", reads, writes)
 
 
 def _spelled(letters: str, count: int) -> str | None:
-    """Return a letter for each of so many tensors, None where they are too few or too many."""
+    """Return a letter for each of `count` tensors; None if they are too few or too many."""
     if letters.endswith("+"):
         return letters[:-1] + letters[-2] * (count - len(letters) + 1) if count >= len(letters) - 1 else None
     least, most = len(letters.replace("?", "")) - letters.count("?"), len(letters.replace("?", ""))
@@ -199,14 +202,14 @@ def _spelled(letters: str, count: int) -> str | None:
 def _tensor_problems(letter: str, tensor: Tensor | None) -> Iterator[str]:
     if tensor is None:
         if letter != "c":
-            yield "that is left out"
+            yield "left out"
     elif letter in "ni":
         if tensor.dtype not in WHOLE:
-            yield f"of {tensor.dtype}, not of whole numbers"
+            yield f"of {tensor.dtype}, not integers"
         if letter == "n" and not tensor.is_constant:
-            yield "that is computed, not a constant"
+            yield "computed, not a constant"
     elif letter == "b" and tensor.dtype != np.bool_:
-        yield f"of {tensor.dtype}, not of truths"
+        yield f"of {tensor.dtype}, not booleans"
     elif letter == "c" and tensor.dtype not in (np.float32, np.int32, np.int64):
         yield f"of {tensor.dtype}, which no bias has"
     elif letter == "f" and tensor.dtype not in (np.float32, *EIGHT_BITS):

@@ -1,4 +1,4 @@
-"""Sizes of resized maps that a file holds as constants: scaled with the input, so that it runs at other sizes."""
+"""Scale the sizes of resized maps that a file holds as constants, so that it runs at other input sizes."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ RESIZES = (23, 97)
 
 
 class FixedResizes:
-    """The RESIZE_* operators of a model whose sizes are constants: each gets a constant of its own."""
+    """A model's RESIZE_* operators with constant sizes; each gets a constant of its own."""
 
     def __init__(self, model: Any) -> None:
         self._sizes: list[tuple[Any, list[int]]] = []  # buffer, rows and columns as the file has them
@@ -39,7 +39,7 @@ class FixedResizes:
         return bool(self._sizes)
 
     def scale(self, own: ImageSize, size: ImageSize) -> None:
-        """Write what the maps' sizes become when the input has another size than the file's own."""
+        """Write the maps' sizes for an input size other than the file's own."""
         for buffer, (rows, columns) in self._sizes:
             scaled = [scaled_side(rows, own.height, size.height), scaled_side(columns, own.width, size.width)]
             buffer.data = np.frombuffer(np.array(scaled, "<i4").tobytes(), np.uint8)

@@ -8,11 +8,11 @@ from bottomup.errors import MissingRuntimeError, ModelError
 
 __all__ = ["CUSTOM", "builtin_code", "import_schema", "numbers", "operator_names", "pack", "text", "unpack"]
 
-CUSTOM = 32  #: the schema's number for operators that it does not know
+CUSTOM = 32  #: the schema's number for custom operators
 
 
 def import_schema() -> Any:
-    """Return the generated code of TFLite's schema, which two of the runtimes bring along."""
+    """Return the generated code of TFLite's schema, which two of the runtimes include."""
     try:
         from ai_edge_litert import schema_py_generated
 
@@ -26,7 +26,7 @@ def import_schema() -> Any:
     except ImportError:
         raise MissingRuntimeError(
             f"reading a model file needs TFLite's schema, which is not installed ({first_error}): "
-            "pip install ai-edge-litert, also beside tflite-runtime. Where neither it nor tensorflow can be had "
+            "pip install ai-edge-litert, even beside tflite-runtime. Where neither it nor tensorflow is available "
             "(32-bit ARM), run a model without decoder operator yourself and pass its outputs to bottomup.read_outputs"
         ) from first_error
 
@@ -36,7 +36,7 @@ def unpack(content: bytes, path: Path) -> Any:
     schema = import_schema()
     try:
         return schema.ModelT.InitFromPackedBuf(content, 0)
-    except Exception as error:  # damaged bytes meet code that expects none: struct.error, TypeError, MemoryError
+    except Exception as error:  # the schema does not expect damaged bytes: struct.error, TypeError, MemoryError
         raise ModelError(f"{path} is damaged, TFLite's schema cannot read it ({error}): download it again") from error
 
 
@@ -51,12 +51,12 @@ def pack(model: Any) -> bytes:
     model.signatureDefs = model.metadata = model.metadataBuffer = None
     model.externalBufferGroups = model.externalBuffers = None
     for operator in model.subgraphs[0].operators:
-        for vector in ("squeezeDims", "newShape"):  # OpenVINO reads one that is missing
+        for vector in ("squeezeDims", "newShape"):  # OpenVINO reads these even if missing
             if getattr(operator.builtinOptions, vector, 0) is None:
                 setattr(operator.builtinOptions, vector, [])
     seen: set[str] = set()
     for number, tensor in enumerate(model.subgraphs[0].tensors):
-        name = text(tensor.name)  # runtimes fail over names that are no UTF-8, OpenVINO over equal ones
+        name = text(tensor.name)  # runtimes fail on names that are not UTF-8, OpenVINO on equal ones
         tensor.name = (name if name not in seen else f"{name}#{number}").encode()
         seen |= {name, f"{name}#{number}"}
     builder = AlignedBuilder(1 << 20)
@@ -65,7 +65,7 @@ def pack(model: Any) -> bytes:
 
 
 def builtin_code(code: Any) -> int:
-    """Return which operator an operator code means; files from before 2020 say it in the other field."""
+    """Return an operator code's number; files from before 2020 have it in the other field."""
     return int(max(code.builtinCode, code.deprecatedBuiltinCode))
 
 

@@ -1,4 +1,4 @@
-"""What shapes operators make, whatever a file declares: a bound on them bounds what a runtime allocates."""
+"""The output shapes of operators, whatever a file declares: bounding them bounds what a runtime allocates."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +9,7 @@ import numpy as np
 __all__ = ["made_shapes"]
 
 Shape: TypeAlias = tuple[int, ...]
-#: Whole numbers of a constant; None of what is computed.
+#: The integers of a constant; None for a computed tensor.
 Constant: TypeAlias = tuple[int, ...] | None
 
 IN_PLACE = frozenset(
@@ -26,7 +26,7 @@ BROADCAST = frozenset(
         "SQUARED_DIFFERENCE", "SUB",
     ]
 )  # fmt: skip
-#: What operators that cannot read their inputs make.
+#: The output shape of operators that cannot read their inputs.
 IMPOSSIBLE: Shape = (-1,)
 #: Operators that move every element to another place.
 MOVED = frozenset(["DEPTH_TO_SPACE", "EXPAND_DIMS", "RESHAPE", "SPACE_TO_DEPTH", "SQUEEZE"])
@@ -37,20 +37,20 @@ SHRINKING = frozenset(["ARG_MAX", "ARG_MIN", "SPLIT_V", "STRIDED_SLICE", "UNPACK
 def made_shapes(
     name: str, options: Any, reads: Sequence[Shape], constants: Sequence[Constant], declared: Sequence[Shape]
 ) -> list[Shape | None]:
-    """Return the shapes that an operator makes, whatever it declares; None of those that nothing tells.
+    """Return an operator's output shapes, whatever the file declares; None for unknown ones.
 
     Parameters
     ----------
     name : str
-        The schema's.
+        As in the schema.
     options : object
-        The schema's, of this operator.
+        The schema's object.
     reads : sequence of tuple of int
         Shapes of its inputs; empty where one is left out.
     constants : sequence of tuple of int or None
-        Whole numbers that inputs hold, where they are constants.
+        The integers of inputs that are constants.
     declared : sequence of tuple of int
-        What the file says of its outputs.
+        Output shapes in the file.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def made_shapes(
 
 
 def _made(name: str, options: Any, reads: Sequence[Shape], constants: Sequence[Constant]) -> Shape | None:
-    """Return the shape that an operator makes, where it is known."""
+    """Return an operator's output shape; None if that is unknown."""
     if name in IN_PLACE:
         return reads[0]
     if name in BROADCAST:

@@ -39,7 +39,7 @@ def steps(model: Any, operators: Sequence[Operator]) -> Iterator[Step]:
 def _changes(
     operator: Operator, options: Any, tensors: Sequence[Any], buffers: Sequence[Any]
 ) -> tuple[Change, Change] | None:
-    """Return what an operator does along rows and columns; None where that is not known."""
+    """Return what an operator does along rows and columns; None if that is unknown."""
     if operator.name in CONVOLUTIONS or operator.name in POOLS:
         return _windows(operator, options, tensors)
     if operator.name in ("PAD", "PADV2", "MIRROR_PAD"):
@@ -77,7 +77,7 @@ def _dilations(options: Any) -> tuple[int, int]:
 
 
 def _constant(number: int, tensors: Sequence[Any], buffers: Sequence[Any]) -> list[int] | None:
-    """Return the whole numbers that a tensor holds, if it is a constant."""
+    """Return the integers of a constant; None if the tensor is computed."""
     data = buffers[tensors[number].buffer].data
     dtype = {2: "<i4", 4: "<i8"}.get(tensors[number].type)
     return None if data is None or dtype is None else np.frombuffer(bytes(data), dtype).tolist()

@@ -1,4 +1,4 @@
-"""What a model file must keep to so that no runtime reads beyond its memory."""
+"""Checks of a model file, so that no runtime reads beyond its memory."""
 
 import math
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from bottomup.networks.tflite.shapes import made_shapes
 
 __all__ = ["CONVOLUTIONS", "DTYPES", "MAX_BYTES", "MAX_ELEMENTS", "MAX_MULTIPLIER", "MAX_RANK", "UNKNOWN", "problems"]
 
-#: What is said of operators that are not in the list.
-UNKNOWN = "which Bottomup does not know: pass trusted=True if you trust the file's makers"
+#: How messages end for operators without a rule.
+UNKNOWN = "which Bottomup does not know: pass trusted=True if you trust the file's authors"
 
 MAX_RANK = 8
 MAX_ELEMENTS = 1 << 28  # more than any image network of 64 megapixels needs
@@ -23,18 +23,18 @@ DTYPES = {
     for number, name in enumerate(["float32", "float16", "int32", "uint8", "int64", "O", "bool", "int16", "O", "int8"])
     if name != "O"
 }
-#: Bytes of all tensors that a network computes, of which runtimes hold a part at a time.
+#: Bytes of all computed tensors together; runtimes hold only some at a time.
 MAX_BYTES = 1 << 31
-#: Where convolutions have their image and weights.
+#: Which inputs of a convolution are its image and weights.
 CONVOLUTIONS = {"CONV_2D": (0, 1), "DEPTHWISE_CONV_2D": (0, 1), "FULLY_CONNECTED": (0, 1), "TRANSPOSE_CONV": (2, 1)}
 #: From here on XNNPACK refuses to requantise a convolution, and frees its memory twice.
 MAX_MULTIPLIER = 256
-#: Scales of what any other operator reads, in those of what it writes: beyond, some runtimes end the process.
+#: Largest input scale of other operators, relative to the output scale; beyond it some runtimes end the process.
 MAX_RATIO = 1 << 16
 
 
 def problems(model: Any) -> Iterator[str]:
-    """Say what is wrong with an unpacked model, worst first; nothing, if it may be run.
+    """Yield what is wrong with an unpacked model, worst first; nothing if it is safe to run.
 
     Later checks rely on earlier ones: stop at the first problem.
     """
@@ -49,10 +49,10 @@ def problems(model: Any) -> Iterator[str]:
         if buffer is None or buffer.offset or buffer.size:
             yield f"buffer {number} lies outside the flatbuffer"
     if model.buffers[0].data is not None and len(model.buffers[0].data):
-        yield "buffer 0, which means no data, holds some"
+        yield "buffer 0 must be empty, but holds data"
     for number, code in enumerate(model.operatorCodes):
         if code is None or builtin_code(code) < 0 or code.version < 1:
-            yield f"operator code {number} is none"
+            yield f"operator code {number} is invalid"
     for number, tensor in enumerate(graph.tensors):
         yield from (f"tensor {number} {reason}" for reason in _tensor_problems(tensor, model.buffers))
     yield from _wiring_problems(model, graph)
@@ -87,7 +87,7 @@ def _tensor_problems(tensor: Any, buffers: list[Any]) -> Iterator[str]:
 
 def _quantization_problems(quantization: Any, dtype: np.dtype[Any], shape: list[int], constant: bool) -> Iterator[str]:
     if quantization.details is not None or quantization.detailsType:
-        yield "has a quantisation of its own kind"
+        yield "has custom quantisation"
     scale = np.asarray([] if quantization.scale is None else quantization.scale)
     zero = np.asarray([] if quantization.zeroPoint is None else quantization.zeroPoint)
     axis = quantization.quantizedDimension
@@ -100,7 +100,7 @@ def _quantization_problems(quantization: Any, dtype: np.dtype[Any], shape: list[
         return
     lowest = 0 if constant else 1e-20  # channels of nothing but zeros may have a scale of 0
     if not ((scale >= lowest) & (scale < 1e20)).all():
-        yield "has a scale that cannot be"
+        yield "has an impossible scale"
     limits = np.iinfo(dtype)
     if (zero < limits.min).any() or (zero > limits.max).any():
         yield "has a zero point outside its type"
@@ -124,13 +124,13 @@ def _wiring_problems(model: Any, graph: Any) -> Iterator[str]:
             yield f"operator {number} is of no known code"
         reads, writes = numbers(operator.inputs), numbers(operator.outputs)
         if not all(index in known or index == -1 for index in reads):
-            yield f"operator {number} reads tensors {reads}, some of which nothing has computed before"
+            yield f"operator {number} reads tensors {reads}, some before they are computed"
         if not all(0 <= index < count and index not in known for index in writes) or len(set(writes)) != len(writes):
-            yield f"operator {number} writes tensors {writes}, some of which are not its own"
+            yield f"operator {number} writes tensors {writes}, some of which it must not write"
         if numbers(operator.intermediates) or operator.largeCustomOptionsOffset or operator.largeCustomOptionsSize:
             yield f"operator {number} keeps data outside the graph"
         code = builtin_code(model.operatorCodes[operator.opcodeIndex])
-        if code != CUSTOM:  # those that no family cuts off are refused by their names, unless a delegate runs them
+        if code != CUSTOM:  # custom ones that no family cuts off are refused by name, unless a delegate runs them
             name = operator_names().get(code, f"of code {code}")
             if name not in RULES:
                 yield f"operator {number} is {name}, {UNKNOWN}"
@@ -139,7 +139,7 @@ def _wiring_problems(model: Any, graph: Any) -> Iterator[str]:
             )
         known |= set(writes)
     if not set(outputs) <= known:
-        yield f"outputs {outputs}, some of which nothing computes"
+        yield f"outputs {outputs}, some of them never computed"
     total = 0
     for number, tensor in enumerate(graph.tensors):
         if number not in constant:
@@ -152,7 +152,7 @@ def _wiring_problems(model: Any, graph: Any) -> Iterator[str]:
 
 
 def _one_problems(name: str, operator: Any, model: Any, shapes: dict[int, tuple[int, ...]]) -> Iterator[str]:
-    """Say what is wrong with one operator; keep the shapes that it makes, as far as they are known."""
+    """Yield what is wrong with one operator; record its output shapes where they are known."""
     tensors, buffers = model.subgraphs[0].tensors, model.buffers
     reads, writes = numbers(operator.inputs), numbers(operator.outputs)
     views = [None if index < 0 else _view(tensors[index], buffers) for index in reads]
@@ -181,7 +181,7 @@ def _one_problems(name: str, operator: Any, model: Any, shapes: dict[int, tuple[
             _largest_scale(tensors[writes[0]]),
         )
         if largest >= MAX_RATIO * scale > 0:
-            yield f"brings a scale of {largest} to one of {scale}"
+            yield f"converts a scale of {largest} to one of {scale}"
 
 
 def _is_open(graph: Any, number: int) -> bool:
@@ -191,13 +191,13 @@ def _is_open(graph: Any, number: int) -> bool:
 
 
 def _view(tensor: Any, buffers: list[Any]) -> Tensor:
-    """Return what the checks of operators look at."""
+    """Return what checks of operators look at in a tensor."""
     scale = None if tensor.quantization is None else tensor.quantization.scale
     return Tensor(DTYPES[tensor.type], _has_data(buffers[tensor.buffer]), 0 if scale is None else len(scale))
 
 
 def _whole_numbers(tensor: Any, buffers: list[Any]) -> tuple[int, ...] | None:
-    """Return what a constant of a few whole numbers holds."""
+    """Return the integers of a small constant."""
     data, dtype = buffers[tensor.buffer].data, DTYPES[tensor.type]
     if data is None or not len(data) or dtype not in (np.int32, np.int64) or len(data) > 1 << 10:
         return None
