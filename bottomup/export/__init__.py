@@ -1,6 +1,6 @@
-"""Poses in other programs' formats, and read back: JSON, CSV, COCO results, OpenPose's files, pandas, supervision.
+"""Write poses in other programs' formats and read them: JSON, CSV, COCO results, OpenPose, pandas, supervision.
 
-Ids, which a `tracking.Tracker` gives, are exported too.
+Ids from a `tracking.Tracker` are exported too.
 """
 
 from bottomup.export.conversion import convert, normalised

@@ -1,4 +1,4 @@
-"""Poses of one skeleton as those of another."""
+"""Convert poses from one skeleton to another."""
 
 import dataclasses
 
@@ -11,7 +11,7 @@ from bottomup.skeletons import Skeleton, as_skeleton
 
 __all__ = ["convert", "normalised"]
 
-#: Parts in the middle of the body, and the two that they lie between.
+#: Parts in the middle of the body, and the two parts that each lies between.
 _BETWEEN = {
     "neck": ("left_shoulder", "right_shoulder"),
     "mid_hip": ("left_hip", "right_hip"),
@@ -20,26 +20,26 @@ _BETWEEN = {
 
 
 def convert(poses: Poses, skeleton: Skeleton) -> Poses:
-    """Return poses of one skeleton as those of another.
+    """Convert poses to another skeleton.
 
-    The rule: a part is the part of the same name. A neck, mid hip or chest
-    that the poses lack is the middle of the two shoulders, of the two hips,
-    of neck and mid hip, as sure as the less sure of them, and filled if one of
-    them is; it is not found where one of them is not. Other parts that the
-    poses lack, such as feet, or the top of MPI's head in COCO's poses, are not
-    found: (nan, nan, 0). Scores, boxes and ids stay.
+    Parts are matched by name. If the poses lack a neck, mid hip or chest, it
+    is placed halfway between the two shoulders, the two hips, or neck and mid
+    hip: with the lower of the two scores, filled if either is filled, and not
+    found if either is not. Other parts that the poses lack, such as feet, or
+    the top of MPI's head in COCO's poses, are not found: (nan, nan, 0). Pose
+    scores, boxes and ids stay the same.
 
     Parameters
     ----------
     poses : Poses
-        Of any skeleton.
+        Poses of any skeleton.
     skeleton : Skeleton
-        The one to return: COCO17, OPENPOSE18, BODY25, MPI15 or your own.
+        The skeleton to convert to: COCO17, OPENPOSE18, BODY25, MPI15 or your own.
 
     Raises
     ------
     InputError
-        If the two have no part in common.
+        If the two skeletons have no part in common.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def convert(poses: Poses, skeleton: Skeleton) -> Poses:
 
 
 def _place(poses: Poses, part: str) -> "tuple[np.ndarray, np.ndarray] | None":
-    """Return a part's (M, 3) keypoints, and (M,) which are filled; None if the skeleton does not tell."""
+    """Return a part's (M, 3) keypoints and (M,) filled flags; None if the skeleton lacks it."""
     if part in poses.skeleton.parts:
         number = poses.skeleton.index(part)
         return poses.keypoints[:, number], poses.filled[:, number]
@@ -75,16 +75,16 @@ def _place(poses: Poses, part: str) -> "tuple[np.ndarray, np.ndarray] | None":
 
 
 def normalised(poses: Poses) -> Poses:
-    """Return poses whose x are shares of the image's width and y of its height, boxes too: 0 to 1 inside the image.
+    """Divide x by the image's width and y by its height, boxes too: positions inside the image are 0 to 1.
 
     Raises
     ------
     InputError
-        If no image size is known.
+        If the poses have no image size.
     """
     size = as_poses(poses).image_size
     if size is None:
-        raise InputError("these poses have no image size, which shares of width and height need")
+        raise InputError("these poses have no image size, which normalised positions need")
     sides: NDArray[np.float32] = np.array(size, np.float32)
     keypoints = poses.keypoints.copy()
     keypoints[..., :2] /= sides

@@ -27,26 +27,26 @@ _EMPTY_LISTS = (
 def coco_results(
     poses: Poses, image_id: int, *, category_id: int = 1, skeleton: Skeleton = COCO17
 ) -> list[dict[str, Any]]:
-    """Return one COCO keypoint result a pose, as pycocotools and faster-coco-eval load them.
+    """Return one COCO keypoint result per pose, ready for pycocotools and faster-coco-eval.
 
-    Collect those of many images in one list and `json.dump` it. A part that
-    was not found is 0, 0, 0. Ids become "track_id", as in PoseTrack's files.
+    Collect the results of many images in one list and `json.dump` it. A part
+    that was not found is 0, 0, 0. Ids become "track_id", as in PoseTrack.
 
     Parameters
     ----------
     poses : Poses
-        Of any skeleton with the parts that the annotations have, in pixels of the image.
+        Poses in image pixels; their skeleton must have the parts of the annotations.
     image_id : int
         The image's id in the annotation file.
     category_id : int
-        Of people: COCO's, by default.
+        Category of people; the default is COCO's.
     skeleton : Skeleton
-        Whose parts, in which order, the annotations have: COCO's 17, by default.
+        Parts of the annotations, in order; the default is COCO's 17.
 
     Raises
     ------
     InputError
-        If one of these parts is missing.
+        If the poses lack one of these parts.
 
     Examples
     --------
@@ -65,20 +65,19 @@ def coco_results(
 
 
 def openpose_json(poses: Poses, *, normalised: bool = False) -> dict[str, Any]:
-    """Return what OpenPose 1.3 writes of one image or frame; `json.dump` it into a file of its own.
+    """Return one image or frame as OpenPose 1.3 writes it; `json.dump` it into a file of its own.
 
-    Whoever reads such files tells OpenPose's models apart by the number of
-    parts, so poses of its own 25, 18 or 15 parts stay as they are, and poses
-    that have COCO's 17 become its 18, in its order: where the network gives
-    no neck it is the middle of the shoulders, and as sure as the less sure of
-    them. Parts of other skeletons keep their order. A part that was not found
-    is 0, 0, 0; `person_id` is the pose's id, or -1. `normalised` gives positions in shares of the image's width and
-    height, as OpenPose's `--keypoint_scale 3`.
+    Readers of these files recognise OpenPose's models by the number of parts.
+    So poses with OpenPose's 25, 18 or 15 parts stay as they are, and poses
+    with COCO's 17 become OpenPose's 18: `convert` adds a neck if there is
+    none. Parts of other skeletons keep their order. A part that was not found
+    is 0, 0, 0; `person_id` is the pose's id, or -1. `normalised` divides positions by the image's width and height, as
+    OpenPose's `--keypoint_scale 3` does.
 
     Examples
     --------
-    >>> told = openpose_json(Poses(np.ones((1, 17, 3)), [0.5], COCO17))
-    >>> told["version"], told["people"][0]["person_id"], len(told["people"][0]["pose_keypoints_2d"])
+    >>> document = openpose_json(Poses(np.ones((1, 17, 3)), [0.5], COCO17))
+    >>> document["version"], document["people"][0]["person_id"], len(document["people"][0]["pose_keypoints_2d"])
     (1.3, [-1], 54)
     """
     poses = normalised_poses(poses) if normalised else as_poses(poses)
@@ -93,7 +92,7 @@ def openpose_json(poses: Poses, *, normalised: bool = False) -> dict[str, Any]:
 
 
 def _as_openpose(poses: Poses) -> Poses:
-    """Return poses in OpenPose's order of 18, if they have those parts and are not its own already."""
+    """Return poses with OpenPose's 18 parts, if they have COCO's 17 and are not OpenPose's already."""
     parts = poses.skeleton.parts
     if parts in (BODY25.parts, MPI15.parts) or not set(COCO17.parts) <= set(parts):
         return poses
@@ -101,12 +100,12 @@ def _as_openpose(poses: Poses) -> Poses:
 
 
 def _flat(keypoints: NDArray[np.float32], decimals: int = DECIMALS) -> list[list[float]]:
-    """Return the 3N numbers of each pose, zeros where a part is nowhere."""
+    """Return the 3N numbers of each pose; zeros for parts that were not found."""
     is_somewhere = np.isfinite(keypoints).all(axis=2, keepdims=True)
     numbers = np.where(is_somewhere, keypoints, 0).reshape(len(keypoints), 3 * keypoints.shape[1])
     return [[round(number, decimals) for number in row] for row in numbers.tolist()]
 
 
 def _plain(number: Any) -> Any:
-    """Return a NumPy number as Python's, which JSON takes."""
+    """Return a NumPy number as a Python number, for JSON."""
     return number.item() if isinstance(number, np.generic) else number

@@ -1,4 +1,4 @@
-"""Poses as objects of other libraries, which are imported when asked for."""
+"""Convert poses to objects of other libraries, which are imported on use."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +16,19 @@ __all__ = ["data_frame", "supervision_edges", "supervision_key_points"]
 
 
 def data_frame(poses: Poses, **about: Any) -> "pd.DataFrame":
-    """Return a pandas frame of one row a keypoint: pose, pose_score, part, x, y, score; and id, where poses have them.
+    """Return a pandas DataFrame, a row per keypoint: pose, pose_score, part, x, y, score; and id, if poses have ids.
 
-    A part that was not found has NaN, NaN and score 0; where some were filled in, a column "filled" tells.
-    For a wide table:
-    `frame.pivot(index="pose", columns="part", values=["x", "y"])`. For a video
-    concatenate those of its frames.
+    A part that was not found has NaN, NaN and score 0. If any keypoint was
+    filled in, there is a column "filled". For a wide table:
+    `frame.pivot(index="pose", columns="part", values=["x", "y"])`. For a video,
+    concatenate the DataFrames of its frames.
 
     Parameters
     ----------
     poses : Poses
         The people in one image or frame.
     **about
-        Further columns, of one value each, before the others: `frame=7, time=0.28`.
+        More columns, with one value each, in front of these: `frame=7, time=0.28`.
 
     Raises
     ------
@@ -61,12 +61,12 @@ def data_frame(poses: Poses, **about: Any) -> "pd.DataFrame":
 
 
 def supervision_key_points(poses: Poses) -> "sv.KeyPoints":
-    """Return supervision's KeyPoints, which its annotators draw and its other tools take.
+    """Return supervision's KeyPoints, for its annotators and other tools.
 
-    Parts that were not found are 0, 0, as that library has them, and not
-    `visible`. Everybody is of class 0, with "class_name" "person" in `data`,
-    and "tracker_id", where poses have ids. supervision knows COCO's 17 parts
-    by their number; for others pass `EdgeAnnotator(edges=supervision_edges(poses.skeleton))`.
+    Parts that were not found are 0, 0, as in that library, and not `visible`.
+    Everybody has class 0, "class_name" "person" in `data`, and "tracker_id" if
+    the poses have ids. supervision recognises COCO's 17 parts by their number;
+    for other skeletons use `EdgeAnnotator(edges=supervision_edges(poses.skeleton))`.
 
     Raises
     ------

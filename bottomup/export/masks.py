@@ -1,4 +1,4 @@
-"""Masks as COCO writes them: run-length encoded."""
+"""Masks in COCO's format: run-length encoded."""
 
 from typing import Any
 
@@ -13,18 +13,18 @@ __all__ = ["coco_rle"]
 def coco_rle(mask: ArrayLike) -> dict[str, Any]:
     """Return one mask in COCO's compressed run-length encoding, ready for `json.dumps`.
 
-    Byte for byte what `pycocotools.mask.encode` gives, with the counts as
-    text; `pycocotools.mask.decode` and `COCO.annToMask` read it.
+    The result equals that of `pycocotools.mask.encode` byte for byte, with the
+    counts as text; `pycocotools.mask.decode` and `COCO.annToMask` read it.
 
     Parameters
     ----------
     mask : (H, W) array
-        Not 0 where the person is.
+        Nonzero where the person is.
 
     Raises
     ------
     InputError
-        If it is not one mask.
+        If `mask` is not a single mask.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def coco_rle(mask: ArrayLike) -> dict[str, Any]:
 
 
 def _as_text(runs: list[int]) -> str:
-    """Return run lengths as COCO's text: differences from the last but one, five bits a letter, lowest first."""
+    """Return run lengths as COCO's text: each minus the last but one, five bits per letter, lowest bits first."""
     letters = []
     for number, run in enumerate(runs):
         left = run - runs[number - 2] if number > 2 else run

@@ -12,28 +12,28 @@ from bottomup.skeletons import Skeleton
 __all__ = ["DECIMALS", "FINE", "json_line", "poses_json", "rounded", "skeleton_json", "to_json"]
 
 DECIMALS = 3  # a thousandth of a pixel, or of a score
-FINE = 6  # decimals of shares of width and height
+FINE = 6  # decimals of normalised positions
 
 
 def poses_json(poses: Poses, *, normalised: bool = False) -> list[dict[str, Any]]:
-    """Return one dict a pose: its score and its keypoints, which are [x, y, score], or None where a part was not found.
+    """Return one dict per pose: its score and its keypoints, each [x, y, score], or None for a part not found.
 
-    Numbers are rounded to 3 decimals. There is neither NaN nor infinity in
-    them, so that the JSON is strict and any parser reads it. The skeleton says
-    which keypoint is what: `skeleton_json`. Where poses have ids, "id" is the first entry; where the network gives
-    boxes, "box" is left, top, width, height; "filled" lists the numbers of parts that were put in without a peak.
+    Numbers are rounded to 3 decimals and never NaN or infinite, so the JSON is
+    strict and any parser reads it. Keypoints are in the order of the
+    skeleton's parts: `skeleton_json`. If the poses have ids, "id" is the first entry. If the network gives boxes, "box"
+    is left, top, width, height. "filled" lists the indices of parts that were filled in without a peak.
 
     Parameters
     ----------
     poses : Poses
         The people in one image or frame.
     normalised : bool
-        Positions in shares of the image's width and height, with 6 decimals, instead of pixels.
+        Divide positions by the image's width and height, and round them to 6 decimals.
 
     Raises
     ------
     InputError
-        If positions shall be normalised and the poses know no image size.
+        If `normalised` is set and the poses have no image size.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def poses_json(poses: Poses, *, normalised: bool = False) -> list[dict[str, Any]
     poses = normalised_poses(poses) if normalised else as_poses(poses)
     decimals = FINE if normalised else DECIMALS
     ids = [{}] * len(poses) if poses.ids is None else [{"id": number} for number in poses.ids.tolist()]
-    told = []
+    entries = []
     for pose, keypoints in enumerate(poses.keypoints.tolist()):
         entry: dict[str, Any] = {**ids[pose], "score": rounded(float(poses.scores[pose]))}
         if poses.own_boxes is not None:
@@ -52,12 +52,12 @@ def poses_json(poses: Poses, *, normalised: bool = False) -> list[dict[str, Any]
         entry["keypoints"] = [_keypoint(keypoint, decimals) for keypoint in keypoints]
         if poses.filled[pose].any():
             entry["filled"] = poses.filled[pose].nonzero()[0].tolist()
-        told.append(entry)
-    return told
+        entries.append(entry)
+    return entries
 
 
 def to_json(poses: Poses) -> str:
-    """Return the skeleton, the size of the image and the poses as one JSON object, as `bottomup predict` writes it.
+    """Return the skeleton, image size and poses as one JSON object, as `bottomup predict` writes it.
 
     Examples
     --------
@@ -71,21 +71,21 @@ def to_json(poses: Poses) -> str:
 
 
 def json_line(poses: Poses, *, normalised: bool = False, **about: Any) -> str:
-    r"""Return one image's poses as a line of JSON Lines, which ends the line: for files that grow frame by frame.
+    r"""Return one image's poses as a line of JSON Lines, newline included, for files that grow frame by frame.
 
     Parameters
     ----------
     poses : Poses
-        The people in one image or frame; `poses_json` says what is told of each.
+        The people in one image or frame, written as in `poses_json`.
     normalised : bool
-        Positions in shares of the image's width and height.
+        Divide positions by the image's width and height.
     **about
-        What else the line says, before the poses: `frame=7, time=0.28`.
+        More entries, in front of the poses: `frame=7, time=0.28`.
 
     Raises
     ------
     InputError
-        If `about` holds what JSON has no word for, infinities and NaN among it.
+        If `about` contains a value that JSON cannot hold, such as NaN or infinity.
 
     Examples
     --------
@@ -93,11 +93,13 @@ def json_line(poses: Poses, *, normalised: bool = False, **about: Any) -> str:
     >>> json_line(Poses.empty(COCO17), frame=7, time=0.28)
     '{"frame": 7, "time": 0.28, "skeleton": "coco_17", "poses": []}\n'
     """
-    told = {**about, "skeleton": as_poses(poses).skeleton.name, "poses": poses_json(poses, normalised=normalised)}
+    document = {**about, "skeleton": as_poses(poses).skeleton.name, "poses": poses_json(poses, normalised=normalised)}
     try:
-        return json.dumps(told, allow_nan=False, default=lambda value: value.item()) + "\n"  # NumPy's numbers
+        return json.dumps(document, allow_nan=False, default=lambda value: value.item()) + "\n"  # NumPy's numbers
     except (AttributeError, TypeError, ValueError) as error:
-        raise InputError(f"a line says text, finite numbers and lists of these, got {about}: {error}") from error
+        raise InputError(
+            f"entries of a line must be text, finite numbers, or lists and dicts of these, got {about}: {error}"
+        ) from error
 
 
 def skeleton_json(skeleton: Skeleton) -> dict[str, Any]:
@@ -112,7 +114,7 @@ def skeleton_json(skeleton: Skeleton) -> dict[str, Any]:
 
 
 def _keypoint(keypoint: list[float], decimals: int) -> list[float | None] | None:
-    """Return a rounded keypoint; None for one that is nowhere."""
+    """Return a rounded keypoint; None if it was not found."""
     x, y, score = keypoint
     if not (math.isfinite(x) and math.isfinite(y)):
         return None
@@ -120,5 +122,5 @@ def _keypoint(keypoint: list[float], decimals: int) -> list[float | None] | None
 
 
 def rounded(number: float, decimals: int = DECIMALS) -> float | None:
-    """Return a number with few decimals; None for one that JSON has no word for."""
+    """Return a rounded number; None for NaN and infinity, which JSON cannot hold."""
     return round(number, decimals) if math.isfinite(number) else None

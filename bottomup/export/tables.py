@@ -18,21 +18,21 @@ _COLUMNS_3D = ("pose", "part", "x_mm", "y_mm", "z_mm", "x", "y", "problem")
 
 
 def csv_header(*about: str) -> str:
-    """Return the first line of a CSV file whose other lines `csv_rows` gives."""
+    """Return the header line for the rows of `csv_rows`."""
     return _line([*about, *_COLUMNS])
 
 
 def csv_rows(poses: Poses, **about: Any) -> str:
-    r"""Return poses as lines of CSV, one a keypoint: pose, id, pose_score, part, x, y, score, filled.
+    r"""Return poses as lines of CSV, one per keypoint: pose, id, pose_score, part, x, y, score, filled.
 
-    A part that was not found has empty x and y. Any table program reads it; `csv_header` gives the first line.
+    A part that was not found has empty x and y. `csv_header` gives the first line of the file.
 
     Parameters
     ----------
     poses : Poses
         The people in one image or frame.
     **about
-        Further columns before the others: `image="street.jpg"`.
+        More columns, in front of these: `image="street.jpg"`.
 
     Examples
     --------
@@ -55,22 +55,22 @@ def csv_rows(poses: Poses, **about: Any) -> str:
 
 
 def poses3d_json(result: Any, skeleton: Skeleton) -> dict[str, Any]:
-    """Return what a 3D estimator found in one image as plain values, ready for `json.dumps`.
+    """Return the 3D poses of one image as plain values, ready for `json.dumps`.
 
     {"skeleton": ..., "unit": "mm", "poses": [{"box", "joints3d", "joints2d", "problem"}]}, in the order of
-    `skeleton.parts`; what was not found is None.
+    `skeleton.parts`; a part that was not found is None.
 
     Parameters
     ----------
     result : metric3d.Poses3D
-        Of one image.
+        The 3D poses of one image.
     skeleton : Skeleton
         Names the N parts.
 
     Raises
     ------
     InputError
-        If the result has other parts, or augmentations that were not averaged.
+        If the result has other parts, or augmentations that are not averaged.
     """
     _check_3d(result, skeleton)
     people = []
@@ -89,7 +89,7 @@ def poses3d_json(result: Any, skeleton: Skeleton) -> dict[str, Any]:
 
 
 def poses3d_csv(result: Any, skeleton: Skeleton) -> str:
-    """Return what a 3D estimator found in an image as CSV, a line a joint: pose, part, x_mm, y_mm, z_mm, x, y, problem.
+    """Return the 3D poses of one image as CSV, one line per joint: pose, part, x_mm, y_mm, z_mm, x, y, problem.
 
     Arguments as for `poses3d_json`.
     """
@@ -110,7 +110,7 @@ def _check_3d(result: Any, skeleton: Skeleton) -> None:
     if result.poses3d.shape != expected:
         raise InputError(
             f"poses3d must have shape (M, N, 3) = {expected} for skeleton {skeleton.name!r}, "
-            f"got {result.poses3d.shape}: average augmentations, and name the skeleton of the network"
+            f"got {result.poses3d.shape}: average the augmentations, and pass the network's skeleton"
         )
 
 

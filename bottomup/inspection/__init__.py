@@ -1,4 +1,4 @@
-"""Looking inside: a page that shows why poses are as they are, from heatmaps to skeletons."""
+"""A page that shows how a network's outputs became poses, from heatmaps to skeletons."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -20,28 +20,28 @@ __all__ = ["inspect_fields", "inspect_image"]
 def inspect_image(
     estimator: PoseEstimator, image: str | Path | NDArray[np.uint8], *, channel_order: Literal["bgr", "rgb"] = "bgr"
 ) -> str:
-    """Return an HTML page that shows how an estimator comes to its poses in an image.
+    """Return an HTML page that shows how an estimator finds its poses in an image.
 
-    The page needs no other file and no network. Over the photo it shows the
-    heatmaps, the offsets or part affinity fields, the candidates, how edges
-    were traced or limbs chosen, and the poses; sliders show what other
-    thresholds would have given.
+    The page needs no other file and no internet. On top of the photo it shows
+    the heatmaps, the offsets or part affinity fields, the candidates, how
+    edges were traced or limbs chosen, and the poses; sliders show the result
+    with other thresholds.
 
     Parameters
     ----------
     estimator : PoseEstimator
-        What `bottomup.load` returns.
+        From `bottomup.load`.
     image : str, Path or uint8 (H, W, 3) array
         An image file, or pixels.
     channel_order : {"bgr", "rgb"}
-        Of an array's channels.
+        Channel order of an array.
 
     Raises
     ------
     InputError
-        If it is no such image.
+        If `image` is not an image.
     ModelError
-        If the model decodes by itself, and gives no fields to look at.
+        If the model decodes by itself, and so gives no fields to show.
 
     Examples
     --------
@@ -53,28 +53,28 @@ def inspect_image(
     pixels = as_pixels(image, channel_order)
     fields, placement = estimator.look(pixels)
     if estimator.decoder is None:
-        raise ModelError(f"{estimator.path} decodes by itself and gives no fields to look at")
+        raise ModelError(f"{estimator.path} decodes by itself, and so gives no fields to show")
     return _page(pixels, fields, estimator.decoder, placement, f"{name}, {estimator.path.name}")
 
 
 def inspect_fields(image: NDArray[np.uint8], fields: Any, decoder: Decoder, *, title: str = "fields") -> str:
-    """Return the page of `inspect_image` for raw fields and any decoder of theirs, without a model.
+    """Return the page of `inspect_image` for raw fields and any of their decoders, without a model.
 
     Parameters
     ----------
     image : uint8 (H, W, 3) array
-        What the network saw, BGR: its pixels are input pixels.
+        The network's input image, BGR.
     fields : PoseNetFields, PafFields, CenterFields, TagFields or BoxFields
         The network's outputs.
     decoder : Decoder
-        Of that family, or one of its flavours.
+        A decoder for that family.
     title : str
-        Of the page.
+        Title of the page.
 
     Raises
     ------
     InputError
-        If the fields or the image are no such thing.
+        If `image` or `fields` is of another type.
 
     Examples
     --------
@@ -86,11 +86,11 @@ def inspect_fields(image: NDArray[np.uint8], fields: Any, decoder: Decoder, *, t
     """
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise InputError(f"image must be a uint8 (H, W, 3) array, what the network saw, got {got}")
+        raise InputError(f"image must be a uint8 (H, W, 3) array, the network's input, got {got}")
     height, width = image.shape[:2]
     return _page(image, fields, decoder, Placement(1.0, 1.0, 0, 0, ImageSize(width, height)), title)
 
 
 def _page(image: NDArray[np.uint8], fields: Any, decoder: Decoder, placement: Placement, title: str) -> str:
-    """Return the page of fields over an image that was placed in the network's input."""
+    """Return the page for fields and the image that was placed in the network's input."""
     return render(family_of(fields).layers(fields, decoder), Picture(image, placement), decoder, title)

@@ -1,4 +1,4 @@
-"""The page itself: one HTML file that holds its style, its script and its data."""
+"""The page: one HTML file that contains its style, script and data."""
 
 import base64
 import html
@@ -16,8 +16,8 @@ from bottomup.poses import Poses
 
 __all__ = ["Picture", "page_data", "render"]
 
-_LONGEST_SIDE = 1600  # of the photo in the page, pixels
-_PER_PIXEL = 8  # vectors are whole eighths of a pixel, or of a hundredth of a unit vector
+_LONGEST_SIDE = 1600  # pixels, of the photo in the page
+_PER_PIXEL = 8  # vectors are stored as eighths of a pixel, or of a hundredth of a unit vector
 _FOLDER = Path(__file__).parent
 
 
@@ -35,7 +35,7 @@ def render(layers: Layers, picture: Picture, decoder: Any, title: str) -> str:
         "TITLE": html.escape(title),
         "STYLE": _read("page.css"),
         "SCRIPT": _read("page.js"),
-        "DATA": data.replace("<", "\\u003c"),  # no tag in it ends the element that holds it
+        "DATA": data.replace("<", "\\u003c"),  # so that no tag in it can end the script element
     }
     page = _read("page.html")
     before, *rest = page.split("{{")
@@ -80,10 +80,10 @@ def page_data(layers: Layers, picture: Picture, decoder: Any, title: str) -> dic
 
 
 def _pooled(layers: Layers) -> tuple[list[Any], list[Any]]:
-    """Return all different poses, and of each step of the sliders, in their order, which of them it gives, with scores.
+    """Return all distinct poses, and for each step of the sliders, in order, the poses that it gives with their scores.
 
-    A pose is its keypoints, x, y, score or null, the numbers of filled ones,
-    and of a PoseNet the number of the peak whose walk it is.
+    A pose has its keypoints (x, y, score, or null), the indices of filled
+    ones, and for a PoseNet the index of the peak that it was traced from.
     """
     numbers: dict[bytes, int] = {}
     poses: list[Any] = []
@@ -120,7 +120,7 @@ def _pose(found: Poses, pose: int, ends: NDArray[np.float64]) -> dict[str, Any]:
 
 
 def _ends_of(layers: Layers) -> NDArray[np.float64]:
-    """Return (peaks, N, 2): where the walk from each peak puts each part."""
+    """Return (peaks, N, 2): where tracing from each peak puts each part."""
     ends = np.full((len(layers.traces), len(layers.skeleton.parts), 2), np.nan)
     for peak, steps in enumerate(layers.traces):
         part, x, y, _ = layers.peaks[peak]
@@ -159,7 +159,7 @@ def _grid(values: NDArray[Any]) -> dict[str, Any]:
 
 
 def _jpeg(image: NDArray[np.uint8]) -> str:
-    """Return a picture as the address of itself, shrunk if it is large."""
+    """Return a picture as a data URL, shrunk if it is large."""
     cv2 = import_cv2()
     scale = min(1.0, _LONGEST_SIDE / max(image.shape[:2]))
     if scale < 1:

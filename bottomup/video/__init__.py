@@ -1,4 +1,4 @@
-"""People in videos: `estimate` finds them frame by frame, `Reader` and `Writer` are the ends of it."""
+"""People in videos: `Reader` gives frames, `estimate` finds the people in them, `Writer` writes a video."""
 
 from bottomup.video.estimating import Frame, estimate
 from bottomup.video.reading import Picture, Reader

@@ -11,8 +11,8 @@ from bottomup.errors import InputError, MissingRuntimeError
 
 __all__ = ["AvSource", "has_av", "import_av"]
 
-_MOST_FRAMES = 10**9  # what claims more does not know
-_SECONDS = 10.0  # that a server may take to answer
+_MOST_FRAMES = 10**9  # a file that claims more does not know
+_SECONDS = 10.0  # for a server to answer
 
 
 def import_av() -> Any:
@@ -25,7 +25,7 @@ def import_av() -> Any:
 
 
 def has_av() -> bool:
-    """Tell whether PyAV is installed."""
+    """Return whether PyAV is installed."""
     with contextlib.suppress(MissingRuntimeError):
         import_av()
         return True
@@ -38,16 +38,18 @@ class AvSource:
     Attributes
     ----------
     fps : float
-        As it says; 0 where it does not.
+        As the source reports it; 0 if it does not.
     duration : float or None
-        Seconds, where it tells.
+        Seconds, if the source reports it.
     is_endless : bool
-        Whether it is a stream that tells neither how long nor how large it is.
+        Whether the source is a stream that reports neither a length nor a size.
     """
 
     def __init__(self, source: str, is_url: bool) -> None:
         self._av = import_av()
-        options = {} if is_url else {"protocol_whitelist": "file"}  # a file that names other places opens none
+        options = (
+            {} if is_url else {"protocol_whitelist": "file"}
+        )  # a file that refers to others cannot open remote ones
         timeout = (_SECONDS, _SECONDS) if is_url else None
         try:
             self._container: Any = self._av.open(source, options=options, timeout=timeout)
@@ -56,14 +58,16 @@ class AvSource:
         streams = [it for it in self._container.streams.video if not _is_cover(it)]
         if not streams:
             self.close()
-            raise InputError("no picture in it")
+            raise InputError("it has no video stream")
         self._stream = streams[0]
         self._stream.thread_type = "AUTO"
         self.fps = float(self._stream.average_rate or self._stream.guessed_rate or 0)
         own, base = self._stream.duration, self._stream.time_base
         whole = self._container.duration
         self.duration = float(own * base) if own and base else whole / self._av.time_base if whole else None
-        if self.fps > 0 and 0 < self._stream.frames < _MOST_FRAMES:  # a file cut short still tells how many it had
+        if (
+            self.fps > 0 and 0 < self._stream.frames < _MOST_FRAMES
+        ):  # a truncated file still reports how many frames it had
             self.duration = max(self.duration or 0, self._stream.frames / self.fps)
         self.is_endless = is_url and not self.duration and not self._container.size > 0
         self._frames = self._decoded()
@@ -78,7 +82,7 @@ class AvSource:
         return None
 
     def _decoded(self) -> Iterator[Any]:
-        """Yield frames; what is damaged is left out."""
+        """Yield frames, skipping damaged ones."""
         packets = self._container.demux(self._stream)
         while True:
             try:
@@ -91,10 +95,10 @@ class AvSource:
                 yield from packet.decode()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._container.close()
 
 
 def _is_cover(stream: Any) -> bool:
-    """Tell whether a stream is the picture on a song's cover."""
+    """Return whether a stream is the cover picture of an audio file."""
     return "attached_pic" in str(getattr(stream, "disposition", "")).lower()

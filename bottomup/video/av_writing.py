@@ -12,17 +12,17 @@ from bottomup.video.av_reading import import_av
 
 __all__ = ["AvFile"]
 
-_TICKS = 90_000  # a second, the usual time base of MPEG
-_GIF_TICKS = 100  # a second, GIF's own
-_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}  # by channels, which some files do not name
-_AAC_SAMPLES = 1024  # of a frame
-_COPIED = ("aac", "mp3", "ac3", "eac3", "alac", "opus", "flac")  # sound that MP4 takes as it is
+_TICKS = 90_000  # per second, the usual time base of MPEG
+_GIF_TICKS = 100  # per second, as in GIF
+_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}  # by number of channels, for files that do not name a layout
+_AAC_SAMPLES = 1024  # per frame
+_COPIED = ("aac", "mp3", "ac3", "eac3", "alac", "opus", "flac")  # codecs that MP4 can hold
 
 
 class AvFile:
-    """A file that is open for frames of one size, every one at its own time.
+    """A file that is open for frames of one size, each with its own time.
 
-    After the first failure nothing more is handed to FFmpeg, which would end the process.
+    After the first failure we pass nothing more to FFmpeg, because that would crash the process.
     """
 
     def __init__(
@@ -46,11 +46,13 @@ class AvFile:
             if sound is not None and not self._is_gif:
                 self._sound = _Sound(self._av, self._container, *sound)
         except (self._av.FFmpegError, ValueError) as error:
-            raise InputError(f"PyAV has no way to write it, {error}: name a file that ends with .mp4") from error
+            raise InputError(
+                f"PyAV cannot write this kind of file, {error}: name a file that ends with .mp4"
+            ) from error
         self._graph = _palettes(self._av, size) if self._is_gif else None
 
     def write(self, image: NDArray[np.uint8], time: float | None) -> None:
-        """Add a frame at that time, in seconds; None is one frame after the last."""
+        """Add a frame at `time` seconds; None puts it one frame after the last."""
         ticks = self._last + self._ticks / self._fps if time is None else time * self._ticks
         frame = self._av.VideoFrame.from_ndarray(image, format="bgr24")
         self._last = frame.pts = max(round(ticks), self._last + (2 if self._is_gif and self._last >= 0 else 1), 0)
@@ -63,7 +65,7 @@ class AvFile:
             self._guarded(self._sound.until, self._last / self._ticks)
 
     def close(self) -> None:
-        """End the file; what was written before a failure is given up."""
+        """Finish the file, unless an earlier write failed."""
         try:
             if not self._has_failed and self._last >= 0:
                 if self._sound is not None:
@@ -91,7 +93,7 @@ class AvFile:
 
 
 class _Sound:
-    """The sound of another file, copied as frames are written; what MP4 does not take becomes AAC."""
+    """The sound of another file, added as frames are written: copied if MP4 can hold it, else converted to AAC."""
 
     def __init__(self, av: Any, output: Any, path: str, start: float) -> None:
         self._av, self._output, self._start = av, output, start
@@ -111,13 +113,13 @@ class _Sound:
         self._packets = self._input.demux(streams[0])
 
     def until(self, seconds: float) -> None:
-        """Add what is heard up to that time of the video."""
+        """Add the sound up to that time of the video."""
         while True:
             packet = self._waiting or next(self._packets, None)
             self._waiting = None
             if packet is None:
                 return
-            if packet.pts is None:  # what ends the stream
+            if packet.pts is None:  # the packet that ends the stream
                 continue
             moment = float(packet.pts * packet.time_base) - self._start
             if moment > seconds:
@@ -136,7 +138,7 @@ class _Sound:
             return
         try:
             frames = packet.decode()
-        except self._av.FFmpegError:  # damaged sound is silence
+        except self._av.FFmpegError:  # damaged sound becomes silence
             return
         for frame in frames:
             if frame.pts is not None:
@@ -145,19 +147,19 @@ class _Sound:
                 self._output.mux(self._stream.encode(part))
 
     def end(self) -> None:
-        """Add what the encoder holds."""
+        """Flush the encoder."""
         if self._input.streams.audio and not self._is_copied:
             for part in self._resampler.resample(None):
                 self._output.mux(self._stream.encode(part))
             self._output.mux(self._stream.encode(None))
 
     def close(self) -> None:
-        """Let go of the other file."""
+        """Close the other file."""
         self._input.close()
 
 
 def _palettes(av: Any, size: tuple[int, int]) -> Any:
-    """Return the filters that give each frame of a GIF 256 colours of its own."""
+    """Return the filters that choose 256 colours for each frame of a GIF."""
     graph = av.filter.Graph()
     source = graph.add_buffer(width=size[0], height=size[1], format="bgr24", time_base=Fraction(1, _GIF_TICKS))
     split, colours = graph.add("split"), graph.add("palettegen", "stats_mode=single")

@@ -10,11 +10,11 @@ from bottomup.images import import_cv2, quiet
 
 __all__ = ["Animation", "CvSource", "is_animation"]
 
-_MOST_FRAMES = 10**9  # what claims more does not know
+_MOST_FRAMES = 10**9  # a file that claims more does not know
 
 
 class CvSource:
-    """A camera, file or stream that is open for reading; attributes as those of `AvSource`."""
+    """A camera, file or stream that is open for reading; attributes as in `AvSource`."""
 
     def __init__(self, source: str | int, is_url: bool) -> None:
         cv2 = import_cv2()
@@ -25,7 +25,7 @@ class CvSource:
             raise InputError(error.err) from error
         if not self._capture.isOpened():
             raise InputError("")
-        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # not so by default in OpenCV 4
+        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # off by default in OpenCV 4
         self.fps = float(self._capture.get(cv2.CAP_PROP_FPS))
         claimed = float(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         knows = 0 < claimed < _MOST_FRAMES and self.fps > 0
@@ -33,7 +33,7 @@ class CvSource:
         self.is_endless = is_url and not knows
 
     def read(self) -> tuple[NDArray[np.uint8], float | None] | None:
-        """Return the next frame, upright, BGR, and the time that OpenCV tells; None after the last."""
+        """Return the next frame, upright, BGR, and the time that OpenCV reports; None after the last."""
         cv2 = import_cv2()
         try:
             is_there, image = self._capture.read()
@@ -45,12 +45,12 @@ class CvSource:
         return image, milliseconds / 1000
 
     def close(self) -> None:
-        """Let go of the camera or file."""
+        """Close the camera or file."""
         self._capture.release()
 
 
 class Animation:
-    """An animated WebP or PNG, decoded at once; attributes as those of `AvSource`."""
+    """An animated WebP or PNG, decoded all at once; attributes as in `AvSource`."""
 
     is_endless = False
 
@@ -77,11 +77,11 @@ class Animation:
         return self._frames[self._next - 1], float(self._times[self._next - 1])
 
     def close(self) -> None:
-        """Let go of the frames."""
+        """Free the frames."""
         self._frames = []
         self._next = 0
 
 
 def is_animation(head: bytes) -> bool:
-    """Tell whether a file that begins so is an animated WebP."""
+    """Return whether a file that begins with these bytes is an animated WebP."""
     return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20] & 2)

@@ -21,7 +21,7 @@ __all__ = ["Frame", "estimate"]
 class Frame(NamedTuple):
     """One frame of a video, and the people in it."""
 
-    number: int  #: from 0; those of a camera have gaps where frames came too fast
+    number: int  #: from 0; a camera's numbers have gaps where frames came too fast
     time: float  #: seconds from the start of the video
     image: NDArray[np.uint8]  #: (height, width, 3), BGR, upright
     poses: Poses  #: in pixels of the image
@@ -32,20 +32,20 @@ def estimate(
 ) -> Iterator[Frame]:
     """Find the people in each frame of a video, in order.
 
-    One thread reads ahead of the network and another decodes behind it, a
-    few frames at most, so that videos of any length, and cameras, will do.
-    Closing the iterator lets go of the threads, and of the file or camera.
+    One thread reads ahead of the network and another decodes behind it, by a
+    few frames at most, so this works for cameras and videos of any length.
+    Closing the iterator ends the threads and closes the file or camera.
 
     Parameters
     ----------
     estimator : PoseEstimator
-        As `bottomup.load` returns it.
+        From `bottomup.load`.
     source : str, Path, int or Reader
         A file, a camera's number, from 0, or a URL; or a `Reader`, which
-        tells more of it and stays open.
+        gives more information about the video and stays open.
     tracker : tracking.Tracker, optional
-        Gives people the ids that they keep, and may smooth their movements. Its scores decide which poses stay, in
-        place of the estimator's `min_score`.
+        Gives people ids that they keep, and can smooth their motion. Its score thresholds replace the estimator's
+        `min_score`.
 
     Yields
     ------
@@ -55,7 +55,7 @@ def estimate(
     Raises
     ------
     InputError
-        If there is no such file or camera, or it gives no frame.
+        If the file or camera cannot be opened, or has no frames.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def estimate(
     >>> for frame in bu.video.estimate(bu.load(), "street.mp4"):  # doctest: +SKIP
     ...     print(frame.number, frame.time, len(frame.poses))
     """
-    if tracker is not None and isinstance(estimator, PoseEstimator):  # it knows by itself which poses to leave out
+    if tracker is not None and isinstance(estimator, PoseEstimator):  # the tracker decides which poses to drop
         estimator = dataclasses.replace(estimator, min_score=0.0)
     if isinstance(source, Reader):
         return _frames(estimator, source, tracker)
@@ -88,7 +88,7 @@ def _frames(estimator: PoseEstimator, reader: Reader, tracker: Tracker | None) -
                 yield picture.image
 
         found: Any = estimator.batch(images())
-        stack.callback(found.close)  # first, so that no thread reads any more
+        stack.callback(found.close)  # before `pictures` closes, so that no thread is reading
         for poses in found:
             picture = waiting.popleft()
             if tracker is not None:

@@ -23,8 +23,8 @@ from bottomup.video.cv_reading import Animation, CvSource, is_animation
 __all__ = ["Picture", "Reader", "is_url"]
 
 _LIVE = ("rtsp", "rtsps", "rtmp", "rtp", "srt", "udp", "tcp")
-_LISTS = (b"ffconcat", b"#EXTM3U", b"#FFCONCAT")  # of other files, which somebody else chose
-_FASTEST = 240  # frames per second; what claims more is a file that does not know
+_LISTS = (b"ffconcat", b"#EXTM3U", b"#FFCONCAT")  # playlists, which would open files that somebody else chose
+_FASTEST = 240  # frames per second; a file that claims more does not know
 _USUAL = 30.0
 
 
@@ -37,17 +37,20 @@ class Picture(NamedTuple):
 
 
 class Reader:
-    """The frames of a video file, a camera or a stream, in order and once.
+    """The frames of a video file, a camera or a stream, once and in order.
 
-    PyAV reads it where it is installed, `pip install 'bottomup[video]'`, with
-    exact times; OpenCV reads cameras, and everything without PyAV. Animated
-    WebP files are read too. The first frame is read at once, so that what
-    gives none is refused here. Frames are turned upright as the file says. A
-    camera or a live stream (rtsp, rtmp, rtp, srt, udp, tcp, and http where it
-    tells no length) gives its newest frame whenever one is asked for and
-    leaves out those that came meanwhile, so that poses never lag behind, at
-    the time of the clock; a file leaves out none.
-    Close it, or use it in a `with` statement.
+    PyAV reads files and streams, with exact times, if it is installed: `pip
+    install 'bottomup[video]'`. OpenCV reads cameras, and everything if PyAV is
+    missing. Animated WebP files work too. The constructor reads the first
+    frame, so a source without frames raises an error there. Frames are turned
+    upright as the file says.
+
+    A file gives every frame. A camera or a live stream (rtsp, rtmp, rtp, srt,
+    udp, tcp, or http without a length) gives its newest frame whenever you ask
+    for one, with the time of the clock, and skips those that came in between,
+    so poses never lag behind.
+
+    Close the reader, or use it in a `with` statement.
 
     Parameters
     ----------
@@ -55,34 +58,34 @@ class Reader:
         A file, the number of a camera, from 0, or a URL that FFmpeg takes:
         rtsp://..., http://...
     rotate : {0, 90, 180, 270}
-        Degrees by which frames are turned clockwise, after what the file says.
+        Degrees to rotate frames clockwise, after they are turned upright.
     mirror : bool
-        Whether frames are mirrored, left and right, after that: as people know themselves from a webcam.
+        Whether to mirror frames, left to right, after that, as webcams show people.
 
     Attributes
     ----------
     source : str or int
-        The path, number or URL, the latter without user and password.
+        The path, number or URL, without the URL's user and password.
     name : str
-        The same, as messages name it.
+        The source as messages name it.
     size : ImageSize
         Of the first frame.
     fps : float
-        Frames per second, as the file or camera says; 30 where it does not know.
+        Frames per second, as the file or camera reports it; 30 if it does not.
     num_frames : int or None
-        How many there are, as the file says, which may be an estimate; None
-        where it does not know.
+        Number of frames that the file reports, which may be an estimate;
+        None if it reports none.
     num_read : int
         Frames read so far.
     start : float
-        Seconds in the file's own time at which the first frame stands; `Picture.time` counts from there.
+        Time of the first frame in the file's own time, in seconds; `Picture.time` counts from there.
     is_live : bool
         Whether it is a camera or a live stream.
 
     Raises
     ------
     InputError
-        If there is no such file or camera, or it gives no frame.
+        If the file or camera cannot be opened, or has no frames.
 
     Examples
     --------
@@ -91,7 +94,7 @@ class Reader:
     """
 
     def __init__(self, source: str | Path | int, *, rotate: int = 0, mirror: bool = False) -> None:
-        turned(np.zeros((1, 1, 3), np.uint8), rotate)  # refuses what is no quarter of a turn
+        turned(np.zeros((1, 1, 3), np.uint8), rotate)  # raises unless it is a number of quarter turns
         self._rotate, self._mirror = rotate, mirror
         self.source = source if isinstance(source, int) else re.sub(r"//[^/@]*@", "//", str(source))
         self.name = f"camera {source}" if isinstance(source, int) else f"video {self.source!r}"
@@ -110,13 +113,13 @@ class Reader:
         first = self._read()
         if first is None:
             self.close()
-            raise InputError(f"{self.name} gives no frame: {_way_out(source)}")
+            raise InputError(f"{self.name} has no frames: {_way_out(source)}")
         self._first: Picture | None = first
         self.size = ImageSize(first.image.shape[1], first.image.shape[0])
 
     @property
     def ended_early(self) -> bool:
-        """Whether far less was read than the file announced: it is damaged, or was stopped reading."""
+        """Whether far less was read than the file announced: it is damaged, or reading was stopped."""
         if self._duration is None or self.num_frames is None:
             return False
         return self.num_read < 0.9 * self.num_frames and self._time + 1 / self.fps < 0.9 * self._duration
@@ -131,7 +134,7 @@ class Reader:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file or camera."""
+        """Close the file or camera."""
         with self._lock:
             self._capture.close()
 
@@ -158,7 +161,7 @@ class Reader:
             self._started, self.start, moment = time.monotonic(), own or 0.0, 0.0
         else:
             moment = time.monotonic() - self._started if self.is_live else math.nan if own is None else own - self.start
-            if not (math.isfinite(moment) and moment > self._time):  # a file that keeps no time, or turns it back
+            if not (math.isfinite(moment) and moment > self._time):  # the file has no times, or they run backwards
                 moment = self._time + 1 / self.fps
         self._time = moment
         self.num_read += 1
@@ -166,7 +169,7 @@ class Reader:
 
 
 def _newest(pictures: Generator[Picture, None, None]) -> Generator[Picture, None, None]:
-    """Yield the newest picture whenever one is asked for, while a thread reads all of them."""
+    """Yield the newest picture on each request, while a thread reads all of them."""
     waiting: deque[Picture] = deque(maxlen=1)
     changed = threading.Condition()
     is_over = threading.Event()
@@ -205,7 +208,7 @@ def _newest(pictures: Generator[Picture, None, None]) -> Generator[Picture, None
 
 
 def _opened(source: str | Path | int, name: str) -> AvSource | CvSource | Animation:
-    """Return an open camera, file or stream, or say why there is none."""
+    """Open a camera, file or stream, or raise an error that says why it cannot be opened."""
     head = b""
     if isinstance(source, int):
         if source < 0:
@@ -233,23 +236,23 @@ def _head(path: str | Path, name: str) -> bytes:
             head = file.read(64)
     except (OSError, ValueError) as error:
         is_number = str(path).isdecimal()
-        hint = f"; camera {path} is the number {path}, not text" if is_number else ""
+        hint = f"; for camera {path} pass the number {path}, not a string" if is_number else ""
         raise InputError(f"{name} cannot be opened: {reason(error)}{hint}") from error
     if not head:
         raise InputError(f"{name} is empty")
     if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_LISTS):
-        raise InputError(f"{name} is a list of other files: name the video itself")
+        raise InputError(f"{name} is a playlist: name the video itself")
     return head
 
 
 def _way_out(source: str | Path | int) -> str:
     if isinstance(source, int):
-        return "is it connected, not in use by another program, and are you allowed to read it?"
+        return "check that it is connected, not in use by another program, and that you have permission to use it"
     if is_url(source):
-        return "is the address right, and reachable from here?"
-    return "it is damaged, cut short, or no video that can be read"
+        return "check that the address is correct and reachable"
+    return "it is damaged, truncated, or not a video that we can read"
 
 
 def is_url(source: str | Path) -> bool:
-    """Tell whether a source is an address, not a file."""
+    """Return whether a source is a URL."""
     return "://" in str(source)

@@ -24,41 +24,40 @@ __all__ = ["CODECS", "Codec", "Writer"]
 Codec: TypeAlias = Literal["h264", "mp4v", "gif"]
 CODECS: tuple[Codec, ...] = ("h264", "mp4v", "gif")
 
-_LONGEST_GAP = 60.0  # seconds that one frame may stand; more is taken for a clock that jumped
+_LONGEST_GAP = 60.0  # seconds between frames; a longer gap is treated as a clock that jumped
 
 
 class Writer:
     """A video file, written frame by frame.
 
-    However the writing ends, `close` makes what was written a whole file, which takes the place of an earlier one
-    only then; use it in a `with` statement. An odd last row or column is cut off, except from a GIF. A frame of another
-    size than the first is resized.
+    `close` finishes the file, even after an interruption, and only then replaces an existing one; use the writer in a
+    `with` statement. An odd last row or column is cut off, except in a GIF. Frames are resized to the first one's size.
 
     Parameters
     ----------
     path : str or Path
-        The file, .mp4 as a rule, or .gif; an existing one stays until this one is whole.
+        The file, usually .mp4, or .gif; an existing one stays until this one is complete.
     fps : float
-        Frames per second; as `Reader.fps` says it.
+        Frames per second, such as `Reader.fps`.
     codec : {"h264", "mp4v", "gif"}, optional
-        "h264", with every frame at its own time, sound, and its index in front, plays everywhere, also while it
-        loads; PyAV writes it: `pip install 'bottomup[video]'`. "mp4v" is MPEG-4 Part 2 by OpenCV, without sound, at an
-        even rate, which VLC plays and browsers do not. Default: "gif" for a name that ends so, else "h264" with
-        PyAV and "mp4v" without; `losses` says what is lost.
+        "h264" keeps sound and the exact time of every frame, and plays everywhere, even while it loads. It needs PyAV:
+        `pip install 'bottomup[video]'`. "mp4v" is MPEG-4 Part 2 by OpenCV, without sound and at a constant rate; VLC
+        plays it, browsers do not. Default: "gif" for a .gif file, else "h264" with PyAV and "mp4v" without; `losses`
+        says what is lost.
     sound : Reader, str or Path, optional
-        The video whose sound is copied, as far as frames are written.
+        A video to copy the sound from, for as long as frames are written.
 
     Attributes
     ----------
     losses : str
-        What the file lacks for want of PyAV, in one line; empty where it lacks nothing.
+        What the file lacks because PyAV is missing, in one line; empty if it lacks nothing.
 
     Raises
     ------
     InputError
-        If the file cannot be written, at the first frame or when it is closed; an earlier file stays.
+        If the file cannot be written: at the first frame, or on `close`. An existing file stays.
     MissingRuntimeError
-        If PyAV is not installed and H.264 or a GIF is asked for.
+        If `codec` is "h264" or "gif" and PyAV is not installed.
 
     Examples
     --------
@@ -104,12 +103,12 @@ class Writer:
         Parameters
         ----------
         image : (height, width, 3) uint8 array
-            Its pixels, BGR.
+            BGR pixels.
         time : float, optional
-            Seconds from any start, as `Frame.time` tells them: so cameras and
-            videos of changing frame rate keep their time. mp4v repeats a frame
-            where the next comes late, and leaves some out where they come too
-            fast for `fps`. Default: one frame after the other, 1 / fps apart.
+            Seconds from any start, such as `Frame.time`, so that cameras and
+            videos with a variable frame rate keep their timing. mp4v repeats a
+            frame if the next one is late, and drops frames that come too fast
+            for `fps`. Default: 1 / fps after the frame before.
         """
         if self._file is None:
             self._open(image)
@@ -148,13 +147,13 @@ class Writer:
         return AvFile(path, self.fps, self._size, self.codec, self._sound)
 
     def close(self) -> None:
-        """End the file; without a frame there is none."""
+        """Finish the file; no file is written if there were no frames."""
         file, self._file = self._file, None
         if file is None:
             return
         try:
             self._run(file.close)
-        except KeyboardInterrupt:  # it is whole nevertheless
+        except KeyboardInterrupt:  # the file is complete nevertheless
             self._end()
             self._stack.close()
             raise
@@ -164,14 +163,14 @@ class Writer:
         self._stack.close()
 
     def _run(self, step: Callable[[], Any]) -> Any:
-        """Do something in the thread that writes, which no Ctrl-C interrupts, and wait for its end."""
+        """Run a step in the writing thread, which Ctrl-C cannot interrupt, and wait until it ends."""
         if self._worker is None:
             raise InputError(f"video {str(self.path)!r} is closed")
         future = self._worker.submit(step)
         try:
             return future.result()
         except KeyboardInterrupt:
-            future.exception()  # wait until it is done: nothing is left half written
+            future.exception()  # wait for the step: nothing stays half written
             raise
         except (OSError, InputError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
@@ -183,7 +182,7 @@ class Writer:
             worker.shutdown()
 
     def _give_up(self, error: BaseException) -> None:
-        """Remove what was begun, so that an earlier file stays, and raise the error."""
+        """Remove the unfinished file, so that an existing one stays, and raise the error."""
         self._file = None
         self._end()
         self._stack.__exit__(type(error), error, error.__traceback__)
@@ -199,7 +198,7 @@ class _File(Protocol):
 
 
 def _sound_of(sound: Reader | str | Path | None) -> tuple[str, float] | None:
-    """Return the file whose sound is copied, and where in it the video begins; None for none, or a camera."""
+    """Return the file to copy sound from and the time at which the video starts in it; None if there is none."""
     if isinstance(sound, Reader):
         is_file = isinstance(sound.source, str) and not sound.is_live and not is_url(sound.source)
         return (str(sound.source), sound.start) if is_file else None

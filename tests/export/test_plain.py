@@ -71,5 +71,5 @@ def test_a_line_takes_numpys_numbers_and_refuses_what_json_cannot_say():
     told = json.loads(bu.export.json_line(poses, frame=np.int64(3), time=np.float32(0.5)))
     assert (told["frame"], told["time"]) == (3, 0.5)
     for value in (np.nan, object(), np.zeros(2)):
-        with pytest.raises(bu.InputError, match="a line says text, finite numbers and lists"):
+        with pytest.raises(bu.InputError, match="entries of a line must be text, finite numbers, or lists"):
             bu.export.json_line(poses, time=value)

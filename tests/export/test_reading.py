@@ -63,8 +63,8 @@ def test_openpose_of_nobody_and_of_a_skeleton_of_your_own():
 @pytest.mark.parametrize(
     ("told", "why"),
     [
-        ([], "is no file of OpenPose"),
-        ({"people": 3}, "is no file of OpenPose"),
+        ([], "is not an OpenPose file"),
+        ({"people": 3}, "is not an OpenPose file"),
         ({"people": [{}]}, "must have an entry 'pose_keypoints_2d'"),
         ({"people": [{"pose_keypoints_2d": "abc"}]}, "must have lists of numbers"),
         (
@@ -72,7 +72,7 @@ def test_openpose_of_nobody_and_of_a_skeleton_of_your_own():
             "people of 1 parts, as no skeleton",
         ),
         ({"people": [{"pose_keypoints_2d": [1] * 75}, {"pose_keypoints_2d": [1] * 54}]}, "pass skeleton="),
-        ({"people": [{"pose_keypoints_2d": [10**400] * 75}]}, "a number beyond all measure"),
+        ({"people": [{"pose_keypoints_2d": [10**400] * 75}]}, "a number too large for a float"),
     ],
 )
 def test_what_is_no_openpose_file_is_told_in_one_line(tmp_path, told, why):
@@ -124,13 +124,13 @@ def test_a_skeleton_of_your_own_is_in_the_document_or_passed():
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("{", "line 1 of .* is no JSON"),
-        ("[" * 100_000, "line 1 of .* is no JSON"),
+        ("{", "line 1 of .* is not JSON"),
+        ("[" * 100_000, "line 1 of .* is not JSON"),
         ("[1]", "must be a JSON object with 'poses', got list"),
         ("{}", "names no skeleton: pass skeleton="),
         ('{"skeleton": "coco_17"}', "must have an entry 'poses'"),
         ('{"skeleton": "coco_17", "poses": 3}', "must have a list 'poses', got int"),
-        ('{"skeleton": "coco_17", "poses": [{"score": 1, "keypoints": [null]}]}', "must have 17 keypoints a pose"),
+        ('{"skeleton": "coco_17", "poses": [{"score": 1, "keypoints": [null]}]}', "must have 17 keypoints per pose"),
         ('{"skeleton": {"parts": ["a"]}, "poses": [{"score": 1, "keypoints": [[1, 2]]}]}', r"\[x, y, score\] or null"),
         (
             '{"skeleton": {"parts": ["a"]}, "poses": [{"score": "x", "keypoints": [null]}]}',

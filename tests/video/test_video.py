@@ -141,10 +141,10 @@ def broken(folder):
     (folder / "text.mp4").write_text("no video " * 100)
     make_clip(folder / "none.mp4", count=0)
     return {
-        "cut.mp4": "damaged, cut short, or no video",
+        "cut.mp4": "damaged, truncated, or not a video",
         "empty.mp4": "is empty",
-        "text.mp4": "damaged, cut short, or no video",
-        "none.mp4": "damaged, cut short, or no video",
+        "text.mp4": "damaged, truncated, or not a video",
+        "none.mp4": "damaged, truncated, or not a video",
         "nowhere.mp4": "cannot be opened: No such file",
         ".": "is a folder",
     }
@@ -160,9 +160,12 @@ def test_what_is_no_video_is_refused_by_name(tmp_path, capfd):
 @pytest.mark.parametrize(
     ("source", "complaint"),
     [
-        (97, "camera 97 cannot be opened: is it connected"),
+        (97, "camera 97 cannot be opened: check that it is connected"),
         (-1, "must be 0 or more, got -1"),
-        ("http://me:secret@127.0.0.1:9/a.mp4", "'http://127.0.0.1:9/a.mp4' cannot be opened: is the address right"),
+        (
+            "http://me:secret@127.0.0.1:9/a.mp4",
+            "'http://127.0.0.1:9/a.mp4' cannot be opened: check that the address is correct",
+        ),
     ],
 )
 def test_cameras_and_streams_that_are_not_there_are_refused(capfd, source, complaint):
@@ -173,7 +176,7 @@ def test_cameras_and_streams_that_are_not_there_are_refused(capfd, source, compl
 
 def test_a_camera_that_opens_and_gives_nothing_is_refused_and_let_go(capture):
     fake = capture([])
-    with pytest.raises(InputError, match="camera 0 gives no frame"):
+    with pytest.raises(InputError, match="camera 0 has no frames"):
         video.Reader(0)
     assert not fake.is_open
 
@@ -533,13 +536,13 @@ def test_an_animated_webp_is_read_with_its_times(tmp_path):
 def test_a_list_of_other_files_is_no_video(tmp_path, content):
     make_clip(tmp_path / "b.mp4")
     (tmp_path / "a.mp4").write_bytes(content)
-    with pytest.raises(InputError, match="is a list of other files: name the video itself"):
+    with pytest.raises(InputError, match="is a playlist: name the video itself"):
         video.Reader(tmp_path / "a.mp4")
 
 
 def test_a_cameras_number_as_text_and_names_that_no_file_has(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="camera 0 is the number 0, not text"):
+    with pytest.raises(InputError, match="for camera 0 pass the number 0, not a string"):
         video.Reader("0")
     for name in ("a\0.mp4", "\ud800.mp4"):
         with pytest.raises(InputError, match="cannot be opened: the name contains a NUL"):
