@@ -60,7 +60,7 @@ class Clues(NamedTuple):
     values: Mapping[str, FieldLike] | None = None  #: the tensors, where they are at hand in place of a network
 
     def shift_from(self, usual: ImageSize, output: str, input_size: ImageSize) -> tuple[float, float]:
-        """Return how far an output's cells lie from where they lie at the `usual` input size; 0 where no graph tells."""
+        """Return how far an output's cells lie from where they are at the `usual` input size; 0 if no graph tells."""
         if self.cell_shift is None:
             return (0.0, 0.0)
         here, there = self.cell_shift(output, input_size), self.cell_shift(output, usual)

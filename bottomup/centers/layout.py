@@ -67,7 +67,7 @@ class CenterLayout:
 
     @property
     def pixels(self) -> Pixels | None:
-        """How MoveNet takes images: unscaled bytes, padded with zeros. None for other networks, whose file or card says."""
+        """How MoveNet takes images: unscaled bytes, padded with zeros. None for networks whose file or card says."""
         return MOVENET_PIXELS if self.kind == "movenet" else None
 
     def read(self, outputs: Mapping[str, FieldLike], input_size: ImageSize | None) -> CenterFields:
@@ -228,4 +228,3 @@ def _stride(input_size: ImageSize, grid: tuple[int, int]) -> float:
         f"input_size={tuple(input_size)} and a grid of {grid[0]} x {grid[1]} cells fit no stride: "
         "pass (width, height) of the network's input, or build CenterFields with its output_stride"
     )
-

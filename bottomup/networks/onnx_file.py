@@ -220,7 +220,8 @@ def _problems(model: Any) -> Iterator[str]:
     held = [tensor for attribute in attributes for tensor in (attribute.t, *attribute.tensors)]
     for tensor in (*graph.initializer, *held):
         if tensor.data_location or tensor.external_data:
-            yield f"tensor {tensor.name!r} is stored in another file: save the model in one file, onnx.save_model(model, path)"
+            name = repr(tensor.name)
+            yield f"tensor {name} is stored in another file: save the model in one file, onnx.save_model(model, path)"
     if not {given.name for given in graph.input} - {tensor.name for tensor in graph.initializer}:
         yield "it takes no input"
     if graph.sparse_initializer:

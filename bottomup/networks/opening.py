@@ -178,7 +178,7 @@ def _wanted(
 
 
 def _candidates(source: Any, kind: Kind, needs_tflite: bool) -> list[str]:
-    """Return the installed runtimes that can run a file, best first; litert if it needs TFLite and none is installed."""
+    """Return the installed runtimes that can run a file, best first; litert if TFLite is needed and not installed."""
     installed = [name for name in ORDER[kind] if _is_installed(name)]
     if kind != "tflite":
         return installed
