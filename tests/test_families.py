@@ -200,7 +200,7 @@ def test_a_count_in_an_array_of_one_counts():
 
 @pytest.mark.parametrize("count", [np.nan, np.inf, -1])
 def test_a_count_that_is_none_is_refused(count):
-    with pytest.raises(ModelError, match="it did not run"):
+    with pytest.raises(ModelError, match="its decoder did not run"):
         read_outputs(decoded(count), INPUT_SIZE)
 
 

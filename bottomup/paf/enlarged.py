@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.paf.fields import PafFields, real_table
+from bottomup.paf.fields import PafFields
+from bottomup.paf.levels import real_table
 from bottomup.tensors import Field, Quantized, as_flat
 
 __all__ = ["FLAT", "LARGE", "as_raw"]

@@ -1,6 +1,7 @@
 """The outputs of a network of part affinity fields, whatever layout they came in."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -11,11 +12,12 @@ from numpy.typing import NDArray
 from bottomup.errors import InputError
 from bottomup.paf.bundles import Heat, Vectors
 from bottomup.paf.checks import as_real, as_shift, refuse_other_scales, refuse_rank
+from bottomup.paf.levels import log_table, real_table
 from bottomup.skeletons import OPENPOSE18, Skeleton, as_skeleton
 from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_flat, as_number, look_alike, short_repr
 from bottomup.tensors import take_channels as take
 
-__all__ = ["PafFields", "is_one_picture", "num_paf_channels_of", "real_table"]
+__all__ = ["PafFields", "is_one_picture", "num_paf_channels_of"]
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -228,8 +230,8 @@ class PafFields:
         return (
             Heat(
                 heatmaps=own_heat,
-                heat_table=_reals(heatmaps),
-                logs=_logs(heatmaps),
+                heat_table=_table(heatmaps, real_table),
+                logs=_table(heatmaps, log_table),
                 channels=heat.shape[2],
                 heat_height=height,
                 heat_width=width,
@@ -237,7 +239,7 @@ class PafFields:
             ),
             Vectors(
                 pafs=own_heat if paf is heat else as_flat(paf),
-                table=_reals(pafs),
+                table=_table(pafs, real_table),
                 row_step=repeat * pafs.shape[1] * paf_step,
                 column_step=repeat * paf_step,
                 height=paf_height,
@@ -337,23 +339,6 @@ def _units(field: Quantized) -> tuple[float, float]:
     return field.scale, field.zero_point
 
 
-def _reals(field: Field) -> NDArray[np.float64] | None:
-    """Return the real numbers of a quantised tensor's levels."""
-    return real_table(*_units(field)) if isinstance(field, Quantized) else None
-
-
-def _logs(field: Field) -> NDArray[np.float64] | None:
-    """Return the logarithms of the real numbers of a quantised tensor's levels."""
-    return _log_table(*_units(field)) if isinstance(field, Quantized) else None
-
-
-@lru_cache(maxsize=256)
-def real_table(scale: float, zero: float) -> NDArray[np.float64]:
-    """Return the real numbers of 256 levels, computed in float32 as TFLite does."""
-    return ((np.arange(256, dtype=np.float32) - np.float32(zero)) * np.float32(scale)).astype(np.float64)
-
-
-@lru_cache(maxsize=256)
-def _log_table(scale: float, zero: float) -> NDArray[np.float64]:
-    """Return the logarithms of the real numbers of 256 levels, as of 0.001 where they are less."""
-    return np.array([math.log(max(value, 1e-3)) for value in real_table(scale, zero).tolist()])
+def _table(field: Field, of: Callable[[float, float], NDArray[np.float64]]) -> NDArray[np.float64] | None:
+    """Return a number for each of a quantised tensor's levels."""
+    return of(*_units(field)) if isinstance(field, Quantized) else None

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from bottomup.errors import InputError
 from bottomup.paf.bundles import PartTables, Rules, Workspace, make_workspace, stretch
 from bottomup.paf.enlarged import LARGE
-from bottomup.paf.fields import PafFields, real_table
+from bottomup.paf.fields import PafFields
+from bottomup.paf.levels import real_table
 from bottomup.poses import Poses
 from bottomup.similarity import AREA_OF_JOINTS
 from bottomup.skeletons import Skeleton

@@ -70,7 +70,9 @@ def test_a_port_in_channels_first_has_x_before_y_and_scores():
 
 
 def test_nameless_heads_in_channels_last_ask_for_names():
-    with pytest.raises(ModelError, match="MoveNet's regressions, which its offsets"):
+    with pytest.raises(
+        ModelError, match="look like MoveNet's, but regressions and offsets have the same shape: name them"
+    ):
         recognise(shapes_of(heads({what: f"Identity_{at}" for at, what in enumerate(CHANNELS)}, boxes=False)))
 
 
@@ -92,7 +94,7 @@ def test_the_name_of_dekrs_second_head_says_which_way_it_leads(name, sign):
 
 
 def test_dekrs_second_head_without_such_a_name_asks():
-    with pytest.raises(ModelError, match="lead from a person's centre to the parts"):
+    with pytest.raises(ModelError, match="leads from a person's centre to the parts"):
         recognise({"a": (1, 18, 48, 64), "b": (1, 34, 48, 64)})
 
 

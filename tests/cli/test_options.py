@@ -187,7 +187,7 @@ def test_without_a_screen_showing_is_refused_before_the_work(run, monkeypatch, e
     monkeypatch.setattr("sys.platform", "linux")
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
-    assert "there is no screen here" in one_line(run(save("a.png"), "--show")[2])
+    assert "there is no screen" in one_line(run(save("a.png"), "--show")[2])
     assert estimator.seen == []
 
 
@@ -276,7 +276,7 @@ def test_names_that_no_file_has_are_one_plain_line(run, name):
 
 def test_a_document_is_told_to_be_none_and_not_taken_for_a_video(run):
     Path("paper.pdf").write_bytes(b"%PDF-1.7 and so on")
-    assert "no image, but a PDF" in one_line(run("paper.pdf")[2])
+    assert "is not an image: it is a PDF" in one_line(run("paper.pdf")[2])
 
 
 # blur
@@ -305,5 +305,5 @@ def test_what_cannot_be_hidden_is_one_complaint(command_line, estimator):
     save("b.png")
     status, out, complaints = command_line("blur", "a.png", "b.png", "--faces")
     assert status == 2
-    assert "no image, but a text file" in one_line(complaints)
+    assert "is not an image: it is a text file" in one_line(complaints)
     assert "b.png: 1 person hidden" in out

@@ -92,7 +92,7 @@ def test_an_image_that_cannot_be_read_is_a_row_with_its_error(photos, format):
     rows = list(read_rows("out"))
     assert [row["error"] is None for row in rows] == [True, True, False, True, True, False, True]
     assert rows[2] == {**rows[2], "width": None, "height": None, "poses": []}
-    assert "no image, but a text file" in rows[2]["error"]
+    assert "is not an image: it is a text file" in rows[2]["error"]
     assert people() == [0, 1, 0, 3, 4, 0, 6]
 
 

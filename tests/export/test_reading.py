@@ -69,7 +69,7 @@ def test_openpose_of_nobody_and_of_a_skeleton_of_your_own():
         ({"people": [{"pose_keypoints_2d": "abc"}]}, "must have lists of numbers"),
         (
             {"people": [{"pose_keypoints_2d": [1, 2, 3]}]},
-            "people of 1 parts, as no skeleton",
+            "people with 1 parts, unlike any OpenPose skeleton",
         ),
         ({"people": [{"pose_keypoints_2d": [1] * 75}, {"pose_keypoints_2d": [1] * 54}]}, "pass skeleton="),
         ({"people": [{"pose_keypoints_2d": [10**400] * 75}]}, "a number too large for a float"),
@@ -189,7 +189,7 @@ def test_files_are_read_up_to_a_stated_size(tmp_path, monkeypatch):
 
 def test_bytes_that_are_no_text_are_told(tmp_path):
     (tmp_path / "a.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="it is no UTF-8 text"):
+    with pytest.raises(InputError, match="it is not UTF-8 text"):
         read_coco_results(tmp_path / "a.json")
 
 

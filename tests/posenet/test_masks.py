@@ -458,6 +458,6 @@ def test_the_guides_lines_hide_people(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     cv2.imwrite("street.jpg", render_scene(3, (400, 260), 2).image)
     guide = Path(bu.__file__).with_name("guide") / "masks.md"
-    (lines,) = re.findall(r"To hide everybody.*?```python\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
+    (lines,) = re.findall(r"To hide people.*?```python\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
     exec(lines.replace('"coral-bodypix-640x480"', ""), {})
     assert (cv2.imread("hidden.jpg") != cv2.imread("street.jpg")).any()
