@@ -273,6 +273,23 @@ def test_a_camera_that_starts_and_stops_takes_nobodys_id():
         assert (ids_over(frames, motion=motion) == [list(range(1, 25))] * len(shifts)) == are_kept
 
 
+def test_who_turns_round_between_two_frames_is_found_where_they_were():
+    places = [*range(100, 500, 40), *range(420, 100, -40)]  # 80 px beside the prediction at the turn
+    assert ids_over([people(x) for x in places]) == [[1]] * len(places)
+    ids = ids_over([people(x, x + 700) for x in places])
+    assert ids == [[1, 2]] * len(places)
+
+
+def test_one_close_match_beats_two_loose_ones():
+    poses = PERSON + np.array([(0, 0, 0), (25, 0, 0)])[:, None]
+    tracker = Tracker(max_overlap=1)
+    first = tracker.update(Poses(poses, np.full(2, 0.9), COCO17), 0)
+    table = similarities(first.xy, PERSON[None, :, :2] + np.array([(4, 0), (-25, 0)])[:, None], COCO17)
+    assert table.trace() < table[0, 1] + table[1, 0] and table[0, 0] > 0.9
+    moved = Poses(PERSON + np.array([(4, 0, 0), (-25, 0, 0)])[:, None], np.full(2, 0.9), COCO17)
+    assert tracker.update(moved, 0.04).ids.tolist()[0] == 1
+
+
 def test_two_people_alone_are_no_camera():
     frames = [people(100, 400)] * 3 + [people(100 + 8 * k, 400 - 8 * k) for k in range(38)]
     ids = ids_over(frames)

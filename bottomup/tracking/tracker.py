@@ -34,9 +34,11 @@ class Tracker:
 
     The tracker drops worse duplicates of a person, because they would compete
     for the id. It predicts where each known person is now, and matches each
-    frame's poses to these predictions so that the sum of their object keypoint
-    similarities is highest (the Hungarian method). Poses that score enough to
-    start a new person are matched first. Use one tracker per video: its ids
+    frame's poses to these predictions so that the sum of their squared object
+    keypoint similarities is highest (the Hungarian method); squared, one close
+    match beats two loose ones. Whoever is not found there is looked for where
+    they were last seen, because people and cameras stop and turn. Poses that
+    score enough to start a new person are matched first. Use one tracker per video: its ids
     count from 1, and it never reuses one. Ids come from position and motion,
     not appearance: a person who comes back after `max_gap` gets a new id.
 
@@ -191,6 +193,10 @@ class Tracker:
             shift = np.nanmedian(middle_steps(positions[chosen[found]] - expected[known]), axis=0)
             if np.square(shift).sum() > _MOVES**2 * np.median(pose_areas(expected[known], **_LIKE)):
                 known, found = self._matched(expected + shift, positions[chosen], skeleton)
+        lost, loose = np.delete(np.arange(len(waiting)), known), np.delete(np.arange(len(chosen)), found)
+        if len(lost) and len(loose):  # a person, or the camera, that stopped or turned: look where they were
+            again, late = self._matched(people.xy[waiting[lost]], positions[chosen[loose]], skeleton)
+            known, found = np.append(known, lost[again]), np.append(found, loose[late])
         rows[chosen[found]] = waiting[known]
         people.move(waiting[known], positions[chosen[found]], self._time, self.motion)
 
@@ -198,14 +204,16 @@ class Tracker:
         self, expected: NDArray[np.float64], positions: NDArray[np.float64], skeleton: Skeleton
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Match (K, N, 2) expected people to (M, N, 2) poses; return the rows of both."""
-        pairs = alike_pairs(expected, positions, skeleton, lowest=self.min_similarity, widened=self.spread, **_LIKE)
-        return _best_pairs(*pairs, (len(expected), len(positions)))
+        known, found, alike = alike_pairs(
+            expected, positions, skeleton, lowest=self.min_similarity, widened=self.spread, **_LIKE
+        )
+        return _best_pairs(known, found, np.square(alike), (len(expected), len(positions)))
 
 
 def _best_pairs(
     known: NDArray[np.intp], found: NDArray[np.intp], alike: NDArray[np.float64], shape: tuple[int, int]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Match K people to M poses so that the sum of similarities is highest; return the rows of both.
+    """Match K people to M poses so that the sum of `alike` is highest; return the rows of both.
 
     If there are many, groups that no pair connects are matched one by one, which gives the same sum.
     """

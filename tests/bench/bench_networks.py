@@ -5,8 +5,9 @@
 
 MODELS_FOLDER holds the files of `ROWS` (the catalogue's, under their makers' names); rows whose file is not there are
 left out. AP is pycocotools' keypoint AP of `bu.load` as it is, with `min_score=0`. Milliseconds are the median of a
-stream of photos, all steps included, with one network thread and with two; rows are timed in turns, so that a slow
-minute of the machine meets all of them.
+stream of photos, all steps included, with one network thread and with two, and in brackets how many times the
+network's own that is; rows are timed in turns, so that a slow minute of the machine meets all of them. The demo decoder
+is lightweight-openpose's, in Python: it is run photo after photo, as its makers do.
 """
 
 import argparse
@@ -18,6 +19,8 @@ import time
 from pathlib import Path
 
 import cv2
+import lightweight
+import numpy as np
 
 import bottomup as bu
 
@@ -39,6 +42,7 @@ ROWS = [
     ("omz-human-pose-0001, INT8", OMZ, {"input_size": (656, 480)}),
     ("omz-human-pose-0001, INT8, OpenPose's rules", OMZ, {"input_size": (656, 480), "decoder": "openpose"}),
     ("omz-human-pose-0001, INT8, flip", OMZ, {"input_size": (656, 480), "augmentation": FLIP}),
+    ("omz-human-pose-0001, INT8, its demo's decoder", OMZ, {"input_size": (656, 480), "decoder": "demo"}),
     (
         "omz-human-pose-0001, INT8, flip, two scales",
         OMZ,
@@ -50,6 +54,27 @@ ROWS = [
         {"input_size": (656, 480), "augmentation": bu.Augmentation(flip=True, scales=(1, 1.5, 0.7))},
     ),
 ]
+
+
+class Demo:
+    """A network with the decoder that its makers' Python demo has."""
+
+    def __init__(self, estimator) -> None:
+        self.estimator, self.network, self.input_size = estimator, estimator.network, estimator.input_size
+        self.prepare, self.run = estimator.prepare, estimator.run
+
+    def batch(self, images):
+        for image in images:
+            fields, placement = self.estimator.look(image)
+            keypoints, scores = lightweight.decode(fields.heatmaps, fields.pafs)
+            keypoints[..., :2] = (keypoints[..., :2] + 0.5) * (fields.output_stride / lightweight.UPSAMPLE) - 0.5
+            keypoints = np.where(np.isnan(keypoints), (np.nan, np.nan, 0), keypoints).astype(np.float32)
+            yield bu.Poses(keypoints, np.clip(scores / 36, 0, 1), bu.OPENPOSE18).to_image(placement, None)
+
+
+def load(file, *, decoder=None, **options):
+    """Load a row's network."""
+    return Demo(bu.load(file, **options)) if decoder == "demo" else bu.load(file, decoder=decoder, **options)
 
 
 def main() -> None:
@@ -78,9 +103,9 @@ def main() -> None:
     print("| network | runtime | input | AP | ms, 1 thread | a second | ms, 2 threads | a second |")
     print("|---|---|---|---|---|---|---|---|")
     for (name, file, options), ap, (one, two) in zip(rows, figures, times, strict=True):
-        estimator = bu.load(file, **options)
+        estimator = load(file, **options)
         width, height = estimator.input_size
-        speeds = " | ".join(f"{ms:.1f} | {1000 / ms:.0f}" for ms in (one, two))
+        speeds = " | ".join(f"{ms:.1f} ({ms / alone:.2f}) | {1000 / ms:.0f}" for ms, alone in (one, two))
         print(f"| {name} | {estimator.network.runtime} | {width}x{height} | {ap} | {speeds} |")
 
 
@@ -89,7 +114,7 @@ def accuracy(file, options, images, arguments):
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    estimator = bu.load(file, min_score=0, threads=2, **options)
+    estimator = load(file, min_score=0, threads=2, **options)
     paths = [arguments.images / image["file_name"] for image in images]
     found = zip(images, estimator.batch(paths), strict=True)
     results = [row for image, poses in found for row in bu.export.coco_results(poses, image["id"])]
@@ -104,17 +129,24 @@ def accuracy(file, options, images, arguments):
 
 
 def timings(rows, pictures, rounds=3):
-    """Return the milliseconds an image of each row, with one network thread and with two."""
-    estimators = [[bu.load(file, threads=threads, **options) for threads in (1, 2)] for _, file, options in rows]
-    taken = [[[], []] for _ in rows]
+    """Return each row's milliseconds an image, as a stream and in the network alone, with one thread and two."""
+    estimators = [[load(file, threads=threads, **options) for threads in (1, 2)] for _, file, options in rows]
+    taken = [[([], []), ([], [])] for _ in rows]
     for _ in range(rounds):
         for pair, kept in zip(estimators, taken, strict=True):
-            for estimator, times in zip(pair, kept, strict=True):
+            for estimator, (streams, networks) in zip(pair, kept, strict=True):
                 list(estimator.batch(pictures[:2]))
-                start = time.perf_counter()
-                list(estimator.batch(pictures))
-                times.append((time.perf_counter() - start) / len(pictures) * 1e3)
-    return [[statistics.median(times) for times in pair] for pair in taken]
+                streams.append(milliseconds(lambda e=estimator: list(e.batch(pictures)), len(pictures)))
+                prepared = [estimator.prepare(picture, "bgr") for picture in pictures]
+                networks.append(milliseconds(lambda e=estimator, p=prepared: [e.run(one) for one in p], len(pictures)))
+    return [[[statistics.median(times) for times in both] for both in pair] for pair in taken]
+
+
+def milliseconds(work, count):
+    """Return how long each of many takes."""
+    start = time.perf_counter()
+    work()
+    return (time.perf_counter() - start) / count * 1e3
 
 
 if __name__ == "__main__":
