@@ -23,6 +23,10 @@ def merge_poses(found: Sequence[Poses], *, max_poses: int | None = None) -> Pose
     similarity is above 0.5. With two sizes of one network, this found .02 AP
     more on COCO than the better size alone.
 
+    Scores remain probabilities: with two sizes, flipped or not, of three
+    networks (PoseNet, Open Model Zoo 0001, MoveNet), the calibration error on
+    120 photos of COCO is .020 to .048, and .026 to .045 without merging.
+
     Parameters
     ----------
     found : sequence of Poses
