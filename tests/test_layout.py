@@ -29,7 +29,7 @@ ROWS = [
     ["metric3d"],
     ["draw", "export", "tracking"],
     ["video"],
-    ["evaluate", "inspection", "distributed"],
+    ["evaluate", "inspection", "distributed", "serving"],
     ["cli"],
     ["__main__"],
 ]

@@ -1,4 +1,5 @@
-"""The command line: `bottomup predict`, `decode`, `eval`, `inspect`, `blur`, `benchmark`, `models`, `warmup`.
+"""The command line: `bottomup predict`, `decode`, `eval`, `inspect`, `blur`, `serve`, `benchmark`, `models`,
+`warmup`.
 
 Exit status 0, 2 with one line on standard error that says what was wrong, or
 130 where Ctrl-C ended it before its end; a camera has no other end, and gives 0.
@@ -9,13 +10,13 @@ import sys
 from collections.abc import Sequence
 
 import bottomup
-from bottomup.cli import benchmark, blur, decode, eval, inspect, models, predict, warmup
+from bottomup.cli import benchmark, blur, decode, eval, inspect, models, predict, serve, warmup
 from bottomup.cli.console import complain, forget_output
 from bottomup.cli.parsing import Parser
 from bottomup.errors import BottomupError
 
 _FAILED, _INTERRUPTED = 2, 130
-_COMMANDS = (predict, decode, models, eval, inspect, blur, benchmark, warmup)
+_COMMANDS = (predict, decode, models, eval, inspect, blur, serve, benchmark, warmup)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.geometry import Placement
-from bottomup.images import import_cv2
+from bottomup.images import jpeg_address
 from bottomup.layers import Layers, VectorField
 from bottomup.poses import Poses
 
 __all__ = ["Picture", "page_data", "render"]
 
-_LONGEST_SIDE = 1600  # pixels, of the photo in the page
 _PER_PIXEL = 8  # vectors are stored as eighths of a pixel, or of a hundredth of a unit vector
 _FOLDER = Path(__file__).parent
 
@@ -52,7 +51,7 @@ def page_data(layers: Layers, picture: Picture, decoder: Any, title: str) -> dic
         "family": layers.family,
         "decoder": repr(decoder),
         "photo": {
-            "source": _jpeg(picture.image),
+            "source": jpeg_address(picture.image),
             "width": width,
             "height": height,
             "scale": [placement.scale_x, placement.scale_y],
@@ -156,17 +155,6 @@ def _grid(values: NDArray[Any]) -> dict[str, Any]:
         "width": values.shape[1],
         "values": base64.b64encode(np.ascontiguousarray(values).tobytes()).decode(),
     }
-
-
-def _jpeg(image: NDArray[np.uint8]) -> str:
-    """Return a picture as a data URL, shrunk if it is large."""
-    cv2 = import_cv2()
-    scale = min(1.0, _LONGEST_SIDE / max(image.shape[:2]))
-    if scale < 1:
-        size = (max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1))
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    encoded = cv2.imencode(".jpg", np.ascontiguousarray(image), [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
 
 
 def _read(name: str) -> str:
