@@ -105,6 +105,10 @@ class Progress:
         """Count one more."""
         self._bar.update()
 
+    def name(self, what: str) -> None:
+        """Say on the bar what is being worked on."""
+        self._bar.set_description(what)
+
     def complain(self, complaint: object) -> None:
         """Print a complaint, and count it."""
         self.complaints += 1

@@ -50,8 +50,8 @@ def serve_page(asked: argparse.Namespace) -> int:
 
         if asked.model in catalogue.names() and not os.path.isfile(asked.model):
             fetch(asked.model)  # with a bar
-        with patience("loading the model"), without_chatter():
-            networks = Networks(asked.model)
+        with patience("loading the model"):
+            networks = Networks(asked.model, around_loading=without_chatter)
         address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
         say(f"{address}: open it in a browser; Ctrl-C ends it")
         sys.stdout.flush()

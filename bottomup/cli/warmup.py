@@ -5,7 +5,7 @@ import itertools
 import sys
 from typing import Any
 
-from bottomup.cli.console import patience, say
+from bottomup.cli.console import Progress, say
 from bottomup.cli.parsing import add_command
 
 _BATCH = 16  # images, as many as a batch kernel takes at once
@@ -31,13 +31,15 @@ def warm_up(asked: argparse.Namespace) -> int:
     from bottomup.geometry import ImageSize, Placement
 
     size = ImageSize(129, 129)
-    with patience("compiling"):
+    with Progress(2 * sum(len(family.decoders) for family in FAMILIES), unit="decoder") as progress:
         for family, quantized in itertools.product(FAMILIES, (False, True)):
             fields = family.example(quantized)
-            for make in family.decoders.values():
+            for name, make in family.decoders.items():
+                progress.name(f"{family.title}, {name}{', 8-bit' if quantized else ''}")
                 decoder: Any = make()
                 poses = decoder.decode(fields)
                 decoder.decode_batch([fields] * _BATCH)
+                progress.advance()
             if family.segment is not None:
                 family.segment(fields, poses, None, Placement(1.0, 1.0, 0, 0, size), size)
     seconds = time.perf_counter() - started

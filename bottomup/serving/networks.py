@@ -5,6 +5,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,6 +50,8 @@ class Networks:
     ----------
     model : str or Path, optional
         The one that is chosen first: a name of the catalogue or a file. Default: the model that ships.
+    around_loading : callable, optional
+        Returns a context manager in which models are loaded, one at a time, such as one that silences a runtime.
 
     Raises
     ------
@@ -56,7 +59,13 @@ class Networks:
         If it cannot be loaded.
     """
 
-    def __init__(self, model: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        around_loading: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self._around_loading = around_loading
         self._is_over: Callable[[], bool] = lambda: False
         self._loading = threading.Lock()
         self._loaded: OrderedDict[tuple[str, str], PoseEstimator] = OrderedDict()
@@ -174,19 +183,16 @@ class Networks:
 
     def _estimator(self, model: str, decoder: str) -> PoseEstimator:
         """Return a model with a decoder; the last few stay loaded."""
-        with self._loading:
-            if (model, decoder) in self._loaded:
-                self._loaded.move_to_end((model, decoder))
-                return self._loaded[model, decoder]
-        source: str | Path = self._files.get(model, model)
         if model not in self._files:
             catalogue.fetch(model, progress=self._go_on)
-        estimator = load(source, decoder=None if decoder == "best" else decoder)
-        with self._loading:
-            self._loaded[model, decoder] = estimator
-            while len(self._loaded) > _MOST_LOADED:
+        with self._loading, self._around_loading():
+            key = model, decoder
+            if key not in self._loaded:
+                self._loaded[key] = load(self._files.get(model, model), decoder=None if decoder == "best" else decoder)
+            self._loaded.move_to_end(key)
+            if len(self._loaded) > _MOST_LOADED:
                 self._loaded.popitem(last=False)
-        return estimator
+            return self._loaded[key]
 
     def _go_on(self, there: int, size: int) -> None:
         """End a download once the server ends."""

@@ -639,6 +639,16 @@ def test_warming_up_tells_how_long_it_took_and_where_kernels_are_kept(run, only)
     assert " s, " in out
 
 
+def test_warming_up_shows_a_terminal_what_it_compiles_of_how_many(run, only, monkeypatch):
+    only("posenet")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    status, out, complaints = run("warmup")
+    assert (status, out.count("\n")) == (0, 1)
+    assert "PoseNet, coral:" in complaints
+    assert "PoseNet, personlab, 8-bit: 100%" in complaints
+    assert "10/10 [" in complaints
+
+
 def test_warming_up_runs_every_decoder_of_every_family_and_the_masks(run, monkeypatch):
     ran = []
 
