@@ -115,7 +115,7 @@ def fetch_file(file: ModelFile, path: Path, model: str, progress: Progress | Non
     except OSError as error:
         raise ModelError(
             f"{model} cannot be kept in {str(path.parent)!r}: {error.strerror or error}: "
-            f"set {CACHE_VARIABLE} to a folder that you may write to"
+            f"set {CACHE_VARIABLE} to a folder that can be written to"
         ) from error
 
 

@@ -55,7 +55,9 @@ def plot_precision_recall(evaluation: KeypointAP, path: str | Path) -> None:
     try:
         with replacing(path) as waiting:
             figure.savefig(waiting, dpi=150)
-    except (OSError, ValueError) as error:  # ValueError: matplotlib does not know the ending
+    except InputError:
+        raise
+    except ValueError as error:  # matplotlib does not know the ending
         raise InputError(f"{str(path)!r} cannot be written: {error}") from error
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bottomup.errors import InputError, MissingRuntimeError, ModelError
+from bottomup.files import reason
 from bottomup.geometry import ImageSize
 from bottomup.networks.cells import Step, first_cells
 from bottomup.networks.ir import read_ir
@@ -184,6 +185,8 @@ class OpenVinoNetwork(RuntimeNetwork):
             model = self._model.clone()
             model.reshape(self._openvino.PartialShape(self._axes.shape(size.height, size.width)))
             return model
+        except ModelError:
+            raise
         except Exception as error:
             raise ModelError(f"{self.path} {cannot_run_at(size)}: {one_line(error)}") from error
 
@@ -197,10 +200,15 @@ class OpenVinoNetwork(RuntimeNetwork):
 
     def _read_tflite(self, content: bytes) -> Any:
         """Read a .tflite model, which OpenVINO only reads from a file."""
-        with tempfile.TemporaryDirectory(prefix="bottomup-", ignore_cleanup_errors=True) as folder:
-            path = os.path.join(folder, "model.tflite")
-            Path(path).write_bytes(content)
-            return self._core.read_model(path)
+        try:
+            with tempfile.TemporaryDirectory(prefix="bottomup-", ignore_cleanup_errors=True) as folder:
+                path = os.path.join(folder, "model.tflite")
+                Path(path).write_bytes(content)
+                return self._core.read_model(path)
+        except OSError as error:
+            raise ModelError(
+                f"openvino reads {self.path} through a temporary file, which cannot be written: {reason(error)}"
+            ) from error
 
     def _compiled(self, model: Any) -> Any:
         """Return a request for a model."""

@@ -13,6 +13,7 @@ from bottomup.images import import_cv2
 __all__ = ["CvFile"]
 
 _SLOWEST, _EVEN = 1.0, 10.0  # frames per second: below the first, frames are repeated to reach the second
+_HEADER = 1 << 14  # bytes, more than OpenCV needs to open a file
 _EARLY = 0.25  # of a frame: how early a frame may come and still take its place
 _REPEATS, _REPEATS_AT_LEAST = (
     30,
@@ -36,6 +37,7 @@ class CvFile:
         self._place = 0  # of the frame that waits
         self._writer: Any = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), self._fps, size)
         if not self._writer.isOpened():
+            path.write_bytes(bytes(_HEADER))  # raises if the disk is full
             raise InputError("OpenCV cannot write this kind of file: name a file that ends with .mp4")
 
     def write(self, image: NDArray[np.uint8], time: float | None) -> None:
