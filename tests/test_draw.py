@@ -1,8 +1,10 @@
+import cv2
 import numpy as np
 import pytest
 
 import bottomup as bu
 from bottomup.draw import draw_poses
+from bottomup.draw.strokes import Stroke, blended, paint
 from bottomup.errors import InputError, MissingRuntimeError
 from bottomup.poses import Poses
 from bottomup.skeletons import COCO17, Skeleton
@@ -378,3 +380,18 @@ def test_trails_show_where_each_id_came_from_and_fade_after_a_while():
         trails.add(with_scores(1, 1, 1), 1.0)
     with pytest.raises(InputError, match="seconds must be"):
         bu.draw.Trails(seconds=0)
+
+
+@pytest.mark.parametrize("place", [(60, 40), (2, 3), (158, 118), (-3, 60), (80, 130), (-90, -90)])
+@pytest.mark.parametrize("width", [0, 1, 7])
+def test_faint_strokes_mix_as_if_the_whole_image_were_mixed(place, width):
+    image = np.random.default_rng(1).integers(0, 256, (120, 160, 3), np.uint8)
+    strokes = [
+        Stroke(place, (place[0] + 30.5, place[1] - 20.25), (10, 200, 90), width, True),
+        Stroke(place, place, (200, 20, 90), width + 3, True),
+    ]
+    solid, faint = image.copy(), image.copy()
+    paint(solid, strokes, 2)
+    with blended(faint, strokes, 2, 0.45):
+        paint(faint, strokes, 2)
+    assert (faint == cv2.addWeighted(solid, 0.45, image, 0.55, 0)).all()

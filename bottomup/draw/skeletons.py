@@ -1,5 +1,6 @@
 """Poses drawn onto images."""
 
+import functools
 import math
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -11,7 +12,6 @@ from bottomup.draw.canvas import copy_of, like, order_of
 from bottomup.draw.colours import Colour
 from bottomup.draw.strokes import Stroke
 from bottomup.errors import InputError
-from bottomup.images import import_cv2
 from bottomup.poses import MIN_SCORE, Poses, as_poses
 from bottomup.skeletons import Skeleton
 from bottomup.tensors import as_number
@@ -138,11 +138,10 @@ def _draw_people(canvas: NDArray[np.uint8], poses: Poses, found: NDArray[np.bool
         faint, plain = _strokes(poses, person, found[person], style)
         weak.append((faint, style))
         strong.append((plain, style))
-    if any(faint for faint, _ in weak):
-        under = canvas.copy()
+    every = [stroke for faint, _ in weak for stroke in faint]
+    with strokes.blended(canvas, every, max((style.outline for _, style in weak), default=0), _FAINT):
         for faint, style in weak:
-            strokes.paint(under, faint, style.outline, style.outline_opacity)
-        import_cv2().addWeighted(under, _FAINT, canvas, 1 - _FAINT, 0, dst=canvas)
+            strokes.paint(canvas, faint, style.outline, style.outline_opacity)
     for plain, style in strong:
         strokes.paint(canvas, plain, style.outline, style.outline_opacity)
 
@@ -169,14 +168,15 @@ def _strokes(poses: Poses, person: int, found: NDArray[np.bool_], style: _Style)
     return kinds
 
 
-def _bones(skeleton: Skeleton) -> list[int]:
+@functools.lru_cache(maxsize=64)
+def _bones(skeleton: Skeleton) -> tuple[int, ...]:
     """Return the edges to draw; ear to shoulder and eye to eye are left out, because they are not bones."""
     kept = []
     for edge, ends in enumerate(skeleton.edges):
         kinds = {skeleton.parts[part].removeprefix("left_").removeprefix("right_") for part in ends}
         if edge not in skeleton.redundant_edges and kinds not in ({"ear", "shoulder"}, {"eye"}):
             kept.append(edge)
-    return kept
+    return tuple(kept)
 
 
 def _is_face(skeleton: Skeleton, *parts: int) -> bool:

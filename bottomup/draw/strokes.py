@@ -1,6 +1,8 @@
 """Lines, dashes, dots, boxes and labels, clipped to the surroundings of the image."""
 
+import contextlib
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 from bottomup.draw.colours import OUTLINE, Colour
 from bottomup.images import import_cv2
 
-__all__ = ["Stroke", "box", "cut", "label", "paint"]
+__all__ = ["Stroke", "blended", "box", "cut", "label", "paint"]
 
 _FRACTION_BITS = 4  # OpenCV takes whole numbers, here sixteenths of a pixel
 _DASH, _GAP = 3.0, 3.5  # of dashed lines, in widths of the line
@@ -29,13 +31,36 @@ class Stroke(NamedTuple):
 def paint(canvas: NDArray[np.uint8], strokes: list[Stroke], outline: int, outline_opacity: float = 1.0) -> None:
     """Draw the outlines of all strokes, then the strokes."""
     if outline:
-        under = canvas if outline_opacity >= 1 else canvas.copy()
-        for stroke in strokes:
-            _draw(under, stroke, OUTLINE, 2 * outline)
-        if under is not canvas:
-            import_cv2().addWeighted(under, outline_opacity, canvas, 1 - outline_opacity, 0, dst=canvas)
+        with blended(canvas, strokes, outline, outline_opacity):
+            for stroke in strokes:
+                _draw(canvas, stroke, OUTLINE, 2 * outline)
     for stroke in strokes:
         _draw(canvas, stroke, stroke.colour, 0)
+
+
+@contextlib.contextmanager
+def blended(canvas: NDArray[np.uint8], strokes: list[Stroke], outline: int, opacity: float) -> Iterator[None]:
+    """Mix what the block paints, these strokes with their outlines, into what was there before."""
+    if opacity >= 1 or not strokes:
+        yield
+        return
+    where = _around(canvas, strokes, outline)
+    before = canvas[where].copy()
+    yield
+    if before.size:
+        canvas[where] = import_cv2().addWeighted(canvas[where], opacity, before, 1 - opacity, 0)
+
+
+def _around(canvas: NDArray[np.uint8], strokes: list[Stroke], outline: int) -> tuple[slice, slice]:
+    """Return the rows and columns of the image that strokes with outlines may touch."""
+    height, width = canvas.shape[:2]
+    margin = max(stroke.width for stroke in strokes) + outline + 2
+    xs, ys = zip(*(place for stroke in strokes for place in (stroke.start, stroke.end)), strict=True)
+    rows, columns = (
+        slice(math.floor(min(max(min(places) - margin, 0), side)), math.ceil(max(min(max(places) + margin, side), 0)))
+        for places, side in ((ys, height), (xs, width))
+    )
+    return rows, columns
 
 
 def _draw(canvas: NDArray[np.uint8], stroke: Stroke, colour: Colour, wider: int) -> None:
@@ -114,6 +139,10 @@ def cut(
     Positions further out would overflow OpenCV's 32-bit integers.
     """
     height, width = canvas.shape[:2]
+    scale = 2**_FRACTION_BITS
+    (x1, y1), (x2, y2) = start, end
+    if -width <= x1 <= 2 * width and -width <= x2 <= 2 * width and -height <= min(y1, y2) <= max(y1, y2) <= 2 * height:
+        return (round(x1 * scale), round(y1 * scale)), (round(x2 * scale), round(y2 * scale))
     low, high = np.array([-width, -height], np.float64), np.array([2 * width, 2 * height], np.float64)
     origin, direction = np.array(start), np.array(end) - np.array(start)
     first, last = 0.0, 1.0
@@ -126,5 +155,5 @@ def cut(
     if first > last:
         return None
     ends = np.clip([origin + first * direction, origin + last * direction], low, high)
-    (x1, y1), (x2, y2) = np.round(ends * 2**_FRACTION_BITS).astype(int).tolist()
+    (x1, y1), (x2, y2) = np.round(ends * scale).astype(int).tolist()
     return (x1, y1), (x2, y2)

@@ -87,5 +87,9 @@ class Trails:
 def _calm(path: deque[tuple[float, float, float]]) -> list[tuple[float, float]]:
     """Return the places of a path without jitter; the last one stays where the person is."""
     places = np.array([(x, y) for _, x, y in path])
-    calm = [places[max(row - _AROUND, 0) : row + _AROUND + 1].mean(axis=0) for row in range(len(places))]
-    return [(float(x), float(y)) for x, y in calm[:-1]] + [(float(places[-1, 0]), float(places[-1, 1]))]
+    rows = np.arange(len(places))
+    first, last = np.maximum(rows - _AROUND, 0), np.minimum(rows + _AROUND + 1, len(places))
+    sums = np.concatenate([np.zeros((1, 2)), places.cumsum(axis=0)])
+    calm = (sums[last] - sums[first]) / (last - first)[:, None]
+    calm[-1] = places[-1]
+    return [(x, y) for x, y in calm.tolist()]

@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import cv2
 import numpy as np
 
 import bottomup as bu
@@ -36,6 +37,7 @@ def main() -> None:
     walks = walking(asked.people, asked.frames)
     makers = {"PoseNet": (posenet_fields, bu.PoseNetDecoder()), "PAF": (paf_fields, bu.PafDecoder())}
     networks = {model: network_time(model) for model in asked.model}
+    scene = cv2.imread(str(Path(bu.__file__).parent / "demo.jpg"))
     columns = ["fields", "frame", "ids", "network, ms", "decode", "track", "smooth", "draw", "trail", "write", "all"]
     print(f"| {' | '.join(columns)} |\n" + "|---" * len(columns) + "|")
     for name, (render, decoder) in makers.items():
@@ -45,7 +47,7 @@ def main() -> None:
             scaled = [to_frame(poses, size) for poses in found]
             track, ids = timed(Steps(bu.tracking.Tracker()), scaled)
             smooth, _ = timed(Steps(bu.tracking.Tracker(smoothing=bu.tracking.OneEuro())), scaled)
-            image = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
+            image = cv2.resize(scene, size)
             draw, drawn = timed(lambda poses, image=image: bu.draw_poses(image, poses, min_score=0), ids)
             trail, _ = timed(Painter(image), ids)
             write = writing_time(drawn)
@@ -53,7 +55,7 @@ def main() -> None:
             for model, network in networks.items():
                 count = len({number for poses in ids for number in poses.ids.tolist()})
                 ratios = [f"{step / network:.3f}" for step in (*steps, decode + track + draw + write)]
-                row = [name, "{}x{}".format(*size), str(count), f"{network:.1f} ({model})", *ratios]
+                row = [name, "{}x{}".format(*size), str(count), f"{network:.1f} ({Path(model).name})", *ratios]
                 print(f"| {' | '.join(row)} |", flush=True)
 
 
