@@ -1,6 +1,7 @@
 "use strict";
 const $ = id => document.getElementById(id);
 const page = document.documentElement.dataset;
+const DRAWN = 0.2;  // score from which on the picture shows a keypoint
 let models = [], maxUpload = 0;
 let photo = null;  // {content: Blob, name}
 let camera = null;  // the webcam's stream
@@ -85,7 +86,7 @@ function show(found, name) {
   tell(`${name}: ${people} in ${found.seconds.toFixed(2)} s. ${found.note}`);
   $("found").replaceChildren(...poses.map((pose, index) => {
     const row = document.createElement("tr");
-    const parts = pose.keypoints.filter(Boolean).length;
+    const parts = pose.keypoints.filter(keypoint => keypoint && keypoint[2] >= DRAWN).length;
     for (const text of [index + 1, pose.score.toFixed(2), `${parts} of ${pose.keypoints.length}`]) row.insertCell().textContent = text;
     return row;
   }));
