@@ -87,7 +87,7 @@ def test_the_page_needs_nothing_from_elsewhere(port):
         assert ask(port, "GET", path)[0] == 200
 
 
-def test_a_photo_gives_the_poses_and_masks_that_the_library_finds(port, tmp_path):
+def test_a_photo_gives_the_poses_and_masks_that_the_library_finds(port):
     status, _, content = ask(port, "POST", "/poses?masks=1&name=demo.jpg", DEMO)
     assert status == 200
     answer = json.loads(content)
@@ -209,14 +209,12 @@ def test_the_page_itself_may(port):
 def test_two_at_once_both_get_their_answer(port):
     grey = encode_image(np.full((60, 80, 3), 90, np.uint8), ".png", "grey")
     counts = {}
-    threads = [
-        threading.Thread(
-            target=lambda name=name, body=body: counts.__setitem__(
-                name, len(json.loads(ask(port, "POST", "/poses", body)[2])["document"]["poses"])
-            )
-        )
-        for name, body in [("demo", DEMO), ("grey", grey), ("demo again", DEMO)]
-    ]
+
+    def count(name, body):
+        counts[name] = len(json.loads(ask(port, "POST", "/poses", body)[2])["document"]["poses"])
+
+    photos = [("demo", DEMO), ("grey", grey), ("demo again", DEMO)]
+    threads = [threading.Thread(target=count, args=photo) for photo in photos]
     for thread in threads:
         thread.start()
     for thread in threads:
