@@ -26,14 +26,12 @@ pytest.importorskip("uvicorn")
 ROOT = Path(bu.__file__).parents[1]
 DEMO = (ROOT / "bottomup" / "demo.jpg").read_bytes()
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-COMMAND = [sys.executable, "-m", "bottomup", "serve", "--no-open"]
 
 
-def start(*arguments):
+def start():
     """Start the command; return it and its port."""
-    server = subprocess.Popen(
-        [*COMMAND, "--port", "0", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-m", "bottomup", "serve", "--no-open", "--port", "0"]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     line = server.stdout.readline()
     assert line.startswith("http://127.0.0.1:"), server.stderr.read()
     return server, int(line.split("/: ")[0].rpartition(":")[2])
