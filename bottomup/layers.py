@@ -1,7 +1,8 @@
-"""What a page is made of, and the poses at every step of its sliders."""
+"""What the inspect page is made of, and the poses at every step of its sliders."""
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from bottomup.poses import Poses
 from bottomup.skeletons import Skeleton
 
-__all__ = ["Layers", "VectorField", "sample_decodes"]
+__all__ = ["Layers", "VectorField", "Words", "sample_decodes"]
 
 
 class VectorField(NamedTuple):
@@ -23,8 +24,29 @@ class VectorField(NamedTuple):
     gate: int | None  #: number of the map that says where the arrows mean anything
 
 
+class Words(NamedTuple):
+    """What the page says about a family's layers and rules, in one sentence each.
+
+    In `near`, the page puts numbers and names in place of {measure}, {limit}, {who} and {part}.
+    """
+
+    maps: str
+    peaks: str
+    links: str
+    vectors: str = ""
+    threshold: str = "score_threshold"  #: the parameter that a candidate's score is compared with
+    is_above: bool = False  #: whether a score equal to the threshold is too low
+    limit: str = ""  #: the parameter that drops a candidate near a better person
+    near: str = ""  #: how it does
+    otherwise: str = ""  #: why a candidate may be nobody if none of the rules above dropped it
+
+
 class Layers(NamedTuple):
-    """Everything that a page shows over the photo; positions in input pixels."""
+    """Everything that a page shows over the photo; positions in input pixels.
+
+    A candidate stands for a whole person (posenet, centers, boxes), with a trace to each part, or for one part (paf,
+    tags).
+    """
 
     family: str
     skeleton: Skeleton
@@ -32,11 +54,16 @@ class Layers(NamedTuple):
     map_origin: tuple[float, float]
     map_pitch: tuple[float, float]
     vectors: list[VectorField]
-    peaks: list[Any]  #: part, x, y, score
-    traces: list[Any]  #: of each peak of a PoseNet: steps of part, x, y, x, y ...
-    limbs: list[Any]  #: of part affinity fields: edge, number of the parent's peak, of the child's, score
+    peaks: list[Any]  #: candidates: part, x, y, score; the part is -1 if a candidate is the middle of a person
+    traces: list[Any]  #: of each candidate that stands for a person: steps of part, x, y, x, y ...
+    limbs: list[Any]  #: of candidates that stand for a part: edge, number of the parent's, of the child's, score
     settings: dict[str, tuple[float, ...]]  #: parameter -> its steps
     decodes: dict[tuple[float, ...], Poses]  #: steps of each parameter -> poses
+    words: Words
+    boxes: Sequence[Any] = ()  #: of each candidate, if the network gives boxes: left, top, right, bottom
+    rivals: Sequence[Any] = ()  #: candidate, a better one, and how alike they are by the rule of `words.limit`
+    tags: Sequence[Any] = ()  #: of each candidate, if the network gives tags: its tag
+    note: str = ""  #: where candidates follow another decoder's rules than the poses do
 
 
 def sample_decodes(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from bottomup.boxes.fields import BoxFields
 from bottomup.boxes.reference.reading import read_boxes, read_keypoints, read_scores
 from bottomup.geometry import ImageSize
-from bottomup.layers import Layers, sample_decodes
+from bottomup.layers import Layers, Words, sample_decodes
 
 __all__ = ["box_layers"]
 
@@ -18,6 +18,15 @@ _SLIDERS = {
 }
 _MOST_ROWS = 100  # whose parts are shown
 _PITCH = 8  # input pixels of a cell of the map
+_WORDS = Words(
+    maps="The highest score of the boxes whose middle is in a cell.",
+    peaks="The network's rows, each a finished guess at a person, at the middle of its box.",
+    links="Each row's box and parts: of rows whose boxes overlap too much, the best stays.",
+    is_above=True,
+    limit="iou_threshold",
+    near="dropped: its box shares {measure} of the union with {who}'s, more than iou_threshold {limit}",
+    otherwise="dropped: max_poses better ones were found",
+)
 
 
 def box_layers(fields: BoxFields, decoder: Any) -> Layers:
@@ -31,11 +40,14 @@ def box_layers(fields: BoxFields, decoder: Any) -> Layers:
     shown = np.flatnonzero(is_shown)
     shown = shown[np.argsort(-scores[shown], kind="stable")]
     middles = (boxes[shown, :2] + boxes[shown, 2:]) / 2
+    best = shown[:_MOST_ROWS]
     peaks = [
-        [part, *(round(float(place), 1) for place in keypoint[:2]), round(float(keypoint[2]), 3)]
-        for pose in keypoints[shown[:_MOST_ROWS]]
-        for part, keypoint in enumerate(pose)
-        if np.isfinite(keypoint).all()
+        [-1, *_rounded(middle), round(float(min(scores[row], 1)), 5)]
+        for row, middle in zip(best, middles, strict=False)
+    ]
+    traces = [
+        [[part, *_rounded(place[:2])] for part, place in enumerate(keypoints[row]) if np.isfinite(place).all()]
+        for row in best
     ]
     return Layers(
         family="boxes",
@@ -45,11 +57,35 @@ def box_layers(fields: BoxFields, decoder: Any) -> Layers:
         map_pitch=(float(_PITCH), float(_PITCH)),
         vectors=[],
         peaks=peaks,
-        traces=[],
+        traces=traces,
         limbs=[],
         settings=settings,
         decodes=decodes,
+        words=_WORDS,
+        boxes=[_rounded(boxes[row]) for row in best],
+        rivals=_rivals(boxes[best], settings, decoder),
     )
+
+
+def _rounded(places: Any) -> list[float]:
+    return [round(float(place), 1) for place in places]
+
+
+def _rivals(boxes: NDArray[Any], settings: dict[str, tuple[float, ...]], decoder: Any) -> list[Any]:
+    """Return the pairs of boxes that some step of the slider takes for one person's: worse, better, their share."""
+    lowest = min(settings.get("iou_threshold", (1.0,)))
+    left, top, right, bottom = boxes.astype(np.float64).T
+    extra = float(getattr(decoder, "count_last_pixel", False))
+    areas = (right - left + extra) * (bottom - top + extra)
+    pairs = []
+    for worse in range(1, len(boxes)):
+        width = np.minimum(right[worse], right[:worse]) - np.maximum(left[worse], left[:worse]) + extra
+        height = np.minimum(bottom[worse], bottom[:worse]) - np.maximum(top[worse], top[:worse]) + extra
+        both = np.maximum(width, 0) * np.maximum(height, 0)
+        with np.errstate(all="ignore"):
+            shares = both / (areas[worse] + areas[:worse] - both)
+        pairs += [[worse, int(better), round(float(shares[better]), 2)] for better in np.flatnonzero(shares > lowest)]
+    return pairs
 
 
 def _scores_at(middles: NDArray[Any], scores: NDArray[Any], size: ImageSize | None) -> NDArray[np.float32]:

@@ -66,7 +66,7 @@ def load_estimator(asked: argparse.Namespace, *, min_score: float = 0.0) -> "Pos
             skeleton=None if asked.skeleton is None else read_skeleton(asked.skeleton),
             min_score=min_score,
         )
-    if asked.max_poses is None and asked.score_threshold is None:
+    if asked.max_poses is None and asked.score_threshold is None and not asked.set:
         return estimator
     return dataclasses.replace(estimator, decoder=choose_decoder(estimator.family, estimator.decoder, asked_own(asked)))
 

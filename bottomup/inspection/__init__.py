@@ -1,5 +1,6 @@
 """A page that shows how a network's outputs became poses, from heatmaps to skeletons."""
 
+import shlex
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,23 +10,31 @@ from numpy.typing import NDArray
 from bottomup.errors import InputError, ModelError
 from bottomup.estimation.estimator import PoseEstimator
 from bottomup.families import family_of
-from bottomup.family import Decoder
+from bottomup.family import Decoder, Family
 from bottomup.geometry import ImageSize, Placement
 from bottomup.images import as_pixels
-from bottomup.inspection.page import Picture, render
+from bottomup.inspection.rendering import Picture, render
+from bottomup.poses import MIN_SCORE, Poses
 
 __all__ = ["inspect_fields", "inspect_image"]
 
 
 def inspect_image(
-    estimator: PoseEstimator, image: str | Path | NDArray[np.uint8], *, channel_order: Literal["bgr", "rgb"] = "bgr"
+    estimator: PoseEstimator,
+    image: str | Path | NDArray[np.uint8],
+    *,
+    compare: Decoder | str | None = None,
+    labels: Poses | None = None,
+    command: str | None = None,
+    channel_order: Literal["bgr", "rgb"] = "bgr",
 ) -> str:
     """Return an HTML page that shows how an estimator finds its poses in an image.
 
-    The page needs no other file and no internet. On top of the photo it shows
-    the heatmaps, the offsets or part affinity fields, the candidates, how
-    edges were traced or limbs chosen, and the poses; sliders show the result
-    with other thresholds.
+    The page needs no other file and no internet. It opens on the photo with
+    the poses. Layers add the heatmaps, the offsets or part affinity fields,
+    the candidates, and how edges were traced or limbs chosen; a person who is
+    clicked is explained part by part. Sliders show what the decoder gives
+    with other parameters: each of their steps was decoded for the page.
 
     Parameters
     ----------
@@ -33,13 +42,20 @@ def inspect_image(
         From `bottomup.load`.
     image : str, Path or uint8 (H, W, 3) array
         An image file, or pixels.
+    compare : Decoder or str, optional
+        A second decoder of the same family, or the name of one, such as "coral", to show side by side.
+    labels : Poses, optional
+        People labelled in the image, in its pixels, to show over the photo.
+    command : str, optional
+        The command line that the page completes with the decoder's options. Default: `bottomup predict` with the
+        estimator's model.
     channel_order : {"bgr", "rgb"}
         Channel order of an array.
 
     Raises
     ------
     InputError
-        If `image` is not an image.
+        If `image` is not an image, or `compare` does not decode such a network.
     ModelError
         If the model decodes by itself, and so gives no fields to show.
 
@@ -54,10 +70,23 @@ def inspect_image(
     fields, placement = estimator.look(pixels)
     if estimator.decoder is None:
         raise ModelError(f"{estimator.path} decodes by itself, and so gives no fields to show")
-    return _page(pixels, fields, estimator.decoder, placement, f"{name}, {estimator.path.name}")
+    if command is None:
+        width, height = estimator.input_size
+        words = ["bottomup", "predict", str(image) if isinstance(image, (str, Path)) else "PHOTO"]
+        command = shlex.join([*words, "--model", str(estimator.path), "--input-size", f"{width}x{height}"])
+    picture = Picture(pixels, placement, f"{name}, {estimator.path.name}", command, True, labels)
+    return _page(picture, fields, estimator.decoder, compare)
 
 
-def inspect_fields(image: NDArray[np.uint8], fields: Any, decoder: Decoder, *, title: str = "fields") -> str:
+def inspect_fields(
+    image: NDArray[np.uint8],
+    fields: Any,
+    decoder: Decoder,
+    *,
+    compare: Decoder | str | None = None,
+    labels: Poses | None = None,
+    title: str = "fields",
+) -> str:
     """Return the page of `inspect_image` for raw fields and any of their decoders, without a model.
 
     Parameters
@@ -68,13 +97,15 @@ def inspect_fields(image: NDArray[np.uint8], fields: Any, decoder: Decoder, *, t
         The network's outputs.
     decoder : Decoder
         A decoder for that family.
+    compare, labels
+        As for `inspect_image`.
     title : str
         Title of the page.
 
     Raises
     ------
     InputError
-        If `image` or `fields` is of another type.
+        If an argument is of another type, or `compare` does not decode such fields.
 
     Examples
     --------
@@ -88,9 +119,27 @@ def inspect_fields(image: NDArray[np.uint8], fields: Any, decoder: Decoder, *, t
         got = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
         raise InputError(f"image must be a uint8 (H, W, 3) array, the network's input, got {got}")
     height, width = image.shape[:2]
-    return _page(image, fields, decoder, Placement(1.0, 1.0, 0, 0, ImageSize(width, height)), title)
+    placement = Placement(1.0, 1.0, 0, 0, ImageSize(width, height))
+    command = f"bottomup decode RAW.npz --input-size {width}x{height}"
+    return _page(Picture(image, placement, title, command, False, labels, MIN_SCORE), fields, decoder, compare)
 
 
-def _page(image: NDArray[np.uint8], fields: Any, decoder: Decoder, placement: Placement, title: str) -> str:
+def _page(picture: Picture, fields: Any, decoder: Decoder, compare: Decoder | str | None) -> str:
     """Return the page for fields and the image that was placed in the network's input."""
-    return render(family_of(fields).layers(fields, decoder), Picture(image, placement), decoder, title)
+    if picture.labels is not None and not isinstance(picture.labels, Poses):
+        raise InputError(f"labels must be Poses, in pixels of the image, got {type(picture.labels).__name__}")
+    family = family_of(fields)
+    decoders = [decoder] if compare is None else [decoder, _other(compare, family)]
+    return render(fields, decoders, family, picture)
+
+
+def _other(compare: Decoder | str, family: Family) -> Decoder:
+    """Return the decoder to compare with."""
+    if isinstance(compare, str):
+        if compare not in family.decoders:
+            raise InputError(f"compare must be one of {', '.join(family.decoders)}, got {compare!r}")
+        return family.decoders[compare]()
+    if not isinstance(compare, family.decoder_types):
+        known = ", ".join(kind.__name__ for kind in family.decoder_types)
+        raise InputError(f"compare must be a decoder for {family.title} networks ({known}), got {compare!r}")
+    return compare

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bottomup.layers import Layers, VectorField, sample_decodes
+from bottomup.layers import Layers, VectorField, Words, sample_decodes
 from bottomup.paf.best import PafDecoder
 from bottomup.paf.fields import PafFields
 from bottomup.paf.reference import find_limbs, find_peaks, read_fields
@@ -17,6 +17,16 @@ _SLIDERS = {
     "max_overlap": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
 }
 _MOST_PEAKS = 60  # of a part
+_WORDS = Words(
+    maps="How sure the network is, cell by cell, that a part is there.",
+    peaks="Local maxima of the heatmaps, refined below a cell: each may be one part of one person.",
+    links="Pairs of candidates that a field connects: the best limbs join people together, the others lose.",
+    vectors="Part affinity fields: vectors that point from one part to the next where the network sees a limb.",
+    threshold="peak_threshold",
+    is_above=True,
+    otherwise="dropped with its person, who has too few parts (min_parts), too little evidence (min_mean_score) or is a "
+    "fragment of a better one (max_overlap)",
+)
 
 
 def layers(fields: PafFields, decoder: Any) -> Layers:
@@ -58,7 +68,7 @@ def layers(fields: PafFields, decoder: Any) -> Layers:
             for edge, (parent, child) in enumerate(skeleton.edges)
         ],
         peaks=[
-            [part, *pixels(peak.place), round(peak.score, 3)] for part, several in enumerate(peaks) for peak in several
+            [part, *pixels(peak.place), round(peak.score, 5)] for part, several in enumerate(peaks) for peak in several
         ],
         traces=[],
         limbs=[
@@ -72,4 +82,5 @@ def layers(fields: PafFields, decoder: Any) -> Layers:
         ],
         settings=settings,
         decodes=decodes,
+        words=_WORDS,
     )

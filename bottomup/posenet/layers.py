@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.layers import Layers, VectorField, sample_decodes
+from bottomup.layers import Layers, VectorField, Words, sample_decodes
 from bottomup.posenet.best import PoseNetDecoder
 from bottomup.posenet.bundles import real
 from bottomup.posenet.fields import PoseNetFields
@@ -23,6 +23,17 @@ _SLIDERS = {
     "nms_radius": (1.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 80.0),
 }
 _MOST_CANDIDATES = 300
+_WORDS = Words(
+    maps="How sure the network is, cell by cell, that a part is there.",
+    peaks="Cells that score highest among their neighbours, moved by their short offset: each can start a person.",
+    links="From its root, a person is traced part by part: a displacement jumps to the next part, short offsets correct "
+    "where it lands.",
+    vectors="Short offsets point from a cell to the exact place of a part; displacements point along an edge to the next "
+    "part.",
+    limit="nms_radius",
+    near="dropped: {measure} px from {who}'s {part}, within nms_radius {limit}",
+    otherwise="dropped: its parts score too low, or are all within nms_radius of better people's",
+)
 
 
 def posenet_layers(fields: PoseNetFields, decoder: Any) -> Layers:
@@ -47,6 +58,7 @@ def posenet_layers(fields: PoseNetFields, decoder: Any) -> Layers:
         limbs=[],
         settings=settings,
         decodes=decodes,
+        words=_WORDS,
     )
 
 
@@ -94,7 +106,7 @@ def _walks(fields: PoseNetFields, decoder: Any, lowest: float) -> tuple[list[Any
         steps = _walk(part, position, offsets, displacements, tree_of(fields.skeleton), decoder)
         if isinstance(decoder, PoseNetDecoder):
             position, steps = _with_votes(part, position, steps, heatmaps, offsets, decoder)
-        candidates.append([part, *_pixels(position, fields), round(float(np.clip(score, 0, 1)), 3)])
+        candidates.append([part, *_pixels(position, fields), round(float(np.clip(score, 0, 1)), 5)])
         traces.append(
             [[target, *(number for place in places for number in _pixels(place, fields))] for target, places in steps]
         )
