@@ -83,7 +83,7 @@ def read_labels(annotations: str, photo: str, size: "ImageSize") -> "Poses":
         raise InputError(f"--annotations {annotations}: {problem}")
     people = [each["keypoints"] for each in truth.people if each["image_id"] == numbers[0] and each["num_keypoints"]]
     keypoints = np.array(people, np.float32).reshape(-1, len(truth.skeleton.parts), 3)
-    keypoints = np.where(keypoints[..., 2:] > 0, keypoints, np.float32([np.nan, np.nan, 0]))
+    keypoints = np.where(keypoints[..., 2:] > 0, keypoints, np.array([np.nan, np.nan, 0], np.float32))
     keypoints[..., 2] = keypoints[..., 2] > 0
     return Poses(keypoints, np.ones(len(keypoints), np.float32), truth.skeleton, size)
 

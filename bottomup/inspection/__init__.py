@@ -142,4 +142,5 @@ def _other(compare: Decoder | str, family: Family) -> Decoder:
     if not isinstance(compare, family.decoder_types):
         known = ", ".join(kind.__name__ for kind in family.decoder_types)
         raise InputError(f"compare must be a decoder for {family.title} networks ({known}), got {compare!r}")
-    return compare
+    chosen: Decoder = compare
+    return chosen

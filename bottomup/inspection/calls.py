@@ -47,7 +47,7 @@ def call_of(decoder: Any, family: Family) -> Call:
     best = family.decoders["best"]
     calls = []
     for option, make in family.decoders.items():
-        usual = make()
+        usual: Any = make()
         if type(usual) is not type(decoder) or not (option == "best" or hasattr(best, option)):
             continue
         names = [field.name for field in dataclasses.fields(usual)]

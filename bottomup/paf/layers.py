@@ -24,8 +24,8 @@ _WORDS = Words(
     vectors="Part affinity fields: vectors that point from one part to the next where the network sees a limb.",
     threshold="peak_threshold",
     is_above=True,
-    otherwise="dropped with its person, who has too few parts (min_parts), too little evidence (min_mean_score) or is a "
-    "fragment of a better one (max_overlap)",
+    otherwise="dropped with its person, who has too few parts (min_parts), too little evidence (min_mean_score) or is "
+    "a fragment of a better one (max_overlap)",
 )
 
 

@@ -26,10 +26,10 @@ _MOST_CANDIDATES = 300
 _WORDS = Words(
     maps="How sure the network is, cell by cell, that a part is there.",
     peaks="Cells that score highest among their neighbours, moved by their short offset: each can start a person.",
-    links="From its root, a person is traced part by part: a displacement jumps to the next part, short offsets correct "
-    "where it lands.",
-    vectors="Short offsets point from a cell to the exact place of a part; displacements point along an edge to the next "
-    "part.",
+    links="From its root, a person is traced part by part: a displacement jumps to the next part, short offsets "
+    "correct where it lands.",
+    vectors="Short offsets point from a cell to the exact place of a part; displacements point along an edge to the "
+    "next part.",
     limit="nms_radius",
     near="dropped: {measure} px from {who}'s {part}, within nms_radius {limit}",
     otherwise="dropped: its parts score too low, or are all within nms_radius of better people's",

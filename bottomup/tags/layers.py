@@ -1,6 +1,5 @@
 """What `inspect` shows of associative embedding: heatmaps, peaks, and whose they are."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
