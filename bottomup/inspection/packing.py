@@ -48,13 +48,13 @@ class Pack:
     def vectors(self, field: VectorField, layers: Layers) -> dict[str, Any]:
         """Add arrows; those that the page does not draw are 0, and those of too many are thinned out."""
         fineness = _PER_PIXEL if field.length == 1 else 100 * _PER_PIXEL
-        vectors = np.nan_to_num(field.vectors)
+        most, step = 32767 / fineness, _step(field.vectors)
+        vectors = np.clip(np.nan_to_num(field.vectors), -most, most)
         if field.gate is None:
             is_drawn = np.hypot(vectors[..., 0], vectors[..., 1]) >= _SHORTEST
         else:
             is_drawn = list(layers.maps.values())[field.gate] >= _LOWEST_GATE
-        most, step = 32767 / fineness, _step(vectors)
-        drawn = np.clip(vectors * is_drawn[..., None], -most, most)[::step, ::step]
+        drawn = (vectors * is_drawn[..., None])[::step, ::step]
         return {
             "name": field.name,
             **self._grid(np.round(drawn * fineness).astype("<i2")),

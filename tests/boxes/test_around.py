@@ -83,13 +83,14 @@ def test_a_page_shows_where_rows_score_and_their_parts(look):
     assert layers.family == BOXES.name
     assert layers.maps["boxes"].shape == (32, 40)
     assert layers.maps["boxes"].max() > 0.3
-    assert len(layers.peaks) % 17 == 0
-    assert len(layers.peaks) >= 3 * 17
+    assert len(layers.peaks) == len(layers.traces) == len(layers.boxes) >= 3
+    assert all(len(trace) == 17 for trace in layers.traces)
+    assert all(better < worse and share > 0.3 for worse, better, share in layers.rivals)
     assert 0.3 in layers.settings["score_threshold"]
     assert len(layers.decodes[0.3, 0.7]) == 3
     part, x, y, score = layers.peaks[0]
     assert (part, len(layers.decodes)) == (
-        0,
+        -1,
         len(layers.settings["score_threshold"]) * len(layers.settings["iou_threshold"]),
     )
     assert 0 <= x < 320
