@@ -112,17 +112,13 @@ def open_browser():
         to_browser, own_write = os.pipe()
         own_read, from_browser = os.pipe()
 
-        def connect():  # the browser reads from 3 and writes to 4
-            reading, writing = os.dup(to_browser), os.dup(from_browser)
-            os.dup2(reading, 3)
-            os.dup2(writing, 4)
-
+        # It reads from 3 and writes to 4, which may be the numbers of other files here: the shell sorts that out.
+        connect = f'exec 13<&{to_browser} 14>&{from_browser}; exec "$0" "$@" 3<&13 4>&14'
         process = subprocess.Popen(
-            [CHROMIUM, *" ".join(_FLAGS).split(), f"--user-data-dir={folder}/profile"],
+            ["bash", "-c", connect, CHROMIUM, *" ".join(_FLAGS).split(), f"--user-data-dir={folder}/profile"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            close_fds=False,
-            preexec_fn=connect,
+            pass_fds=(to_browser, from_browser),
         )
         os.close(to_browser)
         os.close(from_browser)
