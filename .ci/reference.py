@@ -36,12 +36,29 @@ from bottomup.families import FAMILIES  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 #: What newcomers need first, in this order; the other names follow in theirs.
-FIRST = """
-load PoseEstimator Poses draw_poses Skeleton read_outputs
-PoseNetFields PoseNetDecoder PafFields PafDecoder CenterFields CenterDecoder TagFields TagDecoder BoxFields BoxDecoder
-Quantized Augmentation draw_masks draw_parts
-""".split()
-FIRST_MODULES = "video tracking draw export evaluate inspection skeletons synthetic".split()
+FIRST = [
+    "load",
+    "PoseEstimator",
+    "Poses",
+    "draw_poses",
+    "Skeleton",
+    "read_outputs",
+    "PoseNetFields",
+    "PoseNetDecoder",
+    "PafFields",
+    "PafDecoder",
+    "CenterFields",
+    "CenterDecoder",
+    "TagFields",
+    "TagDecoder",
+    "BoxFields",
+    "BoxDecoder",
+    "Quantized",
+    "Augmentation",
+    "draw_masks",
+    "draw_parts",
+]
+FIRST_MODULES = ["video", "tracking", "draw", "export", "evaluate", "inspection", "skeletons", "synthetic"]
 MORE_PAGES = {"contributing": ".github/CONTRIBUTING.md", "security": ".github/SECURITY.md", "changes": "CHANGELOG.md"}
 
 
@@ -161,10 +178,15 @@ def add_module(module: Any, homes: dict[int, str], modules: dict[str, pdoc.doc.M
     if elsewhere:
         module.__doc__ = f"{module.__doc__}\n\nSee also {', '.join(f'`{name}`' for name in elsewhere)}.\n"
     page = modules[module.__name__] = pdoc.doc.Module(module)
-    page.submodules = [
-        each for value in inner if value.__name__ not in modules for each in add_module(value, homes, modules)
-    ]
+    new = [value for value in inner if value.__name__ not in modules]
+    page.submodules = [each for value in new for each in add_module(value, homes, modules)]
     return [page]
+
+
+def value_of(module: Any, name: str) -> Any:
+    """Return what a module lists, which may be a module that is not loaded yet."""
+    value = getattr(module, name, None)
+    return importlib.import_module(f"{module.__name__}.{name}") if value is None else value
 
 
 def is_own(module: Any, name: str) -> bool:

@@ -19,7 +19,7 @@ def add_parser(commands: Any) -> None:
     parser = add_command(
         commands,
         "benchmark",
-        help="where the time goes",
+        help="measure where the time goes",
         description="Time each step from an image file to poses.",
         command=benchmark_model,
     )
@@ -27,7 +27,11 @@ def add_parser(commands: Any) -> None:
         "photo", nargs="?", metavar="PHOTO", help="image (default: the demo scene that ships with bottomup)"
     )
     parser.add_argument(
-        "--rounds", type=rounds, default=20, metavar="N", help="of which medians are told (default: 20)"
+        "--rounds",
+        type=rounds,
+        default=20,
+        metavar="N",
+        help="number of runs; medians are printed (default: 20)",
     )
     add_model_options(parser)
 

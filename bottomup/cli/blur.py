@@ -30,23 +30,23 @@ def add_parser(commands: Any) -> None:
         commands,
         "blur",
         help="hide people or faces in images and videos",
-        description="Make people, or their faces, unrecognisable: by masks where the model has them, and by poses. "
-        "Networks miss people, above all small ones: look at every picture before you publish it.",
+        description="Make people or their faces unrecognisable, using poses, and masks if the model gives them. "
+        "Networks miss people, especially small ones: check every picture before you publish it.",
         command=blur_sources,
     )
     parser.add_argument(
-        "sources", nargs="+", metavar="SOURCE", help="image, video, folder of them, quoted glob pattern, or URL"
+        "sources", nargs="+", metavar="SOURCE", help="image, video, folder, quoted glob pattern, or URL"
     )
-    parser.add_argument("--faces", action="store_true", help="faces alone (default: whole people)")
-    parser.add_argument("--recursive", action="store_true", help="also take what lies in folders below a folder")
-    parser.add_argument("--out", metavar="DIR", default="blurred", help="folder of the results (default: blurred)")
+    parser.add_argument("--faces", action="store_true", help="blur only faces (default: whole people)")
+    parser.add_argument("--recursive", action="store_true", help="also search the folders inside a folder")
+    parser.add_argument("--out", metavar="DIR", default="blurred", help="folder for the results (default: blurred)")
     add_model_options(parser)
     parser.add_argument(
         "--min-score",
         type=score,
         metavar="S",
         default=_LOW,
-        help=f"leave poses below this score seen (default: {_LOW})",
+        help=f"do not blur poses below this score (default: {_LOW})",
     )
 
 

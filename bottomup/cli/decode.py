@@ -21,26 +21,28 @@ def add_parser(commands: Any) -> None:
     parser = add_command(
         commands,
         "decode",
-        help="raw tensors to poses",
-        description="Decode a network's raw outputs.",
+        help="decode raw tensors",
+        description="Decode a network's raw outputs into poses.",
         command=decode_tensors,
     )
     parser.add_argument(
         "raw",
         metavar="RAW.npz",
-        help="named tensors of one image; 8-bit ones with NAME_scale and NAME_zero_point beside them",
+        help="the tensors of one image, by name; 8-bit ones need NAME_scale and NAME_zero_point beside them",
     )
-    parser.add_argument("--json", metavar="FILE", help="where the poses go (default: standard output)")
+    parser.add_argument("--json", metavar="FILE", help="file for the poses (default: standard output)")
     parser.add_argument(
         "--stride",
         type=float,
         metavar="N",
-        help="input pixels per cell (default: what --input-size or the file tells, else what most such networks have)",
+        help="input pixels per cell (default: from --input-size or the file, else the usual stride of such networks)",
     )
     parser.add_argument(
         "--input-size", type=size, metavar="WxH", help="width and height of the network's input, such as 641x481"
     )
-    parser.add_argument("--skeleton", metavar="FILE", help="JSON of the parts of a network that was trained on its own")
+    parser.add_argument(
+        "--skeleton", metavar="FILE", help="JSON file with the parts of a network trained on other parts"
+    )
     add_decoder_options(parser, default_help="best")
 
 

@@ -20,12 +20,17 @@ def add_drawing_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--colour",
         choices=["side", "person", "id"],
-        help="left and right in two colours, or a colour a person, or an id (default: by id with --track, by person "
-        "from five people on, else by side)",
+        help="colour left and right sides, each person, or each id (default: id with --track, person with five people "
+        "or more, else side)",
     )
-    parser.add_argument("--line-width", type=width, metavar="N", help="pixels (default: what suits image and person)")
+    parser.add_argument(
+        "--line-width",
+        type=width,
+        metavar="N",
+        help="pixels (default: depends on the size of image and person)",
+    )
     parser.add_argument("--black", action="store_true", help="draw on black instead of the picture")
-    parser.add_argument("--trail", action="store_true", help="draw where each id came from; implies --track")
+    parser.add_argument("--trail", action="store_true", help="draw the recent path of each id; implies --track")
 
 
 def draw(

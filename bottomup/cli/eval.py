@@ -28,16 +28,19 @@ def add_parser(commands: Any) -> None:
     parser = add_command(
         commands,
         "eval",
-        help="COCO keypoint accuracy",
+        help="measure COCO keypoint accuracy",
         description="Measure a model on images with labelled people.",
         command=evaluate_model,
     )
-    parser.add_argument("--images", required=True, metavar="DIR", help="folder of the annotations' images")
+    parser.add_argument("--images", required=True, metavar="DIR", help="folder with the annotated images")
     parser.add_argument(
-        "--annotations", required=True, metavar="FILE.json", help="COCO keypoints, as person_keypoints_val2017.json"
+        "--annotations",
+        required=True,
+        metavar="FILE.json",
+        help="annotations, such as person_keypoints_val2017.json",
     )
     parser.add_argument(
-        "--out", metavar="DIR", default="evaluation", help="folder of results, plot and pictures (default: evaluation)"
+        "--out", metavar="DIR", default="evaluation", help="folder for results, plot and pictures (default: evaluation)"
     )
     add_model_options(parser)
     parser.add_argument(
@@ -45,7 +48,7 @@ def add_parser(commands: Any) -> None:
         type=score,
         metavar="S",
         default=MIN_SCORE,
-        help=f"lowest score of poses in the table of errors and in the pictures; AP counts all (default: {MIN_SCORE})",
+        help=f"lowest score of poses in the error table and the pictures; AP counts all poses (default: {MIN_SCORE})",
     )
 
 

@@ -22,19 +22,19 @@ def add_parser(commands: Any) -> None:
     parser = add_command(
         commands,
         "inspect",
-        help="a page that shows why poses are as they are",
+        help="write a page that explains the poses in an image",
         description="Write a page that shows, over the photo, how a model arrives at its poses.",
         command=inspect_photo,
     )
     parser.add_argument(
         "photo", nargs="?", metavar="PHOTO", help="image (default: the demo scene that ships with bottomup)"
     )
-    parser.add_argument("--out", metavar="FILE.html", help="where the page goes (default: PHOTO's name with .html)")
+    parser.add_argument("--out", metavar="FILE.html", help="file for the page (default: PHOTO's name with .html)")
     parser.add_argument("--compare", metavar="NAME", help="a second decoder to show side by side, such as coral")
     parser.add_argument(
         "--annotations",
         metavar="COCO.json",
-        help="COCO keypoints with this photo, by its file name: labelled people are shown over the photo",
+        help="COCO keypoint annotations that list the photo by its file name: shows the labelled people as well",
     )
     add_model_options(parser)
 

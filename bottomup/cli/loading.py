@@ -18,30 +18,34 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model",
         metavar="MODEL",
-        help="a name that bottomup models lists, or a .tflite, .onnx or .xml file (default: the model that ships)",
+        help="a name that bottomup models lists, or a .tflite, .onnx or .xml file (default: the model in the package)",
     )
     add_decoder_options(parser, default_help="best")
     parser.add_argument(
         "--input-size",
         type=size,
         metavar="WxH",
-        help="width and height of the network's input, such as 641x481, or auto (default: the file's own)",
+        help="width and height of the network's input, such as 641x481; auto fits each image (default: the file's)",
     )
-    parser.add_argument("--flip", action="store_true", help="also look at the mirrored image: slower, more accurate")
+    parser.add_argument("--flip", action="store_true", help="also run on the mirrored image: slower, more accurate")
     parser.add_argument(
         "--scales",
         type=scales,
         metavar="S,S",
-        help="also look at other sizes, relative to the input's, such as 1,1.5: slower, more accurate",
+        help="run at these multiples of the input size, such as 1,1.5: slower, more accurate",
     )
-    parser.add_argument("--skeleton", metavar="FILE", help="JSON of the parts of a network that was trained on its own")
-    parser.add_argument("--threads", type=int, metavar="N", default=1, help="threads of the network (default: 1)")
+    parser.add_argument(
+        "--skeleton", metavar="FILE", help="JSON file with the parts of a network trained on other parts"
+    )
+    parser.add_argument("--threads", type=int, metavar="N", default=1, help="threads for the network (default: 1)")
     parser.add_argument(
         "--runtime",
         metavar="NAME",
-        help="litert, tflite_runtime, tensorflow, openvino or onnxruntime (default: the first that runs the file)",
+        help="litert, tflite_runtime, tensorflow, openvino or onnxruntime (default: the first that can run the file)",
     )
-    parser.add_argument("--delegate", metavar="LIBRARY", help="such as libedgetpu.so.1, for a model compiled for it")
+    parser.add_argument(
+        "--delegate", metavar="LIBRARY", help="such as libedgetpu.so.1, for a model compiled for the Edge TPU"
+    )
 
 
 def load_estimator(asked: argparse.Namespace, *, min_score: float = 0.0) -> "PoseEstimator":

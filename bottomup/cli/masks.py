@@ -27,15 +27,15 @@ def add_mask_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--masks",
         action="store_true",
-        help="also find whose the pixels of images are, with a model that tells, as Coral's BodyPix: people are tinted "
-        "in pictures and videos, the JSON has their run-length encoding as COCO's, and of images DIR/masks holds a PNG "
-        "of each",
+        help="also find the pixels that show each person, if the model can, such as Coral's BodyPix: people are tinted "
+        "in pictures and videos, the JSON holds COCO's run-length encoding, and DIR/masks gets a PNG for each person in "
+        "an image",
     )
     parser.add_argument(
         "--parts",
         action="store_true",
-        help="and which part of the body they show, of BodyPix: parts are tinted, and of images "
-        "DIR/masks/NAME-parts.png holds the number of each from 1 on, 0 for nobody; implies --masks",
+        help="also find the part of the body that each pixel shows (BodyPix only): parts are tinted, and for images "
+        "DIR/masks/NAME-parts.png holds part numbers, counted from 1, or 0 for nobody; implies --masks",
     )
 
 

@@ -21,17 +21,17 @@ def add_parser(commands: Any) -> None:
     models = add_command(
         commands,
         "models",
-        help="the models that exist",
-        description="Models by name, and their files.",
+        help="list, describe and download models",
+        description="List, describe and download the models of the catalogue.",
         command=list_models,
     )
     of_models = models.add_subparsers(title="commands", metavar="COMMAND")
-    of_models.add_parser("list", help="all of them (default)").set_defaults(command=list_models)
-    show = of_models.add_parser("show", help="all that is known of one")
-    show.add_argument("model", metavar="MODEL")
+    of_models.add_parser("list", help="list all models (default)").set_defaults(command=list_models)
+    show = of_models.add_parser("show", help="print everything known about a model")
+    show.add_argument("model", metavar="MODEL", help="a name that bottomup models lists")
     show.set_defaults(command=show_model)
-    pull = of_models.add_parser("pull", help="fetch its file, unless it is there already")
-    pull.add_argument("model", metavar="MODEL")
+    pull = of_models.add_parser("pull", help="download a model, unless that was done before")
+    pull.add_argument("model", metavar="MODEL", help="a name that bottomup models lists")
     pull.set_defaults(command=pull_model)
 
 

@@ -17,12 +17,12 @@ def add_decoder_options(parser: argparse.ArgumentParser, default_help: str) -> N
     parser.add_argument(
         "--decoder",
         metavar="NAME",
-        help="whose answers: best, file (what the model file asks for), or a system's, such as coral, tfjs, openpose "
-        f"or movenet (default: {default_help})",
+        help="best (ours), file (what the model file asks for), or the decoder of a system, such as coral, tfjs, "
+        f"openpose or movenet (default: {default_help})",
     )
-    parser.add_argument("--max-poses", type=int, metavar="N", help="most people in an image")
+    parser.add_argument("--max-poses", type=int, metavar="N", help="maximum number of people in an image")
     parser.add_argument(
-        "--score-threshold", type=float, metavar="S", help="lowest score of a peak to start from, 0 to 1"
+        "--score-threshold", type=float, metavar="S", help="lowest score of a peak that can start a person, 0 to 1"
     )
     parser.add_argument(
         "--set",
@@ -30,7 +30,7 @@ def add_decoder_options(parser: argparse.ArgumentParser, default_help: str) -> N
         default=[],
         type=parameter,
         metavar="NAME=VALUE",
-        help="another parameter of the decoder, such as nms_radius=15; may be given several times",
+        help="set another parameter of the decoder, such as nms_radius=15; can be repeated",
     )
 
 

@@ -34,51 +34,51 @@ def add_parser(commands: Any) -> None:
     parser = add_command(
         commands,
         "predict",
-        help="images and videos to poses",
-        description="Find the people in images, videos and what cameras see. "
-        "Ctrl-C ends a video after the frame at hand; what was written plays.",
+        help="find people in images and videos",
+        description="Find the people in images, videos and camera streams. "
+        "Ctrl-C stops after the current frame, and the video so far plays.",
         command=predict_sources,
     )
     parser.add_argument(
         "sources",
         nargs="*",
         metavar="SOURCE",
-        help="image, video, folder of them, quoted glob pattern, number of a camera, URL of a picture or stream, "
-        "or - for a picture from standard input (default: the demo scene that ships with bottomup)",
+        help="image, video, folder, quoted glob pattern, camera number, URL of a picture or stream, or - for a picture "
+        "from standard input (default: the demo scene that ships with bottomup)",
     )
-    parser.add_argument("--recursive", action="store_true", help="also take what lies in folders below a folder")
+    parser.add_argument("--recursive", action="store_true", help="also search the folders inside a folder")
     parser.add_argument(
-        "--out", metavar="DIR", default="poses", help="folder of the drawn pictures and videos (default: poses)"
+        "--out", metavar="DIR", default="poses", help="folder for the drawn pictures and videos (default: poses)"
     )
     parser.add_argument(
         "--json",
         metavar="FILE",
-        help="where the poses go, - for standard output: one JSON object, or a line an image or frame if there are "
-        "videos or FILE ends with .jsonl (default: DIR/poses.json for images, DIR/NAME.jsonl for each video)",
+        help="file for the poses, or - for standard output: one JSON object, or one line per image or frame if there "
+        "are videos or FILE ends with .jsonl (default: DIR/poses.json for images, DIR/NAME.jsonl for each video)",
     )
-    parser.add_argument("--csv", metavar="FILE", help="also write a table, a line a keypoint")
+    parser.add_argument("--csv", metavar="FILE", help="also write a table with one line per keypoint")
     parser.add_argument(
-        "--openpose", metavar="DIR", help="also write OpenPose's JSON, one file an image or frame, into this folder"
+        "--openpose", metavar="DIR", help="also write OpenPose's JSON into this folder, one file per image or frame"
     )
-    parser.add_argument("--no-pictures", action="store_true", help="write no pictures and no videos, poses alone")
-    parser.add_argument("--show", action="store_true", help="show each picture in a window; q ends it")
+    parser.add_argument("--no-pictures", action="store_true", help="write only poses, no pictures or videos")
+    parser.add_argument("--show", action="store_true", help="show each picture in a window; press q to quit")
     add_drawing_options(parser)
     parser.add_argument(
         "--rotate",
         type=int,
         choices=[0, 90, 180, 270],
         default=0,
-        help="turn pictures and frames clockwise first, by so many degrees",
+        help="first turn pictures and frames clockwise by this many degrees",
     )
-    parser.add_argument("--mirror", action="store_true", help="mirror pictures and frames first, left and right")
+    parser.add_argument("--mirror", action="store_true", help="first mirror pictures and frames, left to right")
     parser.add_argument(
         "--codec",
         choices=["h264", "mp4v", "gif"],
-        help="of the drawn videos: h264 plays everywhere, keeps sound, and needs pip install 'bottomup[video]'; mp4v "
-        "is silent and does not play in browsers (default: h264 if that is installed, else mp4v)",
+        help="codec of the drawn videos: h264 plays everywhere, keeps the sound, needs pip install 'bottomup[video]'; "
+        "mp4v is silent and does not play in browsers (default: h264 if that is installed, else mp4v)",
     )
-    parser.add_argument("--track", action="store_true", help="give people in videos ids that they keep")
-    parser.add_argument("--smooth", action="store_true", help="calm their movements as well; implies --track")
+    parser.add_argument("--track", action="store_true", help="give each person in a video an id that stays the same")
+    parser.add_argument("--smooth", action="store_true", help="also steady the keypoints over time; implies --track")
     add_mask_options(parser)
     add_model_options(parser)
     parser.add_argument(
@@ -86,8 +86,8 @@ def add_parser(commands: Any) -> None:
         type=score,
         metavar="S",
         default=MIN_SCORE,
-        help="leave poses below this score out, and worse duplicates of a person; 0 keeps everything; with --track, "
-        f"half of it will do for people already known (default: {MIN_SCORE})",
+        help="leave out poses below this score, and worse duplicates of a person; 0 keeps everything; with --track, "
+        f"people who are already known need only half of it (default: {MIN_SCORE})",
     )
 
 

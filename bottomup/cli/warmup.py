@@ -16,8 +16,8 @@ def add_parser(commands: Any) -> None:
     add_command(
         commands,
         "warmup",
-        help="compile ahead of time",
-        description="Compile the decoders now, so that later runs start at once.",
+        help="compile the decoders ahead of time",
+        description="Compile the decoders now, so that later runs start faster.",
         command=warm_up,
     )
 

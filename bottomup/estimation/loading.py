@@ -1,4 +1,4 @@
-"""From a name or a file to an estimator: find, open, recognise, choose the decoder, fit the sizes."""
+"""Make an estimator from a name or a file: find, open and recognise it, choose the decoder, set the sizes."""
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -42,55 +42,57 @@ def load(
     reference_kernels: bool = False,
     trusted: bool = False,
 ) -> PoseEstimator:
-    """Make an estimator of a model.
+    """Load a model and return an estimator.
 
     Parameters
     ----------
     model : str or Path, optional
-        A name of the catalogue, such as "coral-posenet-641x481", whose file is
-        fetched once and kept; or a .tflite, .onnx or .xml (OpenVINO) file,
+        A name in the catalogue, such as "coral-posenet-641x481", whose file is
+        downloaded once and kept; or a .tflite, .onnx or .xml (OpenVINO) file,
         recognised by its tensors. Decoders inside the file are cut off.
-        Default: the model that ships with the package.
+        Default: the model inside the package.
     decoder : Decoder or str, optional
-        Default: our best for the family. "file": what the file itself asks
-        for, such as Coral's operator with its options, or a graph's own
-        answers. Or a decoder, or the name of one, such as "coral".
+        A decoder, or the name of one, such as "coral". "file" means what the
+        file itself asks for: Coral's operator with its options, or the graph's
+        own answers. Default: our best decoder for the family.
     runtime : {"litert", "tflite_runtime", "tensorflow", "openvino", "onnxruntime"}, optional
-        Default: the first that is installed and runs such a file.
+        Default: the first one installed that can run such a file.
     threads : int
-        Threads of the network; 1 is fastest for small ones.
+        Threads for the network; 1 is fastest for small networks.
     delegate : str, Path or loaded delegate, optional
-        Such as "libedgetpu.so.1", for a file compiled for the Edge TPU. Default: what the catalogue names.
+        Such as "libedgetpu.so.1", for a file compiled for the Edge TPU. Default: the one in the catalogue, if any.
     input_size : (int, int) or "auto", optional
-        Width and height of the network's input, where it is not bound to its
-        own. Rounded to what the family takes. Default: the file's own;
-        641 x 481 or near it where that is left open. "auto" cuts that to each
-        image's aspect: the same people, no time spent on padding.
+        Width and height of the network's input, if the file allows others than
+        its own; rounded to a size that the family takes. "auto" fits the input
+        to each image's aspect, which finds the same people and saves the time
+        spent on padding. Default: the file's own size, or about 641 x 481 if
+        it leaves the size open.
     augmentation : Augmentation, optional
-        More looks at each image: `Augmentation(flip=True)` also runs the
-        mirrored image, `Augmentation(scales=(1, 1.5))` also runs at other sizes.
+        Run several versions of each image: `Augmentation(flip=True)` adds the
+        mirrored image, `Augmentation(scales=(1, 1.5))` other sizes.
     resize : Letterbox or Stretch, optional
-        How images come into the network's input; default `Letterbox()`, which keeps their aspect.
+        How images are fitted to the network's input. Default: `Letterbox()`, which keeps their aspect.
     scaling : {"signed", "mean", "pixels", "bodyposenet", "imagenet"} or InputRule, optional
-        What the network was trained on: [-1, 1] as MobileNets, pixels less the
-        mean as tfjs's ResNet, BGR pixels as tf-pose, RGB / 256 - 0.5 as
-        BodyPoseNet, ImageNet's mean and deviation as trt_pose. Default: what
-        the catalogue or the family says of such models, else "signed".
+        The pixel values that the network was trained on: [-1, 1], as for
+        MobileNets; pixels minus the mean, as for tfjs's ResNet; BGR pixels, as
+        for tf-pose; RGB / 256 - 0.5, as for BodyPoseNet; or ImageNet's mean
+        and deviation, as for trt_pose. Default: what the catalogue or the
+        family says about such models, else "signed".
     skeleton : Skeleton, optional
-        Your own, for a network that was trained on other parts.
+        Your own skeleton, for a network trained on other parts.
     outputs : dict of str to str, optional
-        What unnamed or misnamed outputs are: {"Identity_1": "short_offsets"}.
+        The right names of unnamed or misnamed outputs: {"Identity_1": "short_offsets"}.
     min_score : float
-        Poses below this score, and worse duplicates of one person, are left out. 0 keeps everything.
+        Leave out poses below this score, and worse duplicates of a person. 0 keeps everything.
     device : str, optional
-        Of OpenVINO: "CPU", "GPU" or another.
+        OpenVINO's device: "CPU", "GPU" or another.
     providers : sequence, optional
-        Of ONNX Runtime: its execution providers.
+        ONNX Runtime's execution providers.
     reference_kernels : bool
-        Run TFLite's plain kernels, 10 to 15 times slower, whose outputs are
-        the same on every machine and runtime. The fast ones round otherwise.
+        Run TFLite's reference kernels, which are 10 to 15 times slower but
+        give the same outputs on every machine and runtime.
     trusted : bool
-        Run operators that Bottomup does not know. A runtime may crash on a damaged file of such.
+        Allow operators that Bottomup does not know. A damaged file that uses them may crash the runtime.
 
     Returns
     -------
@@ -99,11 +101,11 @@ def load(
     Raises
     ------
     ModelError
-        If there is no such file, or it cannot be fetched, read, recognised or run.
+        If the file does not exist, or cannot be downloaded, read, recognised or run.
     MissingRuntimeError
         If the runtime or delegate is not installed.
     InputError
-        If an argument is not what it must be.
+        If an argument is invalid.
 
     Examples
     --------
