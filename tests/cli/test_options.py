@@ -297,7 +297,7 @@ def test_people_are_hidden_in_images_and_videos(command_line, estimator):
     assert (hidden[117:122, 117:122] != noise[117:122, 117:122]).any(axis=2).mean() > 0.9
     np.testing.assert_array_equal(hidden[200:, 250:], noise[200:, 250:])
     assert len(list(bu.video.Reader("blurred/b.mp4"))) == 3
-    assert "look at every picture before you publish it" in " ".join(command_line("blur", "--help")[1].split())
+    assert "check every picture before you publish it" in " ".join(command_line("blur", "--help")[1].split())
 
 
 def test_what_cannot_be_hidden_is_one_complaint(command_line, estimator):
