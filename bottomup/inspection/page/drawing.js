@@ -199,8 +199,9 @@ function drawLimbs(side, isAlone) {
     if (isAlone && state.candidate !== parent && state.candidate !== child && !(chosen && owner === chosen)) {
       if (!chosen || ![parent, child].some(end => isAt(chosen, peaks[end]))) continue;
     }
-    pen.globalAlpha = owner ? 1 : 0.4 + 0.6 * score;
-    line([parent, child].map(end => toScreen(peaks[end].slice(1, 3))), owner ? STEP : JUMP, owner ? 2 : 1.3, owner ? [] : [5, 4]);
+    const isKept = owner !== null && owner.hidden === null, ends = [parent, child].map(end => toScreen(peaks[end].slice(1, 3)));
+    pen.globalAlpha = isKept ? 1 : 0.4 + 0.6 * score;
+    line(ends, isKept ? STEP : JUMP, isKept ? 2 : 1.3, isKept ? [] : [5, 4]);
   }
   pen.globalAlpha = 1;
 }

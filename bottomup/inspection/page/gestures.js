@@ -115,7 +115,7 @@ function press(event) {
   const arrows = {ArrowLeft: [40, 0], ArrowRight: [-40, 0], ArrowUp: [0, 40], ArrowDown: [0, -40]};
   if (key === "Escape") choose(null);
   else if (isTyping) return;
-  else if (key in arrows && event.target === canvas) move(...arrows[key]);
+  else if (key in arrows && event.target.tagName === "CANVAS") move(...arrows[key]);
   else if (key === "+" || key === "=") zoomAt(middle, 1.25);
   else if (key === "-") zoomAt(middle, 0.8);
   else if (key === "0") fit();

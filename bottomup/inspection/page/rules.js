@@ -117,6 +117,12 @@ function whyNoTag(side, index, [part], poses) {
 const tagDistance = (one, other) => other ? Math.hypot(...one.map((value, at) => value - other[at])) : Infinity;
 
 function meanTag(side, pose) {
+  const key = `tag ${side} ${pose.number}`;
+  if (!known.has(key)) known.set(key, findMeanTag(side, pose));
+  return known.get(key);
+}
+
+function findMeanTag(side, pose) {
   const {peaks, tags} = decoderOf(side);
   let total = null, weight = 0;
   peaks.forEach((peak, index) => {

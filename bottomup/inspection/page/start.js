@@ -8,7 +8,7 @@ function readAddress() {
       const apart = settings[index].steps.map(step => Math.abs(step - Number(value)));
       state.steps[state.side][index] = apart.indexOf(Math.min(...apart));
     } else if (name === "min_score") state.minScore = Math.max(0, Math.min(1, Number(value) || 0));
-    else if (name === "layers") for (const layer of Object.keys(state.layers)) state.layers[layer] = value.split(",").includes(layer);
+    else if (name === "layers") for (const layer of layerNames()) state.layers[layer] = value.split(",").includes(layer);
     else if (name === "map" && map >= 0) state.map = map;
     else if (name === "vectors" && field >= 0) state.vectors = field;
     else if (name === "view" && ["0", "1", "both"].slice(0, data.decoders.length > 1 ? 3 : 1).includes(value)) {
@@ -20,7 +20,7 @@ function readAddress() {
 }
 
 function refresh() {
-  if (known.size > 64) known.clear();
+  if (known.size > 1000) known.clear();
   refreshAlone();
   refreshSides();
   refreshPeople();
