@@ -98,7 +98,7 @@ def finished(page: str, name: str) -> str:
 def in_order(paths: list[Path]) -> list[Path]:
     """Return the guide's pages as the README lists them."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    return sorted(paths, key=lambda path: readme.rindex(f"](bottomup/guide/{path.name})"))  # one that is missing fails
+    return sorted(paths, key=lambda path: readme.rindex(f"](bottomup/guide/{path.name})"))
 
 
 def guide_pages(pages: dict[Path, str]) -> dict[str, pdoc.doc.Module]:
