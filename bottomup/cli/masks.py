@@ -28,8 +28,8 @@ def add_mask_options(parser: argparse.ArgumentParser) -> None:
         "--masks",
         action="store_true",
         help="also find the pixels that show each person, if the model can, such as Coral's BodyPix: people are tinted "
-        "in pictures and videos, the JSON holds COCO's run-length encoding, and DIR/masks gets a PNG for each person in "
-        "an image",
+        "in pictures and videos, the JSON holds COCO's run-length encoding, and DIR/masks gets a PNG for each person "
+        "in an image",
     )
     parser.add_argument(
         "--parts",
