@@ -37,12 +37,12 @@ def get(name: str) -> Family:
 
 
 def family_of(fields: Any) -> Family:
-    """Return the family of canonical fields.
+    """Return the family that canonical fields belong to.
 
     Raises
     ------
     InputError
-        If these are the fields of none.
+        If they are not the fields of any family.
     """
     for family in FAMILIES:
         if isinstance(fields, family.fields):
@@ -90,7 +90,7 @@ def read_outputs(
     """Turn the outputs of any known network into fields, or into poses where it decoded them itself.
 
     Tensors are told apart by their shapes, and by their names where shapes do not decide; their order does not
-    matter. Each family's README lists what it knows.
+    matter. Each family's README lists the tensors that it recognises.
 
     Parameters
     ----------
@@ -99,14 +99,14 @@ def read_outputs(
     input_size : (int, int), optional
         Width and height of the network's input, in pixels. Needed unless `output_stride` is given.
     logits : bool, optional
-        Whether heatmaps are logits. Default: as the family finds from the values.
+        Whether heatmaps are logits. Default: the family decides from the values.
     family : str, optional
-        What to read of a network that gives several: "posenet", "paf", "centers", "tags" or "boxes". Default: the
+        Which family to read if the outputs fit several: "posenet", "paf", "centers", "tags" or "boxes". Default: the
         first that fits.
     skeleton : Skeleton, optional
-        Of a network that was trained on parts of its own.
+        The skeleton of a network trained on other parts.
     output_stride : float, optional
-        Input pixels per cell. Default: what brings `input_size` to the grid.
+        Input pixels per cell. Default: from `input_size` and the size of the grid.
 
     Returns
     -------
@@ -116,9 +116,9 @@ def read_outputs(
     Raises
     ------
     ModelError
-        If these are not the outputs of a known network, or a name is needed that tells two tensors apart.
+        If these are not the outputs of a known network, or names are needed to tell two tensors apart.
     InputError
-        If an argument or a tensor is not what it must be.
+        If an argument or a tensor is invalid.
 
     Examples
     --------
@@ -147,7 +147,7 @@ def clues_of(
     Raises
     ------
     InputError
-        If `outputs` is no dict of tensors by name, or an argument is not what it must be.
+        If `outputs` is not a dict of tensors by name, or an argument is invalid.
     """
     if not isinstance(outputs, Mapping):
         raise InputError(f"outputs must be a dict of tensor names to arrays, got {type(outputs).__name__}")

@@ -1,4 +1,4 @@
-"""The decoder of one-stage networks: a threshold, and of rows that show one person the best."""
+"""The decoder for one-stage networks: a threshold, then the best of the rows that show the same person."""
 
 import math
 from collections.abc import Iterable
@@ -70,42 +70,43 @@ _shelf: Shelf[Room] = Shelf()
 class BoxDecoder:
     """Decode the rows of one-stage networks: YOLO-pose, YOLOX-pose, RTMO.
 
-    Rows that score above the threshold are taken best first, of equal ones
+    Rows that score above the threshold are taken best first; among equals,
     the first in the tensor. A row whose box overlaps a better one of its class
-    too much is left out: greedy non-maximum suppression, as Ultralytics and
-    mmpose do it. Where the network itself left one row a person, end to end,
-    only the threshold counts. A part's score is its visibility, clipped to
-    [0, 1]; a row whose box is not finite is nobody.
+    too much is left out: greedy non-maximum suppression, as in Ultralytics and
+    mmpose. If the network itself returns one row per person (end to end), only
+    the threshold counts. A part's score is its visibility, clipped to [0, 1];
+    rows whose box is not finite are ignored.
 
     Attributes
     ----------
     score_threshold : float
-        A row's score is above this. 0.25 as Ultralytics' predictions have it;
-        its validation has 0.001, mmpose 0.01. Average precision needs a low one.
+        A row's score is above this. 0.25 as in Ultralytics' predictions; its
+        validation uses 0.001, mmpose 0.01. A good AP needs a low threshold.
     iou_threshold : float
-        Two boxes of one person share more than this of their union. 0.7 as in Ultralytics; mmpose 0.65.
+        Two boxes that share more than this part of their union show one person. 0.7 as in Ultralytics; mmpose: 0.65.
     vote_threshold : float
-        A row that is left out because of a better one votes for where that
-        one's parts are, if their boxes share more than this of their union:
-        parts come to lie at the mean, by score and visibility. 1, nobody
-        votes, is what the systems named do. With 0.8, which `bottomup.load`
-        takes, AP rises from .298 to .336 (YOLOv8n in 8 bits, 320 x 320).
+        A row that is left out votes for where the parts of the better one are,
+        if their boxes share more than this part of their union: each part
+        moves to the mean, weighted by score and visibility. 1 means no votes,
+        as in the systems named. With 0.8, which `bottomup.load` uses, AP rises
+        from .298 to .336 (YOLOv8n in 8 bits, 320 x 320).
     max_poses : int
-        Most people to return, up to 500. 300 as in Ultralytics.
+        Maximum number of people, up to 500. 300 as in Ultralytics.
     ranking : {"box", "parts"}
-        A pose's score: the box's, as in the systems named, or that times the
-        root of the mean of all parts' scores, for a box around somebody whose
-        parts are guesses is worth less. AP .336 and .340, on another network .257 and .262.
+        A pose's score: "box" is the box's score, as in the systems named;
+        "parts" multiplies it by the root of the parts' mean score, because a
+        box whose parts are guesses is worth less. AP .336 and .340; on another
+        network .257 and .262.
     count_last_pixel : bool
-        Whether a box's sides are a pixel longer than its corners say, in
-        overlaps alone. rtmlib counts so.
+        Add a pixel to the sides of boxes when computing overlaps, as rtmlib
+        does.
     shift : float or (float, float)
         Added to x and y of every keypoint and box, in input pixels.
 
     Raises
     ------
     InputError
-        If a parameter is not what it must be.
+        If a parameter is invalid.
 
     References
     ----------
@@ -131,9 +132,9 @@ class BoxDecoder:
 
     @classmethod
     def rtmlib(cls, *, score_threshold: float = 0.7, iou_threshold: float = 0.45, max_poses: int = 300) -> "BoxDecoder":
-        """Decode as rtmlib does after RTMO: boxes that overlap are sorted out once more, the last pixel counted.
+        """Decode as rtmlib does after RTMO: suppress overlapping boxes once more, counting the last pixel.
 
-        Its score threshold of 0.7 loses people; 0.3 is usual.
+        rtmlib's score threshold of 0.7 loses people; 0.3 is usual.
         """
         return cls(score_threshold, iou_threshold, max_poses, count_last_pixel=True)
 

@@ -1,4 +1,4 @@
-"""The outputs of a one-stage network, whatever layout they came in."""
+"""The outputs of a one-stage network, in any of their layouts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,18 +33,18 @@ __all__ = ["BoxFields"]
 
 @dataclass(frozen=True, eq=False)
 class BoxFields:
-    """One image's rows, each a possible person: box, score, parts; checked.
+    """One image's rows, each a possible person: box, score and parts.
 
     Build it with `from_yolo`, `from_yolo_heads`, `from_yolox`,
-    `from_yolox_heads` or `from_rtmo`. Tensors keep the layout that they came
-    in, float32 or `Quantized`; the caller's arrays are shared where they fit
-    and never written to. Decoders read the scores, and whole rows only where
-    these are high enough.
+    `from_yolox_heads` or `from_rtmo`. Tensors keep their layout, float32 or
+    `Quantized`; the caller's arrays are shared if possible and never written
+    to. Decoders read all scores, but whole rows only if the score is high
+    enough.
 
     Attributes
     ----------
     rows : (R, n) field
-        A box, scores of classes, and the parts where `parts` is None.
+        A box, the scores of the classes, and the parts if `parts` is None.
     parts : (R, N * 2) or (R, N * 3) field, optional
         x, y and perhaps a score of each part.
     form : Form
@@ -52,9 +52,9 @@ class BoxFields:
     skeleton : Skeleton
         Names the N parts.
     input_size : ImageSize, optional
-        Of the network's input, where it is known.
+        Size of the network's input, if known.
     strides : tuple of int
-        Of the grids whose cells the rows are; () of rows that the network picked.
+        Strides of the grids whose cells the rows are; () for rows that the network picked itself.
 
     References
     ----------

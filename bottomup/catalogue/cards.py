@@ -1,4 +1,4 @@
-"""Cards of the models that exist: what each takes and gives, and where its files are.
+"""The catalogue's cards: what each model takes and returns, and where its files are.
 
 The cards are the .toml files in `models/`, beside the package in a clone and
 inside it once installed.
@@ -71,34 +71,34 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class Card:
-    """What there is to know about a model.
+    """What is known about a model.
 
     Attributes
     ----------
     name : str
-        What `bottomup.load` knows it by.
+        Its name for `bottomup.load`.
     title : str
-        What it is, in a line.
+        One line about it.
     family : {"posenet", "paf", "centers", "tags", "boxes"}
-        Which decoders read its outputs.
+        The family whose decoders read its outputs.
     skeleton : str
-        Which of `bottomup.skeletons`.
+        The name of its skeleton in `bottomup.skeletons`.
     output_strides : tuple of int
-        Input pixels per cell; several where there are exports of each.
+        Input pixels per cell; several if exports differ.
     licence : str
-        Of the file, as an SPDX expression; empty where it depends on the export.
+        The file's licence as an SPDX expression; empty if it depends on the export.
     input : ModelInput
-        What it takes.
+        What its input tensor holds.
     outputs : tuple of ModelOutput
-        What it gives.
+        What its output tensors hold.
     files : tuple of ModelFile
-        The first is the one to open; none for a kind of file that users bring.
+        The first is the one to open; empty for a kind of file that users bring themselves.
     delegate : str, optional
-        The delegate that it needs, as "libedgetpu.so.1".
+        The delegate that it needs, such as "libedgetpu.so.1".
     measured : tuple of Measured
-        COCO keypoint AP, as far as it is known.
+        COCO keypoint AP, where known.
     note : str
-        What else to know.
+        Anything else worth knowing.
     """
 
     name: str

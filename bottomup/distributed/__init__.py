@@ -1,4 +1,4 @@
-"""Poses of more images than one process or one machine should do: in parts, on Ray or without it, resumed at will."""
+"""Estimate more images than one process or machine should: in parts, with or without Ray, and resumable."""
 
 from bottomup.distributed.estimating import Report, estimate_images
 from bottomup.distributed.results import read_rows

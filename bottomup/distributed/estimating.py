@@ -38,31 +38,31 @@ def estimate_images(
     format: Format = "jsonl",
     part_size: int = 200,
 ) -> Report:
-    """Find the people in many images, and write one row an image into files of a folder.
+    """Find the people in many images, and write one row per image into the files of a folder.
 
-    The images are split into parts, and each part's file is there whole or
-    not at all. So a call that was cut off is resumed by the same call, a part
-    whose actor died is done again by another one, and nothing is done twice
-    that was finished. An image that cannot be read is a row with its error.
+    The images are split into parts, and the file of each part is either
+    complete or absent. To resume an interrupted call, call it again: finished
+    parts are not done again. If an actor dies, another one does its part. An
+    image that cannot be read becomes a row with its error.
 
     Parameters
     ----------
     source : str, Path, or sequence of them
-        A folder, of which all images below it are taken, or all Parquet
-        files; a list of images; a Parquet file, or a list of them, with a
-        column "path" of image paths, or "image" or "bytes" of encoded images.
+        A folder, with all images or all Parquet files below it; a list of
+        images; or a Parquet file, or a list of them, with a column "path" of
+        image paths, or "image" or "bytes" of encoded images.
     out : str or Path
-        The folder of the results; every machine must see it, and the images, under these names.
+        The folder for the results. Every machine must see it, and the images, under the same paths.
     make_estimator : function
-        Makes an estimator, once an actor: `functools.partial(bottomup.load, "coral-posenet-641x481")`. Default:
-        `bottomup.load`, the model that ships with the package.
+        Makes an estimator, once per actor: `functools.partial(bottomup.load, "coral-posenet-641x481")`. Default:
+        `bottomup.load`, the model in the package.
     actors : int
-        Processes of Ray, on all machines of its cluster, with one estimator each; Ray is started here if it is not
-        running. 0 (default): none, the estimator runs in this process.
+        Number of Ray processes, on all machines of its cluster, with one estimator each; Ray is started here if it is
+        not running. 0, the default, runs the estimator in this process.
     format : {"jsonl", "parquet"}
-        Of the results. `read_rows` reads both; pandas reads the folder of either kind by file.
+        Format of the results. `read_rows` reads both; pandas reads their files one by one.
     part_size : int
-        Most images of a part.
+        Maximum number of images in a part.
 
     Returns
     -------

@@ -37,39 +37,39 @@ class Prepared(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PoseEstimator:
-    """A network, the way images are laid into its input, and the way poses come out.
+    """Find people in images: a network, how images are fitted to its input, and how its outputs become poses.
 
-    `bottomup.load` makes one. Threads may share it: the network serves one
-    at a time.
+    `bottomup.load` makes one. Threads may share it; the network serves them
+    one at a time.
 
     Attributes
     ----------
     path : Path
         The model file.
     network : Network
-        What runs it.
+        Runs the file.
     family : Family
         The kind of network.
     layout : Layout
-        What its outputs are.
+        What the network's outputs are.
     decoder : Decoder, optional
-        What turns its outputs into poses; None where the model does.
+        Turns the outputs into poses; None if the model does that itself.
     resize : Letterbox or Stretch
-        How an image comes into the network's input.
+        How an image is fitted to the network's input.
     scaling : InputRule
-        What real numbers stand for its pixels.
+        The pixel values that the network expects.
     card : Card, optional
-        What the catalogue says of the model, or of its kind.
+        What the catalogue says about the model or its kind.
     augmentation : Augmentation, optional
-        More looks at each image: mirrored, and at other sizes.
+        Also run on mirrored images, or at other sizes.
     more_networks : tuple of Network
         The same model at the augmentation's other sizes.
     fits_input : bool
-        Whether the input is cut to each image's aspect.
+        Whether the input is fitted to each image's aspect.
     min_score : float
-        Poses below it, and worse duplicates of one person, are left out. 0 keeps everything.
+        Poses below this score, and worse duplicates of a person, are left out. 0 keeps everything.
     names : dict of str to str
-        What the network's outputs are called here, where their own names say something else.
+        The right names of outputs whose own names say something else.
 
     Examples
     --------
@@ -105,12 +105,12 @@ class PoseEstimator:
 
     @property
     def skeleton(self) -> Skeleton:
-        """Names the parts."""
+        """The skeleton, which names the parts."""
         return self.layout.skeleton
 
     @property
     def output_stride(self) -> float | None:
-        """Input pixels per cell; None where the network gives no grid."""
+        """Input pixels per cell; None if the network has no grid."""
         return self.layout.output_stride
 
     def __call__(self, image: Any, *, channel_order: ChannelOrder = "bgr") -> Poses:
@@ -119,9 +119,9 @@ class PoseEstimator:
         Parameters
         ----------
         image : str, Path, bytes, uint8 (H, W, 3) array or Pillow image
-            An image file or its bytes, turned upright as its EXIF data say, or pixels.
+            An image file or its bytes, turned upright by its EXIF data, or pixels.
         channel_order : {"bgr", "rgb"}
-            Of an array's channels: BGR as OpenCV reads, RGB as Pillow and most others do.
+            Channel order of an array: OpenCV reads BGR; Pillow and most others read RGB.
 
         Returns
         -------
@@ -131,7 +131,7 @@ class PoseEstimator:
         Raises
         ------
         InputError
-            If it is no such image; the message says how to make it one.
+            If it is not such an image; the message says what to do.
         """
         prepared = self.prepare(image, checked_order(channel_order))
         return self.finish(self.run(prepared), prepared)
@@ -139,24 +139,24 @@ class PoseEstimator:
     def fields(self, image: Any, *, channel_order: ChannelOrder = "bgr") -> Any:
         """Return the network's raw outputs in canonical form, before decoding.
 
-        With an augmentation: of its first size, averaged if it flips.
+        With an augmentation, they come from its first size, averaged if it flips.
 
         Parameters
         ----------
         image, channel_order
-            As for poses.
+            As for calling the estimator.
 
         Returns
         -------
         PoseNetFields, PafFields, CenterFields, TagFields or BoxFields
-            As the network's family has them.
+            The fields of the network's family.
 
         Raises
         ------
         InputError
-            If the image is none.
+            If the image cannot be read.
         ModelError
-            If the model decodes by itself and has none.
+            If the model decodes by itself and has no fields.
         """
         fields, _ = self.look(image, channel_order=channel_order)
         return fields
@@ -178,28 +178,28 @@ class PoseEstimator:
         Parameters
         ----------
         image : str, Path, bytes, uint8 (H, W, 3) array or Pillow image
-            As for poses.
+            As for calling the estimator.
         min_score : float, optional
-            Lowest score of a pose that gets a mask: worse ones would take pixels from people. Default: the estimator's.
+            Lowest score of a pose that gets a mask; worse ones would take pixels from people. Default: the estimator's.
         rule : MaskRule, optional
-            Which rule gives pixels to people, such as `PoseNetMasks.coral()`. Default: `PoseNetMasks()`.
+            The rule that assigns pixels to people, such as `PoseNetMasks.coral()`. Default: `PoseNetMasks()`.
         channel_order : {"bgr", "rgb"}
-            Of an array's channels.
+            Channel order of an array.
 
         Returns
         -------
         Segmentation
-            At the image's resolution: poses, their masks, the pixels of
-            anybody, and parts of the body where the network tells them.
-            With an augmentation, all pixels are of its first size.
+            At the image's resolution: poses, their masks, the pixels of all
+            people, and parts of the body if the network gives them. With an
+            augmentation, all pixels come from its first size.
 
         Raises
         ------
         ModelError
-            If the network gives no segments and long offsets, which Coral's
-            BodyPix and the model that ships do.
+            If the network gives no segments and long offsets. Coral's BodyPix
+            and the model in the package do.
         InputError
-            If an argument is not what it must be.
+            If an argument is invalid.
         """
         lowest = self.min_score if min_score is None else as_number(min_score, "min_score")
         prepared = self.prepare(image, checked_order(channel_order))
@@ -226,17 +226,17 @@ class PoseEstimator:
     ) -> Iterator[Any]:
         """Find the people in each of many images, in order.
 
-        A thread reads and resizes ahead of the network and another decodes
-        behind it, a few images at most, so that any iterable will do: a list,
-        a folder's paths, a camera that never ends. Closing the iterator ends
-        the threads.
+        One thread reads and resizes ahead of the network, and another decodes
+        behind it, a few images at most, so any iterable works: a list, the
+        paths in a folder, an endless camera. Closing the iterator ends the
+        threads.
 
         Parameters
         ----------
         images : iterable of images
             Each as for one image.
         channel_order : {"bgr", "rgb"}
-            Of the arrays' channels.
+            Channel order of arrays.
         on_error : {"raise", "skip"}
             What happens to an image that cannot be read or run. "raise": its
             error comes at its turn, after the poses of those before it, and
@@ -250,7 +250,7 @@ class PoseEstimator:
         Raises
         ------
         InputError
-            If an argument is not what it must be.
+            If an argument is invalid.
         """
         if isinstance(images, (str, bytes, Path)):
             raise InputError(f"batch takes many images, got the one {str(images)[:80]!r}: pass a list of it")

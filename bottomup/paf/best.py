@@ -25,95 +25,97 @@ _RANKINGS = ("evidence", "mean", "tao")
 class PafDecoder:
     """Decode part affinity fields: OpenPose, tf-pose, lightweight-openpose, BodyPoseNet, trt_pose and their kin.
 
-    With no arguments: the most accurate settings measured. `openpose`,
-    `bodyposenet` and `trt_pose` give other systems' rules. Nothing is
-    upsampled: peaks are found on the grid that the network gives and refined
-    by a parabola through logarithms, which is exact for the Gaussians that
-    networks are trained on; fields are read bilinearly. Limbs of all edges
-    join people together, the best limb first, so that a doubtful one never
-    decides before a sure one. Last, parts without a peak are filled in where
-    heatmap and field agree best; `poses.filled` tells which.
+    The defaults are the most accurate settings measured; `openpose`,
+    `bodyposenet` and `trt_pose` follow other systems' rules. Nothing is
+    upsampled: peaks are found on the network's own grid and refined by a
+    parabola through logarithms, which is exact for the Gaussians that networks
+    are trained on, and fields are read bilinearly. Limbs of all edges join
+    people together, best limb first, so a doubtful limb never decides before a
+    sure one. Finally, parts without a peak are filled in where heatmap and
+    field agree best; `poses.filled` says which.
 
     Figures below are COCO keypoint AP on 600 val2017 photos with a
-    MobileNetV2 at 368 x 432, one setting changed at a time.
+    MobileNetV2 at 432 x 368, with one setting changed at a time.
 
     Attributes
     ----------
     peak_threshold : float
         A peak's heatmap score is above this. 0.05 as in OpenPose; 0.1 costs .002.
     max_peaks : int
-        Most peaks of one part: the strongest. OpenPose has 127, the first in raster order. However many
-        are asked for, all pairs that edges could join are no more than eight million and four for each
-        element of the maps, and samples along them no more than a million and one for each four
-        elements: beyond, the weaker peaks of each part are left out.
+        Maximum number of peaks per part; the strongest are kept. OpenPose keeps the first 127 in raster
+        order. Whatever the limit, weaker peaks are left out if edges could join more than eight million
+        pairs plus four for each element of the maps, or if there were more than a million samples along
+        them plus one for every four elements.
     min_samples, max_samples : int
-        A field is sampled once a cell along a limb, within these limits.
+        A field is sampled once per cell along a limb, within these limits.
     limb_threshold : float
-        A sample hits where the field's component along the limb is above this. 0.05 as in OpenPose.
+        A sample is a hit if the field's component along the limb is above this. 0.05 as in OpenPose.
     limb_ratio : float
         A limb needs this share of hits. 0.8 as in lightweight-openpose; 0.95 (OpenPose) costs .001.
     limb_score : {"samples", "hits"}
-        A limb's score is the sum of its hits, by the number of all samples or of hits.
+        A limb's score is the sum of its hits divided by the number of samples, or of hits.
     usual_length : float
-        Up to which length, in heights of the picture, a limb is not suspect;
-        longer ones lose 1 - usual_length / length. 0.5 as in the paper's code
-        and in tf-pose; 0 is no limit, as in OpenPose. No difference in AP.
+        Limbs longer than this, in heights of the picture, lose
+        1 - usual_length / length. 0.5 as in the paper's code and in tf-pose; 0
+        means no limit, as in OpenPose. No difference in AP.
     min_limb_score : float
         A limb's score is above this.
     touching : float
-        Pairs of peaks nearer than this, in cells, are limbs even if the field
-        is silent, with the lowest score: a limb seen end on has no length. 0 leaves
-        them to the filling. OpenPose: 0.3.
+        Pairs of peaks nearer than this, in cells, are limbs with the lowest
+        score even without a field: a limb seen end on has no length. 0 leaves
+        them to filling. OpenPose: 0.3.
     peak_weight : float
-        How much of the scores of its two peaks a limb is sorted by. 0.1 as in OpenPose on GPUs.
+        Weight of the two peaks' scores in the order of limbs. 0.1 as in OpenPose on GPUs.
     matching : {"global", "greedy", "hungarian"}
-        Which limbs of one edge exclude each other. "global": those that people
-        were made of. "greedy": the best first, whatever becomes of it.
-        "hungarian": the pairs of highest sum, as in trt_pose. No difference in AP.
+        Which limbs of one edge exclude others. "global": those that became
+        part of a person. "greedy": the best ones, whatever becomes of them.
+        "hungarian": the pairs with the highest sum, as in trt_pose. No
+        difference in AP.
     fill : bool
-        Fill missing parts in; without, .022 less. Eyes and ears are filled in near the nose alone (within the
-        larger of shoulder width and 0.7 torso lengths), and never upon another person's. The surest people come
+        Fill in missing parts; False costs .022. Eyes and ears are only filled in near the nose (within the larger
+        of shoulder width and 0.7 torso lengths), and never on top of another person's. The surest people come
         first; on maps of noise, filling ends after some 330,000 lines through the fields.
     fill_threshold : float
         Lowest heatmap score of a cell to fill in. 0.05 keeps 72 % of the gain.
     fill_samples : int
-        A field is sampled so often between a known joint and a cell, at the nearest cells.
+        Number of samples of the field between a known joint and a cell, at the nearest cells.
     fill_ratio : float
         The share of samples that must point along the limb, however weakly.
     fill_window, min_fill_window : float
-        How far from a known joint to look, down and across: a share of the person's extent, and at least so many cells.
+        How far from a known joint to look, down and across: a share of the person's extent, but at least this many
+        cells.
     fill_owned_factor : float
-        What a cell beside another person's peak is worth.
+        Factor on the worth of a cell beside another person's peak.
     fill_chain_factor : float
-        What a cell is worth that is reached from a filled joint.
+        Factor on the worth of a cell that is reached from a filled joint.
     min_parts : int
-        Fewest peaks of a person, of a smaller skeleton all; toes and heels do not count, as in OpenPose.
+        Minimum number of peaks of a person, or all parts of a smaller skeleton; toes and heels do not count, as in
+        OpenPose.
     min_mean_score : float
-        Lowest sum of peak and limb scores, per peak. 0; OpenPose and `strict` have 0.4.
+        Lowest sum of peak and limb scores, per peak. OpenPose and `strict` use 0.4.
     ranking : {"evidence", "mean", "tao"}
-        A person's score. "evidence": the sum of peak and limb scores, by the
-        root of their number, times e / (e + half_size) where e is the person's
-        extent; then 1 / (1 + exp(3 (half_score - s))), the probability of
-        being right. "mean": the sum, by the number of all parts and edges
-        (OpenPose). "tao": 1 - 1 / sum (TAO Toolkit).
+        A person's score. "evidence": s is the sum of peak and limb scores
+        divided by the root of their number, times e / (e + half_size), where e
+        is the person's extent; the score is 1 / (1 + exp(3 (half_score - s))),
+        the probability of being right. "mean": the sum divided by the number
+        of all parts and edges (OpenPose). "tao": 1 - 1 / sum (TAO Toolkit).
     half_size : float
-        Extent, in cells, at which size halves a person's score: keypoint
-        errors are about the same for all, so that small people are less exact.
+        Extent, in cells, at which a person's size halves s: keypoint errors do
+        not shrink with the person, so small people are less exact.
     half_score : float
-        The evidence of which half of the people are right, OKS above 0.5;
-        changes no order. 0.875 and the factor of 3 are fitted on photos of
-        COCO, to two networks at once, whose calibration errors are then .041
-        and .044.
+        The evidence at which half of the people are right (OKS above 0.5). It
+        does not change their order. 0.875 and the factor of 3 are fitted to two
+        networks at once on COCO photos; calibration errors are .041 and .044.
     max_overlap : float
-        A person is dropped as a fragment whose peaks are on average nearer
-        than this, as OKS, to the joints of a better one. 1 drops nobody.
+        Drop a person as a fragment if the mean OKS of their peaks to the
+        joints of a better person is above this. 1 drops nobody.
     shift : float or (float, float)
         Added to x and y of every keypoint, in input pixels.
 
     Raises
     ------
     InputError
-        If a parameter is not what it must be.
+        If a parameter is invalid.
 
     References
     ----------

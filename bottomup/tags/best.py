@@ -104,61 +104,63 @@ _shelf: Shelf[_Room] = Shelf()
 class TagDecoder:
     """Decode associative embedding: HigherHRNet, mmpose's networks, Open Model Zoo's 0005 to 0007 and their kin.
 
-    With no arguments: the most accurate settings measured. `omz`, `mmpose`
-    and `higherhrnet` follow those systems instead.
+    The defaults are the most accurate settings measured. `omz`, `mmpose` and
+    `higherhrnet` follow those systems instead.
 
-    Peaks are refined by a parabola through logarithms. Part after part, peaks
-    and people are paired exactly, so that the sum of what pairs gain is
-    greatest: a peak's score, less the further its tag is from the mean of the
-    person's and the further it lies from the person's nearest part. Tags are
-    compared in float64 and not rounded, so that people whose quantised tags
-    are equal are told apart by place. Missing parts are put where the heatmap
-    is highest among cells near the person that have their tag; `poses.filled`
-    tells which.
+    Peaks are refined by a parabola through logarithms. One part after another,
+    peaks are assigned to people so that the total gain is greatest. A pair
+    gains the peak's score, reduced by the distance between its tag and the
+    person's mean tag and by the distance to the person's nearest part. Tags
+    are compared in float64 without rounding, so people whose quantised tags
+    are equal are told apart by place. A missing part is filled in at the cell
+    near the person with their tag where the heatmap is highest;
+    `poses.filled` says which.
 
     Figures below are COCO keypoint AP on the labels of 240 photos, rendered
-    with the errors of a mediocre network (`tests/bench/bench_tags.py`), one
-    setting changed at a time; no network's weights were at hand. There it is
-    .516, and that of the best of the other systems' rules .487.
+    with the errors of a mediocre network (`tests/bench/bench_tags.py`), with
+    one setting changed at a time; we had no network's weights. The defaults
+    reach .516, the best of the other systems' rules .487.
 
     Attributes
     ----------
     score_threshold : float
         A peak's score is above this. 0.1, as in the other systems, costs .014.
     max_peaks : int
-        Most peaks of each part. People are at most three times as many; peaks beyond open none.
+        Maximum number of peaks per part. There are at most three times as many people.
     local_maximum_radius : int
         Half-width, in cells, of the window in which a peak is highest.
     tag_threshold : float
-        A part's tag and its person's are less apart than this. Networks are trained to keep people 1 apart.
+        A part's tag and its person's differ by less than this. Networks are trained to keep people 1 apart.
     nearness : float
-        How much a distance as long as the grid's diagonal counts beside one of `tag_threshold` between tags.
-        0 costs .066.
+        Weight of a distance as long as the grid's diagonal, relative to tags that are `tag_threshold` apart. 0 costs
+        .066.
     fill : bool
-        Fill missing parts in; without, .056 less. All cells are looked at twelve times at most, and four million more,
-        for the best people first; those beyond are left as found.
+        Fill in missing parts; False costs .056. Filling looks at each cell at most twelve times plus four million
+        cells, for the best people first; the rest stay as found.
     fill_threshold : float
-        Lowest worth of a cell to fill in: its score times 1 - d^2, d being the distance of tags by `tag_threshold`.
+        Lowest worth of a cell to fill in: its score times 1 - d^2, d being the distance between tags in units of
+        `tag_threshold`.
     fill_window, min_fill_window : float
-        How far from the person's box to look: a share of its longer side, and at least so many cells.
+        How far from the person's box to look: a share of its longer side, but at least this many cells.
     min_parts : int
-        Fewest peaks of a person.
+        Minimum number of peaks of a person.
     half_size : float
-        Extent, in cells, at which size halves a person's evidence: keypoint errors are about the same for all.
+        Extent, in cells, at which a person's size halves the evidence: keypoint errors do not shrink with the person.
     half_score, slope : float
         A person's score is 1 / (1 + exp(slope * (half_score - e))), the probability of being right (OKS above 0.5).
-        Its evidence e is the sum of the peaks' scores by the root of their number, times extent / (extent + half_size).
-        Fitted on labels rendered with errors of three degrees; calibration errors are .068, .032 and .072.
+        The evidence e is the sum of the peaks' scores divided by the root of their number, times
+        extent / (extent + half_size). Fitted on labels rendered with small, middling and large errors; calibration
+        errors are .068, .032 and .072.
     max_overlap : float
-        A person is dropped as a fragment whose peaks are on average nearer than this, as OKS, to the parts of a better
-        one. 1 drops nobody.
+        Drop a person as a fragment if the mean OKS of their peaks to the parts of a better person is above this. 1
+        drops nobody.
     shift : float or (float, float)
         Added to x and y of every keypoint, in input pixels.
 
     Raises
     ------
     InputError
-        If a parameter is not what it must be.
+        If a parameter is invalid.
 
     References
     ----------
