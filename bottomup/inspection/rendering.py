@@ -24,6 +24,7 @@ __all__ = ["Picture", "page_data", "render"]
 
 _FOLDER = Path(__file__).parent / "page"
 _LEAST_ALIKE = 0.1  # OKS from which a pose may be of a labelled person, as in `evaluate.match_people`
+_FAR, _ROUNDING = 1e4, 0.071  # input pixels; places are rounded to a tenth, both ways
 _SCRIPTS = ("data.js", "rules.js", "drawing.js", "panel.js", "person.js", "gestures.js", "start.js")
 
 
@@ -96,7 +97,7 @@ def page_data(fields: Any, decoders: Sequence[Any], family: Family, picture: Pic
 
 def _decoder_data(layers: Layers, decoder: Any, family: Family, picture: Picture) -> dict[str, Any]:
     """Return what the page knows about one decoder."""
-    poses, decodes = _pooled(layers, picture)
+    poses, decodes = _pooled(layers, picture, getattr(decoder, "shift", 0.0))
     numbers = (int, float, np.integer, np.floating)
     names = [field.name for field in dataclasses.fields(decoder)] if dataclasses.is_dataclass(decoder) else []
     parameters = {name: getattr(decoder, name) for name in names}
@@ -125,7 +126,7 @@ def _decoder_data(layers: Layers, decoder: Any, family: Family, picture: Picture
     }
 
 
-def _pooled(layers: Layers, picture: Picture) -> tuple[list[Any], list[Any]]:
+def _pooled(layers: Layers, picture: Picture, shift: Any) -> tuple[list[Any], list[Any]]:
     """Return all distinct poses, and for each step of the sliders, in order, the poses that it gives.
 
     A pose has its keypoints (x, y, score, or null), the indices of filled
@@ -139,11 +140,12 @@ def _pooled(layers: Layers, picture: Picture) -> tuple[list[Any], list[Any]]:
     ends = _ends_of(layers)
     for found in layers.decodes.values():
         chosen, doubles, likeness = [], _doubles(found), _likeness(found, picture)
+        roots = _roots(found, layers, ends, shift)
         for pose, score in enumerate(found.scores.tolist()):
             key = np.round(found.keypoints[pose], 2).tobytes()
             if key not in numbers:
                 numbers[key] = len(poses)
-                poses.append({**_pose(found, pose, ends), "label": likeness[pose]})
+                poses.append({**_pose(found, pose), "root": roots[pose], "label": likeness[pose]})
             chosen.append([numbers[key], round(score, 3) if np.isfinite(score) else 0, doubles[pose]])
         decodes.append(chosen)
     return poses, decodes
@@ -190,19 +192,29 @@ def _place(keypoint: list[float]) -> list[float] | None:
     return [round(x, 1), round(y, 1), round(score, 3)] if np.isfinite(keypoint).all() else None
 
 
-def _pose(found: Poses, pose: int, ends: NDArray[np.float64]) -> dict[str, Any]:
+def _pose(found: Poses, pose: int) -> dict[str, Any]:
     """Return one pose for the page."""
-    keypoints = found.keypoints[pose]
-    root = None
-    if len(ends):
-        apart = np.linalg.norm(ends - keypoints[None, :, :2], axis=2)
-        if np.isfinite(apart).any():
-            root = int(np.argmin(np.where(np.isnan(apart), 1e4, apart).mean(axis=1)))
     return {
-        "keypoints": [_place(keypoint) for keypoint in keypoints.tolist()],
+        "keypoints": [_place(keypoint) for keypoint in found.keypoints[pose].tolist()],
         "filled": np.flatnonzero(found.filled[pose]).tolist(),
-        "root": root,
     }
+
+
+def _roots(found: Poses, layers: Layers, ends: NDArray[np.float64], shift: Any) -> list[int | None]:
+    """Return, for each pose, the candidate that it was made from: the best one whose box or trace is the pose's.
+
+    The places in `layers` are rounded, so that two traces that end alike are equally near: the first is the better one.
+    """
+    if not len(ends):
+        return [None] * len(found)
+    if len(layers.boxes) and found.own_boxes is not None:  # votes move parts, but no box
+        corners = np.array(layers.boxes, np.float64)
+        own = np.concatenate([found.own_boxes[:, :2], found.own_boxes[:, :2] + found.own_boxes[:, 2:]], axis=1)
+        apart = np.abs(own[:, None] - np.resize(shift, 4) - corners[None]).mean(axis=2)
+    else:
+        apart = np.linalg.norm(found.xy[:, None] - ends[None], axis=3)
+        apart = np.where(np.isnan(apart), _FAR, apart).mean(axis=2)
+    return [int((row <= row.min() + _ROUNDING).argmax()) if row.min() < _FAR else None for row in apart]
 
 
 def _ends_of(layers: Layers) -> NDArray[np.float64]:

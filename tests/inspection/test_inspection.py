@@ -509,3 +509,15 @@ def test_the_command_finds_labels_by_the_photos_name(tmp_path, monkeypatch):
     assert len(data["decoders"]) == 2
     assert data["call"]["given"] == {"nms_radius": "15.0"}
     assert data["command"] == "bottomup predict photo.png --model tiny.tflite"
+
+
+def test_a_row_that_others_voted_for_keeps_its_candidate():
+    people = random_poses(3, (192, 160), seed=2)
+    fields = bu.synthetic.box_fields(people, (192, 160))
+    decoder = bu.BoxDecoder(score_threshold=0.05, vote_threshold=0.5, shift=-0.25)
+    data = data_of(inspect_fields(GREY, fields, decoder))
+    boxes = decoder.decode(fields).own_boxes
+    assert len(data["peaks"]) > len(boxes) > 1
+    for (number, *_), box in zip(step_of(data), boxes, strict=True):
+        left, top, right, bottom = data["boxes"][data["poses"][number]["root"]]
+        np.testing.assert_allclose([left, top, right - left, bottom - top], box + (0.25, 0.25, 0, 0), atol=0.11)
