@@ -71,9 +71,7 @@ def inspect_image(
     if estimator.decoder is None:
         raise ModelError(f"{estimator.path} decodes by itself, and so gives no fields to show")
     if command is None:
-        width, height = estimator.input_size
-        words = ["bottomup", "predict", str(image) if isinstance(image, (str, Path)) else "PHOTO"]
-        command = shlex.join([*words, "--model", str(estimator.path), "--input-size", f"{width}x{height}"])
+        command = _command(estimator, name if isinstance(image, (str, Path)) else "PHOTO")
     picture = Picture(pixels, placement, f"{name}, {estimator.path.name}", command, True, labels)
     return _page(picture, fields, estimator.decoder, compare)
 
@@ -122,6 +120,13 @@ def inspect_fields(
     placement = Placement(1.0, 1.0, 0, 0, ImageSize(width, height))
     command = f"bottomup decode RAW.npz --input-size {width}x{height}"
     return _page(Picture(image, placement, title, command, False, labels, MIN_SCORE), fields, decoder, compare)
+
+
+def _command(estimator: PoseEstimator, photo: str) -> str:
+    """Return the command line that runs an estimator's model; folders stay out of the page."""
+    card, (width, height) = estimator.card, estimator.input_size
+    model = card.name if card is not None and card.path == estimator.path else estimator.path.name
+    return shlex.join(["bottomup", "predict", photo, "--model", model, "--input-size", f"{width}x{height}"])
 
 
 def _page(picture: Picture, fields: Any, decoder: Decoder, compare: Decoder | str | None) -> str:

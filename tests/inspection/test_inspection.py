@@ -300,6 +300,9 @@ def test_the_photo_comes_with_its_place_in_the_input(tmp_path):
     assert (page["width"], page["height"]) == (200, 300)
     assert page["scale"] == [placement.scale_x, placement.scale_y]
     assert decoded(html).shape == photo.shape
+    width, height = estimator.input_size
+    assert data_of(html)["command"] == f"bottomup predict PHOTO --model tiny.tflite --input-size {width}x{height}"
+    assert str(tmp_path) not in json.dumps(data_of(html))
     other = inspect_image(estimator, np.ascontiguousarray(photo[..., ::-1]), channel_order="rgb")
     np.testing.assert_array_equal(decoded(other), decoded(html))
 
