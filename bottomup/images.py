@@ -1,6 +1,5 @@
 """OpenCV, loaded on first use, and images: anything a user passes becomes uint8 pixels, or an error that says how."""
 
-import base64
 import contextlib
 import os
 from collections.abc import Iterator
@@ -27,7 +26,7 @@ __all__ = [
     "import_cv2",
     "in_some_order",
     "is_pillow",
-    "jpeg_address",
+    "jpeg_for_page",
     "quiet",
     "read_image",
     "turned",
@@ -206,16 +205,15 @@ def encode_image(image: NDArray[np.uint8], suffix: str, name: str) -> bytes:
     return bytes(content)
 
 
-def jpeg_address(image: NDArray[np.uint8], longest_side: int = 1600) -> str:
-    """Return a BGR image as the data URL of a JPEG for a page, shrunk if it is larger than that."""
+def jpeg_for_page(image: NDArray[np.uint8], longest_side: int = 1600) -> bytes:
+    """Return a BGR image as a JPEG for a page, shrunk if it is larger than that."""
     cv2 = import_cv2()
     height, width = image.shape[:2]
     scale = min(1.0, longest_side / max(width, height))
     if scale < 1:
         size = (max(round(width * scale), 1), max(round(height * scale), 1))
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    encoded = cv2.imencode(".jpg", np.ascontiguousarray(image), [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
+    return bytes(cv2.imencode(".jpg", np.ascontiguousarray(image), [cv2.IMWRITE_JPEG_QUALITY, 85])[1])
 
 
 def as_pixels(image: Any, channel_order: Order = "bgr") -> NDArray[np.uint8]:

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.images import import_cv2
+from bottomup.images import jpeg_for_page
 from bottomup.layers import Layers, VectorField
 
 __all__ = ["Pack"]
 
-_LONGEST_SIDE = 1600  # pixels, of the photo in the page
 _PER_PIXEL = 8  # vectors are stored as eighths of a pixel, or of a hundredth of a unit vector
 _MOST_CELLS = 256 * 256  # of a map; larger ones are thinned out
 _LOWEST_GATE, _SHORTEST = 0.03, 0.1  # score of a cell, length of a unit vector, below which no arrow is drawn
@@ -66,13 +65,7 @@ class Pack:
 
     def photo(self, image: NDArray[np.uint8]) -> list[int]:
         """Add a picture, shrunk if it is large."""
-        cv2 = import_cv2()
-        scale = min(1.0, _LONGEST_SIDE / max(image.shape[:2]))
-        if scale < 1:
-            size = (max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1))
-            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        encoded = cv2.imencode(".jpg", np.ascontiguousarray(image), [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
-        return self.add(encoded.tobytes())
+        return self.add(jpeg_for_page(image))
 
     def _grid(self, values: NDArray[Any]) -> dict[str, Any]:
         place = self.add(np.ascontiguousarray(values).tobytes())

@@ -1,5 +1,6 @@
 """The networks that the page offers, and what they find in a photo."""
 
+import base64
 import dataclasses
 import threading
 import time
@@ -20,7 +21,7 @@ from bottomup.estimation.estimator import PoseEstimator
 from bottomup.estimation.loading import load
 from bottomup.export import coco_rle, poses_json, skeleton_json
 from bottomup.family import Family
-from bottomup.images import decode_image, jpeg_address
+from bottomup.images import decode_image, jpeg_for_page
 from bottomup.poses import MIN_SCORE, Poses
 
 __all__ = ["Networks", "Wish"]
@@ -159,7 +160,7 @@ class Networks:
             document["masks"] = [{"segmentation": coco_rle(mask)} for mask in masks]
         return {
             "document": document,
-            "picture": jpeg_address(picture),
+            "picture": "data:image/jpeg;base64," + base64.b64encode(jpeg_for_page(picture)).decode(),
             "seconds": round(seconds, 3),
             "note": "This network has no masks." if wish.has_masks and masks is None else "",
         }
