@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import os
+import select
 import shutil
 import subprocess
 import tempfile
@@ -47,6 +48,8 @@ class Page:
 
     def _next(self):
         while b"\0" not in self._buffer:
+            if not select.select([self._read], [], [], 60)[0]:
+                raise RuntimeError("the browser has not answered for a minute")
             piece = os.read(self._read, 1 << 16)
             if not piece:
                 raise RuntimeError("the browser has ended")
@@ -108,7 +111,7 @@ class Page:
 @contextlib.contextmanager
 def open_browser():
     """Yield a tab of a new browser."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # its children end a little later
         to_browser, own_write = os.pipe()
         own_read, from_browser = os.pipe()
 
