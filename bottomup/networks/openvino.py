@@ -25,6 +25,7 @@ from bottomup.networks.network import (
     resized_to_first,
 )
 from bottomup.networks.onnx_file import OnnxFile
+from bottomup.networks.openvino_bounds import bound_indices
 from bottomup.networks.openvino_steps import producer, steps
 from bottomup.networks.signal_stack import kept_signal_stack
 from bottomup.networks.tflite.graph import TfliteGraph
@@ -212,6 +213,7 @@ class OpenVinoNetwork(RuntimeNetwork):
 
     def _compiled(self, model: Any) -> Any:
         """Return a request for a model."""
+        bound_indices(model)
         preprocess = self._openvino.preprocess.PrePostProcessor(model)
         image = preprocess.input()
         image.tensor().set_element_type(self._openvino.Type(self._given.dtype))

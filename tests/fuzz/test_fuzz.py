@@ -1,6 +1,8 @@
 """A few damaged files of each kind in each runtime; `python -m tests.fuzz` tries thousands."""
 
 import importlib.util
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -27,6 +29,13 @@ def test_no_damaged_file_ends_the_process(runtime, kind):
     assert bad == []
     assert counts["refused"] > 20
     assert counts["ran"] > 5
+
+
+@pytest.mark.parametrize("seed", [3666, 19409])  # GATHER_ND with indices of hundreds of millions
+def test_indices_far_beyond_a_tensor_do_not_end_the_process(seed):
+    pytest.importorskip("openvino")
+    command = [sys.executable, "-m", "tests.fuzz.child", "openvino", "tflite", str(seed), str(seed + 1)]
+    assert subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True).returncode == 0
 
 
 @pytest.mark.parametrize("name", ["CONV_2D", "SPLIT", "PAD", "STRIDED_SLICE", "TRANSPOSE_CONV", "TOPK_V2", "GATHER_ND"])
