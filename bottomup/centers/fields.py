@@ -12,7 +12,10 @@ from bottomup.errors import InputError
 from bottomup.skeletons import COCO17, Skeleton, as_skeleton
 from bottomup.tensors import Field, FieldLike, Quantized, as_fields, as_flat, as_number, short_repr, take_channels
 
-__all__ = ["CenterFields"]
+__all__ = ["LARGEST_SCORE", "CenterFields"]
+
+#: What greater scores count as, infinite ones too. Only odd tensors have such.
+LARGEST_SCORE = 1000
 
 _VECTORS = ("regressions", "offsets", "box_sizes", "box_offsets")
 
@@ -266,7 +269,7 @@ class CenterFields:
             return as_flat(zeros), None
         if not isinstance(tensor, Quantized):
             return np.zeros(2 * self.grid[0] * self.grid[1], np.uint8), np.zeros(256, np.float32)
-        table = _score_table if scores and self.logits else _level_table
+        table = (_score_table if self.logits else _capped_table) if scores else _level_table
         return as_flat(tensor.values), table(np.float32(tensor.scale), np.float32(tensor.zero_point))
 
 
@@ -315,6 +318,12 @@ def _level_table(scale: np.float32, zero: np.float32) -> NDArray[np.float32]:
 def _score_table(scale: np.float32, zero: np.float32) -> NDArray[np.float32]:
     """Return the scores of the 256 levels of quantised logits."""
     return np.asarray(score_of(_level_table(scale, zero)), np.float32)
+
+
+@lru_cache(maxsize=256)
+def _capped_table(scale: np.float32, zero: np.float32) -> NDArray[np.float32]:
+    """Return the scores of the 256 levels of quantised scores."""
+    return np.minimum(_level_table(scale, zero), np.float32(LARGEST_SCORE))
 
 
 def _logarithms(scores: NDArray[np.float32]) -> NDArray[np.float32]:

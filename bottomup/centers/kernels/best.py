@@ -25,6 +25,7 @@ _ONE = np.float32(1)
 _HALF = np.float32(0.5)
 _SMALLEST = np.float32(1e-6)  # squared cells
 _FAR = np.float32(16)  # exp(-16) is negligible
+_LARGEST_AREA = np.float32(1e30)  # squared cells, so that no spread is infinite
 _DISTANCES = 1.5  # widths of the window's Gaussian within which cells count
 
 
@@ -219,7 +220,7 @@ def area_of(pose, area_of_box):
             left = min(left, column)
             bottom = max(bottom, row)
             right = max(right, column)
-    return area_of_box * (bottom - top) * (right - left) if bottom > top and right > left else _ZERO
+    return min(area_of_box * (bottom - top) * (right - left), _LARGEST_AREA) if bottom > top and right > left else _ZERO
 
 
 @inlined_helper

@@ -41,7 +41,8 @@ def decode_dekr(space, tiles, centers, heat, vectors, grid, rules):
             total += center_score * score
             total_heat += score
         areas[person] = total / np.float32(num_parts)
-        scores[person] = total_heat / np.float32(num_parts)
+        mean = total_heat / np.float32(num_parts)
+        scores[person] = mean if mean == mean else -np.float32(np.inf)  # NaN would end up anywhere
     sort_descending(scores, count, order)
     kept = np.int64(0)
     for rank in range(count):

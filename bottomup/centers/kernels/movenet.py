@@ -62,7 +62,7 @@ def decode_movenet(space, tiles, centers, heat, vectors, grid, boxes, most):
             if score > _LEAST_PART:
                 total += score
                 number += 1
-        pose_scores[person] = min(scores[person] * (total / np.float32(max(number, 1))), _ONE)
+        pose_scores[person] = min(min(scores[person], _ONE) * (total / np.float32(max(number, 1))), _ONE)
         write_box(boxes_found, person, limits[person], grid)
     return count
 
@@ -131,8 +131,10 @@ def place_box(limits, person, cell, height, width, boxes):
     """Write top, left, bottom and right of a person's box, inside the grid."""
     (sizes, size_table, places, place_table) = boxes
     row = cell // width
-    tall = max(read(sizes, size_table, _ONE, 2 * cell), _ZERO)
-    wide = max(read(sizes, size_table, _ONE, 2 * cell + 1), _ZERO)
+    tall = read(sizes, size_table, _ONE, 2 * cell)
+    tall = tall if tall > _ZERO else _ZERO  # NaN too
+    wide = read(sizes, size_table, _ONE, 2 * cell + 1)
+    wide = wide if wide > _ZERO else _ZERO
     middle_row = np.float32(row) + read(places, place_table, _ONE, 2 * cell)
     middle_column = np.float32(cell - row * width) + read(places, place_table, _ONE, 2 * cell + 1)
     limits[person, 0] = clip(middle_row - tall * _HALF, height)

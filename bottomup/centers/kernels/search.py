@@ -26,6 +26,10 @@ _STEPS = np.float32(64)  # of the table, per unit of a logit
 _SIDE = 8  # cells of a tile
 _LAST = np.float32(_SIDE - 1)
 _LOWEST = np.float32(-3e38)
+_FAINT = np.float32(-80)  # logarithm below which float32 rounds weights coarsely, or to 0
+_WIDE_SLACK = np.float32(25)  # of these
+_LARGEST = np.float32(1000)  # what greater scores count as, as in bottomup.centers.fields
+_LOG_LARGEST = math.log(1000)
 
 
 @inlined_helper
@@ -33,7 +37,9 @@ def read_score(values, scores, logits, index):
     """Return the score of one element, from the table if it is a level."""
     if scores is None:
         value = values[_U(index)]
-        return np.float32(1 / (1 + np.exp(-np.float64(value)))) if logits else value
+        if logits:
+            return np.float32(1 / (1 + np.exp(-np.float64(value))))
+        return value if not value > _LARGEST else _LARGEST
     return scores[values[_U(index)]]
 
 
@@ -43,7 +49,7 @@ def log_bound(value, scores, log_scores, logits):
     if scores is not None:
         return log_scores[value]
     if not logits:
-        return np.float32(math.log(np.float64(value))) if value > _ZERO else np.float32(-np.inf)
+        return np.float32(math.log(np.float64(min(value, _LARGEST)))) if value > _ZERO else np.float32(-np.inf)
     if not -_FAR_OUT < value < _FAR_OUT:
         return min(value, _ZERO)
     place = (value + _FAR_OUT) * _STEPS
@@ -120,7 +126,7 @@ def find_best_cell(heat, tiles, part, guess, window, weighting):
     column = int(min(max(guess_column + _HALF, np.float32(left)), np.float32(right - 1)))
     near = max(row - 2, top), max(column - 2, left), min(row + 3, bottom), min(column + 3, right)
     best = search_cells(heat, part, guess, near, weighting, np.int64(0), _ZERO, _LOWEST)
-    reach = farthest(best[2], weighting, bottom + right)
+    reach = farthest(best[2], weighting, bottom + right, heat[3])
     if reach <= 2:
         return best[0], best[1]
     top = max(top, row - reach)
@@ -131,7 +137,7 @@ def find_best_cell(heat, tiles, part, guess, window, weighting):
         for tile_column in range(left // _SIDE, (right - 1) // _SIDE + 1):
             know_tile(heat, tiles, tile_row, tile_column)
             bound = bounds[tile_row * tiles_across + tile_column, part]
-            least = best[2] - _SLACK
+            least = least_beside(best[2])
             if bound >= least and bound + log_weight(nearest_squared(tile_row, tile_column, guess), weighting) >= least:
                 cells = (
                     max(tile_row * _SIDE, top),
@@ -144,12 +150,19 @@ def find_best_cell(heat, tiles, part, guess, window, weighting):
 
 
 @inlined_helper
-def farthest(highest, weighting, most):
+def least_beside(highest):
+    """Return the lowest bound of a cell that may be better than one whose bound is `highest`."""
+    return highest - (_SLACK if highest > _FAINT else _WIDE_SLACK)
+
+
+@inlined_helper
+def farthest(highest, weighting, most, logits):
     """Return how many cells away from a guess a weight can still reach `highest`, a logarithm; at most `most`."""
     (scale, is_inverse) = weighting
     if is_inverse or not highest > _LOWEST:
         return most
-    distance = math.sqrt(max(_SLACK - np.float64(highest), 0.0) / np.float64(scale))
+    best = 0.0 if logits else _LOG_LARGEST  # logarithm of the highest score there may be
+    distance = math.sqrt(max(best - np.float64(least_beside(highest)), 0.0) / np.float64(scale))
     return int(min(distance + 0.6, np.float64(most)))
 
 
@@ -173,14 +186,14 @@ def search_cells(heat, part, guess, window, weighting, best_cell, best_score, hi
     second = _LOWEST
     for row in range(top, bottom):
         for column in range(left, right):
-            bound = weighted_bound(heat, row, column, part, guess, weighting, highest - _SLACK)
+            bound = weighted_bound(heat, row, column, part, guess, weighting, least_beside(highest))
             if bound > highest:
                 second = highest
                 highest = bound
                 first = row * width + column
             elif bound > second:
                 second = bound
-    least = highest - _SLACK
+    least = least_beside(highest)
     if not second >= least:  # one cell at most is near the highest
         if first < 0:
             return best_cell, best_score, highest
@@ -276,10 +289,18 @@ def write_part(keypoints, person, part, place, score, grid):
 
 @inlined_helper
 def write_box(boxes_found, person, limits, grid):
-    """Write left, top, width and height of a person's box, input pixels."""
+    """Write left, top, width and height of a person's box, input pixels; four times NaN if it is not finite."""
     (_height, _width, output_stride, shift_x, shift_y) = grid
     (top, left, bottom, right) = limits
     boxes_found[person, 0] = left * output_stride + shift_x
     boxes_found[person, 1] = top * output_stride + shift_y
     boxes_found[person, 2] = (right - left) * output_stride
     boxes_found[person, 3] = (bottom - top) * output_stride
+    if not (
+        math.isfinite(boxes_found[person, 0])
+        and math.isfinite(boxes_found[person, 1])
+        and math.isfinite(boxes_found[person, 2])
+        and math.isfinite(boxes_found[person, 3])
+    ):
+        for side in range(4):
+            boxes_found[person, side] = np.nan

@@ -18,6 +18,7 @@ __all__ = ["Candidate", "calibrate", "decode_best", "find_candidates"]
 _DISTANCES = 1.5  # widths of the window's Gaussian within which cells count
 _FAR = f32(16)  # exp(-16) is negligible
 _SMALLEST = f32(1e-6)  # squared cells
+_LARGEST_AREA = f32(1e30)  # squared cells, so that no spread is infinite
 
 
 class Candidate(NamedTuple):
@@ -151,7 +152,7 @@ def _area(pose: Array) -> Any:
     if not len(places):
         return f32(0)
     height, width = places.max(axis=0) - places.min(axis=0)
-    return f32(AREA_OF_BOX) * height * width
+    return min(f32(AREA_OF_BOX) * height * width, _LARGEST_AREA) if height > 0 and width > 0 else f32(0)
 
 
 def _expected_similarity(pose: Array, center_score: Any, kappas: Array, error: Any) -> Any:

@@ -34,7 +34,8 @@ def decode_dekr(fields: CenterFields, decoder: DekrDecoder) -> Poses:
             pose[part] = *place, maps.centers[cell] * heat
             total_heat += heat
         people.append(pose)
-        ranks.append(total_heat / f32(len(pose)))
+        mean = total_heat / f32(len(pose))
+        ranks.append(f32(-np.inf) if np.isnan(mean) else mean)
     order = range(len(people)) if is_official else sorted(range(len(people)), key=lambda each: -ranks[each])
     taken: set[int] = set()
     kept = []

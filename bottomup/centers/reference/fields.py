@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.centers.fields import CenterFields, score_of
+from bottomup.centers.fields import LARGEST_SCORE, CenterFields, score_of
 from bottomup.poses import Poses
 
 __all__ = [
@@ -42,7 +42,8 @@ def read(fields: CenterFields) -> Maps:
     real = fields.as_floats
     height, width = fields.grid
     num_parts = len(fields.skeleton.parts)
-    centers, parts = (score_of(real[name]) if fields.logits else real[name] for name in ("center", "heatmaps"))
+    maps = (real["center"], real["heatmaps"])
+    centers, parts = (score_of(each) if fields.logits else np.minimum(each, f32(LARGEST_SCORE)) for each in maps)
     none = np.zeros((height, width, 2), f32)
     offsets = real.get("offsets", none).reshape(height, width, -1, 2)
     return Maps(
@@ -108,4 +109,5 @@ def as_poses(people: list[Array], scores: list[Any], fields: CenterFields, boxes
         corners = np.array(boxes, f32).reshape(-1, 2, 2)
         starts = corners[:, 0, ::-1] * stride + shift
         limits = np.hstack([starts, (corners[:, 1] - corners[:, 0])[:, ::-1] * stride])
+        limits[~np.isfinite(limits).all(axis=1)] = np.nan
     return Poses(keypoints, np.array(scores, f32), fields.skeleton, own_boxes=limits)

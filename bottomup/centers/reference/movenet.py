@@ -48,7 +48,7 @@ def decode_movenet(fields: CenterFields, decoder: MoveNetDecoder) -> Poses:
         for score in sure:
             total += score
         people.append(pose)
-        scores.append(min(maps.centers[cell] * (total / f32(max(len(sure), 1))), f32(1)))
+        scores.append(min(min(maps.centers[cell], f32(1)) * (total / f32(max(len(sure), 1))), f32(1)))
     number = int((peaks[best] > 0).sum())  # the graph fills up with the rest
     return as_poses(people[:number], scores[:number], fields, boxes[:number])
 
@@ -59,7 +59,8 @@ def mark_centers(centers: Array) -> Any:
     marked = np.zeros(centers.shape, bool)
     for row, column in np.ndindex(height, width):
         around = centers[max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3]
-        marked[row, column] = np.nanmax(around) - centers[row, column] < _TIE if np.isfinite(around).any() else False
+        is_higher = (around > centers[row, column]) & ~(around - centers[row, column] < _TIE)
+        marked[row, column] = centers[row, column] > 0 and not is_higher.any()
     return marked
 
 
