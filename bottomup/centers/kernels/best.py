@@ -26,6 +26,7 @@ _HALF = np.float32(0.5)
 _SMALLEST = np.float32(1e-6)  # squared cells
 _FAR = np.float32(16)  # exp(-16) is negligible
 _LARGEST_AREA = np.float32(1e30)  # squared cells, so that no spread is infinite
+_ALMOST = np.float32(0.999)  # more than sums may be off
 _DISTANCES = 1.5  # widths of the window's Gaussian within which cells count
 
 
@@ -66,8 +67,8 @@ def decode_best(space, tiles, centers, heat, vectors, grid, boxes, rules):
                 found[person, part, 1] = np.nan
                 found[person, part, 2] = _ZERO
             found[person, part, 3] = weighted
-        areas[person] = area_of(found[person], area_of_box)
-        pose_scores[person] = expected_similarity(found[person], scores[person], areas[person], squared_kappas, error)
+        areas[person] = area_of(found, person, area_of_box)
+        pose_scores[person] = expected_similarity(found, person, scores[person], areas[person], squared_kappas, error)
     sort_descending(pose_scores, count, order)
     kept = np.int64(0)
     for rank in range(count):
@@ -82,8 +83,8 @@ def decode_best(space, tiles, centers, heat, vectors, grid, boxes, rules):
         person = order[rank]
         scores[rank] = calibrate(pose_scores[person], even_odds, steepness)
         for part in range(num_parts):
-            row, column, score, _ = found[person, part]
-            write_part(keypoints, rank, part, (row, column), score, grid)
+            place = found[person, part, 0], found[person, part, 1]
+            write_part(keypoints, rank, part, place, found[person, part, 2], grid)
         if has_boxes:
             write_box(boxes_found, rank, limits[person], grid)
     for rank in range(kept):
@@ -206,15 +207,15 @@ def vote(heat, vectors, height, part, place, vote_radius, lowest_vote):
 
 
 @inlined_helper
-def area_of(pose, area_of_box):
+def area_of(found, person, area_of_box):
     """Return a person's area, squared cells, from the box around the parts found."""
     top = np.float32(np.inf)
     left = np.float32(np.inf)
     bottom = -np.float32(np.inf)
     right = -np.float32(np.inf)
-    for part in range(pose.shape[0]):
-        row = pose[part, 0]
-        column = pose[part, 1]
+    for part in range(found.shape[1]):
+        row = found[person, part, 0]
+        column = found[person, part, 1]
         if math.isfinite(row) and math.isfinite(column):
             top = min(top, row)
             left = min(left, column)
@@ -224,18 +225,19 @@ def area_of(pose, area_of_box):
 
 
 @inlined_helper
-def expected_similarity(pose, center_score, area, squared_kappas, error):
+def expected_similarity(found, person, center_score, area, squared_kappas, error):
     """Return the root of the centre's score times the expected object keypoint similarity of the parts.
 
     A part counts by weighted score x A k^2 / (A k^2 + e^2): the mean of exp(-d^2 / (2 A k^2)) when the error d is a
     Gaussian of deviation e, for a person of area A.
     """
     total = _ZERO
-    for part in range(pose.shape[0]):
+    for part in range(found.shape[1]):
         spread = area * squared_kappas[part]
-        if pose[part, 3] > _ZERO and spread > _ZERO:
-            total += min(pose[part, 3], _ONE) * spread / (spread + error * error)
-    mean = total / np.float32(pose.shape[0])
+        weighted = found[person, part, 3]
+        if weighted > _ZERO and spread > _ZERO:
+            total += min(weighted, _ONE) * spread / (spread + error * error)
+    mean = total / np.float32(found.shape[1])
     return np.float32(math.sqrt(np.float64(min(center_score, _ONE)))) * mean
 
 
@@ -256,6 +258,9 @@ def is_known(found, areas, order, kept, person, squared_kappas, nms_similarity):
                 spread = max(np.float32(2) * larger * squared_kappas[part], _SMALLEST)
                 if squared < _FAR * spread:
                     total += np.float32(np.exp(-np.float64(squared) / np.float64(spread)))
+            rest = np.float32(found.shape[1] - part - 1)  # even if they coincide in all parts that follow
+            if total + rest < _ALMOST * nms_similarity * (np.float32(common) + rest):
+                break
         if total > nms_similarity * np.float32(common):
             return True
     return False

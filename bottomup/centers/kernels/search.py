@@ -124,9 +124,14 @@ def find_best_cell(heat, tiles, part, guess, window, weighting):
         return np.int64(0), _ZERO
     row = int(min(max(guess_row + _HALF, np.float32(top)), np.float32(bottom - 1)))
     column = int(min(max(guess_column + _HALF, np.float32(left)), np.float32(right - 1)))
-    near = max(row - 2, top), max(column - 2, left), min(row + 3, bottom), min(column + 3, right)
-    best = search_cells(heat, part, guess, near, weighting, np.int64(0), _ZERO, _LOWEST)
-    reach = farthest(best[2], weighting, bottom + right, heat[3])
+    best = np.int64(0), _ZERO, _LOWEST
+    reach = 1
+    for side in range(1, 3):  # 3 x 3 cells, which are mostly enough, then 5 x 5
+        if reach >= side:
+            upper, first = max(row - side, top), max(column - side, left)
+            near = upper, first, min(row + side + 1, bottom), min(column + side + 1, right)
+            best = search_cells(heat, part, guess, near, weighting, *best)
+            reach = farthest(best[2], weighting, bottom + right, heat[3])
     if reach <= 2:
         return best[0], best[1]
     top = max(top, row - reach)
