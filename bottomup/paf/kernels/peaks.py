@@ -324,7 +324,7 @@ def looks_enlarged(heat, peaks):
         for peak in range(min(counts[part], _LOOKED_AT - number)):
             number += 1
             index = cells[part, peak] * channels + part
-            row = cells[part, peak] // heat_width
+            row = quotient(cells[part, peak], heat_width)
             column = cells[part, peak] - row * heat_width
             value = real(heatmaps, heat_table, index)
             up = real(heatmaps, heat_table, index - (heat_width * channels if row > 0 else 0))
