@@ -210,6 +210,12 @@ class PafFields:
         return self.__dict__.get("raw") is self
 
     @cached_property
+    def num_elements(self) -> int:
+        """How many numbers there are to read, in cells that hold a field of their own or repeat one."""
+        heat, _ = self.tensors
+        return heat.heat_height * heat.heat_width * heat.channels + math.prod(self.pafs.shape)
+
+    @cached_property
     def bundles(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         """`tensors` as plain tuples, of which numba makes arguments in half the time."""
         heat, vectors = self.tensors

@@ -42,7 +42,7 @@ def decode_fields(fields: PafFields, rules: Rules) -> Poses:
         return _nobody(skeleton)
     if num_cells >= LARGE and fields.raw is not fields:
         return decode_fields(fields.raw, rules)
-    elements = num_cells * channels + math.prod(fields.pafs.shape)
+    elements = fields.num_elements
     most_pairs, most_work = _MOST_PAIRS + _PAIRS_AN_ELEMENT * elements, _MOST_WORK + elements // _ELEMENTS_A_WORK
     most = min(rules.max_peaks, math.isqrt(most_pairs // num_edges), (num_cells + 1) // 2 + 1)
     shape = (num_parts, num_edges, most, height, width)
