@@ -12,7 +12,16 @@ from bottomup.parameters import check, number, score, whole
 from bottomup.posenet import roots
 from bottomup.posenet.fields import PoseNetFields
 from bottomup.posenet.masks import MaskRule, PoseNetMasks, Segmenting
-from bottomup.posenet.roots import LONGEST, MOST_POSES, MOST_STEPS, WIDEST_WINDOW, as_posenet_fields, find_peaks, logit
+from bottomup.posenet.roots import (
+    LONGEST,
+    MOST_POSES,
+    MOST_STEPS,
+    WIDEST_WINDOW,
+    as_posenet_fields,
+    find_peaks,
+    logit,
+    put_back,
+)
 from bottomup.poses import Poses
 
 __all__ = ["PersonLabDecoder"]
@@ -118,7 +127,7 @@ class PersonLabDecoder(Segmenting):
         tree = fields.tree
         cast_votes(fields.in_cells, tree, tuple(raster), np.float32(logit(self.min_vote_score)), vote_weight, hough)
         lowest = np.float32(self.score_threshold)
-        peaks = find_peaks(hough, (fine_height, fine_width), num_parts, lowest, self.local_maximum_radius)
+        room, peaks = find_peaks(hough, (fine_height, fine_width), num_parts, lowest, self.local_maximum_radius)
         most = min(self.max_poses, len(peaks))
         search = Search(
             peaks=peaks,
@@ -140,6 +149,7 @@ class PersonLabDecoder(Segmenting):
         found = decode_personlab(
             fields.in_cells, tree, tuple(raster), hough, tuple(search), tuple(rules), keypoints, scores
         )
+        put_back(room)
         return Poses(keypoints[:found], scores[:found], skeleton)
 
     def _raster(self, fields: PoseNetFields) -> Raster:

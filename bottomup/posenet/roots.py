@@ -146,17 +146,18 @@ def find_peaks(
     lowest: Any,
     radius: int,
     compare_scores: bool = False,
-) -> NDArray[np.int64]:
-    """Return the flat indices of the peaks of N maps that reach `lowest`, an element of their type."""
+) -> tuple[Room, NDArray[np.int64]]:
+    """Return the flat indices of the peaks of N maps that reach `lowest`, an element of their type.
+
+    They lie in a room: put it back when they are no longer needed.
+    """
     num_roots = 0
     while True:
         room = take_room(num_parts, grid[1], num_roots, 0)
         flags, words, peaks = room.workspace[:3]
         num_roots = _kernels().find_peaks(values, *grid, num_parts, lowest, radius, compare_scores, flags, words, peaks)
         if num_roots <= peaks.size:
-            found: NDArray[np.int64] = peaks[:num_roots].copy()
-            put_back(room)
-            return found
+            return room, peaks[:num_roots]
 
 
 @cache

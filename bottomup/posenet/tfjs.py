@@ -22,6 +22,7 @@ from bottomup.posenet.roots import (
     as_posenet_fields,
     find_peaks,
     lowest_value,
+    put_back,
 )
 from bottomup.poses import Poses
 
@@ -102,7 +103,7 @@ class TfjsDecoder(Segmenting):
         if lowest is None:
             return Poses.empty(skeleton)
         compare_scores = fields.logits and not tensors.is_quantized  # at this point, no two levels tie
-        peaks = find_peaks(
+        room, peaks = find_peaks(
             tensors.heatmaps, fields.grid, num_parts, lowest, self.local_maximum_radius, compare_scores=compare_scores
         )
         most = min(self.max_poses, len(peaks))
@@ -113,6 +114,7 @@ class TfjsDecoder(Segmenting):
         )
         keypoints, scores = np.empty((most, num_parts, 3), np.float32), np.empty(most, np.float32)
         found = _kernels().decode_tfjs(tuple(tensors), tree, tuple(search), self._rules, keypoints, scores)
+        put_back(room)
         return Poses(keypoints[:found], scores[:found], skeleton)
 
     @cached_property

@@ -135,7 +135,7 @@ class TagDecoder:
         Weight of a distance as long as the grid's diagonal, relative to tags that are `tag_threshold` apart. 0 costs
         .066.
     fill : bool
-        Fill in missing parts; False costs .056. Filling looks at each cell at most twelve times plus four million
+        Fill in missing parts; False costs .056. Filling looks at each cell at most four times plus 17 million
         cells, for the best people first; the rest stay as found.
     fill_threshold : float
         Lowest worth of a cell to fill in: its score times 1 - d^2, d being the distance between tags in units of

@@ -30,7 +30,7 @@ class HigherHrnetDecoder:
         A part's tag and its person's are less apart than this.
     fill : bool
         Fill missing parts in where the tag is the person's. All cells are
-        looked at twelve times at most, and four million more; people beyond
+        looked at four times at most, and 17 million more; people beyond
         are left as found.
 
     References

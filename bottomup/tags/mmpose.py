@@ -36,7 +36,7 @@ class MmposeTagDecoder:
         A part's tag and its person's are less apart than this.
     fill : bool
         Fill all missing parts in where the tag is nearest to the person's.
-        All cells are looked at twelve times at most, and four million more;
+        All cells are looked at four times at most, and 17 million more;
         people beyond are left as found.
 
     References

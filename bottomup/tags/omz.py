@@ -36,7 +36,7 @@ class OmzTagDecoder:
         A person's score, the mean of all parts before filling, is above this.
     fill : bool
         Fill missing parts in where the tag is the person's. All cells are
-        looked at twelve times at most, and four million more; people beyond
+        looked at four times at most, and 17 million more; people beyond
         are left as found.
 
     References

@@ -35,9 +35,10 @@ __all__ = [
 ]
 
 #: To fill parts in, all cells of all parts are looked at so often at most,
-FILLING_PASSES = 12
-#: and so many cells besides; people beyond are left as found.
-FILLING_CELLS = 2**22
+FILLING_PASSES = 4
+#: and so many cells besides; people beyond are left as found. Of maps that no cache holds, half or less: each 131,072
+#: cells of a map count once more.
+FILLING_CELLS = 2**24
 _BLOCK = 64  # cells that are looked at together
 #: In which order parts are grouped: head and trunk before limbs, whose tags are less sure.
 _ORDER_OF_COCO = (0, 1, 2, 3, 4, 5, 6, 11, 12, 7, 8, 9, 10, 13, 14, 15, 16)
@@ -187,6 +188,7 @@ def _make_room(shape: tuple[int, ...]) -> Room:
     num_cells = height * width
     num_people = num_parts * most
     num_blocks = -(-num_cells // _BLOCK)
+    most_blocks = (FILLING_PASSES * num_parts * num_blocks + FILLING_CELLS // _BLOCK) // (1 + (num_cells >> 17))
     people = People(
         person_cells=np.empty((num_people, num_parts), np.int64),
         person_scores=np.empty((num_people, num_parts), np.float32),
@@ -209,7 +211,7 @@ def _make_room(shape: tuple[int, ...]) -> Room:
         is_known=np.empty(num_parts, np.bool_),
         block_costs=np.empty(_BLOCK, np.float32),
         lines=np.empty((3, width), np.float32),
-        blocks_left=np.array([0, FILLING_PASSES * num_parts * num_blocks + FILLING_CELLS // _BLOCK], np.int64),
+        blocks_left=np.array([0, most_blocks], np.int64),
     )
     ranking = Ranking(
         means=np.empty(num_people),

@@ -26,12 +26,14 @@ def cast_votes(cells, tree, raster, lowest_vote, vote_weight, hough):
     (fineness, fine_height, fine_width) = raster
     parts = count_parts(num_parts)
     for cell in range(height * width):
+        cell_row = np.float32(cell // width)
+        cell_column = np.float32(cell % width)
         for part in range(parts):
             logit = read(heatmaps, logits, _ONE, cell * parts + part)
             if logit >= lowest_vote:
                 vector = 2 * parts * cell + part
-                row = (np.float32(cell // width) + read(offsets, offset_table, unit, vector)) * fineness
-                column = (np.float32(cell % width) + read(offsets, offset_table, unit, vector + parts)) * fineness
+                row = (cell_row + read(offsets, offset_table, unit, vector)) * fineness
+                column = (cell_column + read(offsets, offset_table, unit, vector + parts)) * fineness
                 if _ZERO <= row <= fine_height - 1 and _ZERO <= column <= fine_width - 1:  # false for NaN
                     weight = vote_weight * sigmoid(logit)
                     corners = find_corners(np.float32(row), np.float32(column), fine_width)

@@ -26,8 +26,12 @@ def decode_tfjs(tensors, tree, search, rules, keypoints, pose_scores):
     parts = count_parts(num_parts)
     edges = parts - 1
     waiting = 0
+    value = heatmaps[0]
+    score = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, 0)
     for peak in range(peaks.size):
-        score = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, peaks[peak])
+        if heatmaps[peaks[peak]] != value:  # a constant map, all of whose cells are peaks, has one score
+            value = heatmaps[peaks[peak]]
+            score = read_score(heatmaps, heatmap_scale, heatmap_zero, is_logits, peaks[peak])
         if score >= score_threshold:
             push_tfjs(heap_scores, peaks, waiting, score, peaks[peak])
             waiting += 1

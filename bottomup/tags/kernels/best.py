@@ -12,6 +12,7 @@ _U = np.uint64
 _MOST_SCORE = 1e6  # a score that is infinite has no mean
 _LEAST_GAIN = 1e-6  # what a pair of close tags is worth that is far apart
 _LEAST_LOG = np.float32(1e-3)
+_CELLS_A_TAG = 8  # so many cells are looked at in the time that it takes to compare a tag
 
 
 @kernel
@@ -45,7 +46,7 @@ def decode_best(tensors, candidates, crowd, matching, standings, seeking, order,
         ranks[place] = person
         num_kept += 1
     is_known[:] = False
-    cells_left = filling_passes * num_parts * height * width + filling_cells
+    cells_left = (filling_passes * num_parts * height * width + filling_cells) // (1 + (height * width >> 17))
     num_found = np.int64(0)
     for rank in range(num_kept):
         person = ranks[rank]
@@ -234,6 +235,7 @@ def fill_parts(tensors, crowd, person, box, rules, cells_left, seeking, keypoint
             return cells_left
         best = fill_threshold
         found = np.int64(-1)
+        compared = np.int64(0)
         for row in range(first_row, end_row):
             start = (part * height + row) * width
             for place in range(starts[part, row], starts[part, row + 1]):
@@ -242,6 +244,7 @@ def fill_parts(tensors, crowd, person, box, rules, cells_left, seeking, keypoint
                     continue
                 score = np.float64(score_at(heatmaps, heat_reals, is_negated, start + column))
                 if score > best:
+                    compared += 1
                     total = 0.0
                     for number in range(tag_size):
                         index = number * num_parts * height * width + start + column
@@ -251,6 +254,7 @@ def fill_parts(tensors, crowd, person, box, rules, cells_left, seeking, keypoint
                     if worth > best:
                         best = worth
                         found = row * width + column
+        cells_left -= _CELLS_A_TAG * compared
         if found >= 0:
             write_part(tensors, part, found, np.float32(best), keypoints)
             filled[part] = True

@@ -6,6 +6,8 @@ from bottomup.kernels.jit import helper
 from bottomup.tags.kernels.peaks import score_at, tag_at
 
 BLOCK = 64
+_U = np.uint64
+_WHOLE = np.float32(2**23)  # from here on, float32 has whole numbers alone
 
 
 @helper
@@ -22,8 +24,10 @@ def find_filling(tensors, part, person_tag, weight, half_up, searching):
     best = np.float32(np.inf)
     cell = np.int64(-1)
     for block in range((height * width + BLOCK - 1) // BLOCK):
-        if not -highs[part, block] < best or blocks_left[0] <= 0:
+        if not -highs[part, block] < best:
             continue
+        if blocks_left[0] <= 0:
+            break
         blocks_left[0] -= 1
         start = block * BLOCK
         size = min(BLOCK, height * width - start)
@@ -31,16 +35,20 @@ def find_filling(tensors, part, person_tag, weight, half_up, searching):
             for place in range(size):
                 block_costs[place] = abs(planes[part, 1, start + place] - person_tag[0])
         else:
-            for place in range(size):
-                total = np.float32(0)
-                for number in range(tag_size):
+            block_costs[:size] = 0
+            for number in range(tag_size):
+                for place in range(size):
                     apart = planes[part, 1 + number, start + place] - person_tag[number]
-                    total += apart * apart
-                block_costs[place] = np.sqrt(total)
-        for place in range(size):
-            apart = block_costs[place]
-            rounded = np.floor(apart + np.float32(0.5)) if half_up else np.rint(apart)
-            block_costs[place] = rounded * weight - planes[part, 0, start + place]
+                    block_costs[place] += apart * apart
+            for place in range(size):
+                block_costs[place] = np.sqrt(block_costs[place])
+        if half_up:
+            for place in range(size):
+                rounded = np.floor(block_costs[place] + np.float32(0.5))
+                block_costs[place] = rounded * weight - planes[part, 0, start + place]
+        else:
+            for place in range(size):
+                block_costs[place] = half_to_even(block_costs[place]) * weight - planes[part, 0, start + place]
         reached = np.int32(0)
         for place in range(size):  # in this form many cells are compared at once
             reached += np.int32(block_costs[place] < best)
@@ -53,6 +61,12 @@ def find_filling(tensors, part, person_tag, weight, half_up, searching):
 
 
 @helper
+def half_to_even(value):
+    """Return a number of at least 0 rounded as `np.rint` does it, of which many are not rounded side by side."""
+    return (value + _WHOLE) - _WHOLE if value < _WHOLE else value
+
+
+@helper
 def find_planes(tensors, part, searching):
     """Write a part's scores and tags as real numbers, and the highest score of each block of cells; NaN is none."""
     (heatmaps, heat_reals, tags, tag_reals, num_parts, tag_size, height, width, is_negated) = tensors
@@ -60,11 +74,15 @@ def find_planes(tensors, part, searching):
     num_cells = height * width
     none = np.float32(-np.inf)
     is_known[part] = True
-    for cell in range(num_cells):
-        planes[part, 0, cell] = score_at(heatmaps, heat_reals, is_negated, part * num_cells + cell)
+    plane = planes[part, 0]
+    first = _U(part * num_cells)
+    for cell in range(_U(num_cells)):
+        plane[cell] = score_at(heatmaps, heat_reals, is_negated, first + cell)
     for number in range(tag_size):
-        for cell in range(num_cells):
-            planes[part, 1 + number, cell] = tag_at(tags, tag_reals, (number * num_parts + part) * num_cells + cell)
+        plane = planes[part, 1 + number]
+        first = _U((number * num_parts + part) * num_cells)
+        for cell in range(_U(num_cells)):
+            plane[cell] = tag_at(tags, tag_reals, first + cell)
     for block in range((num_cells + BLOCK - 1) // BLOCK):
         start = block * BLOCK
         size = min(BLOCK, num_cells - start)
