@@ -147,3 +147,15 @@ def test_the_definition_says_what_it_takes():
     for arguments in ((None, decoder), (fields, None), (fields, bu.PoseNetDecoder())):
         with pytest.raises(bu.InputError, match="expected PafFields and a PafDecoder"):
             bu.paf.reference.decode(*arguments)
+
+
+@pytest.mark.parametrize(("across", "down", "count"), [(135.2, 0, 1), (135.4, 0, 2), (131.7, 30, 1), (132.1, 30, 2)])
+def test_joints_of_a_squared_distance_of_twenty_have_nothing_in_common(across, down, count):
+    """These two people mirror each other; their near ends are just below or above 20 apart, by area and falloff."""
+    rod = bu.Skeleton("rod", ("near", "far"), ((0, 1),), sigmas=(0.2, 0.1))
+    keypoints = np.ones((2, 2, 3))
+    keypoints[:, :, :2] = [[[150, 100], [60, 160]], [[150 + across, 100 + down], [240 + across, 160 + down]]]
+    fields = bu.synthetic.paf_fields(bu.Poses(keypoints, [1, 1], rod), (480, 240), skeleton=rod)
+    decoder = bu.PafDecoder(fill=False, min_parts=2, usual_length=0, max_overlap=0)
+    assert len(decoder.decode(fields)) == count
+    assert len(bu.paf.reference.decode(fields, decoder)) == count

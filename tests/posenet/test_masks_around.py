@@ -235,3 +235,17 @@ def test_two_tensors_that_could_both_be_the_long_offsets_are_refused_with_the_wa
     maps = {"a": 34, "b": 34, "heat": 17, "mid": 64}
     with pytest.raises(bu.ModelError, match="Name them 'short_offsets' and 'long_offsets'"):
         bu.read_outputs({name: np.zeros((3, 3, channels)) for name, channels in maps.items()}, (33, 33))
+
+
+@pytest.mark.parametrize(("step", "columns"), [(0.249, [10]), (0.251, [9, 10])])
+def test_long_offsets_are_followed_until_a_step_is_a_quarter_of_a_cell(step, columns):
+    """A longer step is followed by three more, which end nearer to the keypoints at column 10.5."""
+    rows = np.linspace(0, 8, 17)
+    long_offsets = np.full((9, 33, 34), step * 16)
+    long_offsets[..., :17] = (rows - np.arange(9)[:, None, None]) * 16
+    nothing = (np.zeros((9, 33, channels)) for channels in (17, 34, 64))
+    fields = bu.PoseNetFields.from_mid_offsets(*nothing, long_offsets=long_offsets, segments=np.full((9, 33, 1), 9.0))
+    keypoints = np.ones((1, 17, 3))
+    keypoints[0, :, 0], keypoints[0, :, 1] = 10.5 * 16, rows * 16
+    masks = bu.PoseNetMasks().masks(fields, bu.Poses(keypoints, [1], bu.COCO17))
+    assert np.flatnonzero(masks[0].all(axis=0)).tolist() == columns
