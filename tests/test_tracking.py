@@ -362,3 +362,14 @@ def test_under_a_panning_camera_no_sure_pose_changes_its_id(shared):
                     pairs += 1
             before = xy, poses.ids
     assert pairs > 60
+
+
+@pytest.mark.parametrize(("shift", "is_same"), [(41.5, True), (42.0, False)])
+def test_people_seen_from_the_side_are_a_quarter_as_wide_as_tall(shift, is_same):
+    """Were they lines, without an area, no shift at all would be theirs; these are 200 pixels tall."""
+    keypoints = np.ones((1, 17, 3))
+    keypoints[0, :, 0], keypoints[0, :, 1] = 300, np.linspace(100, 300, 17)
+    tracker = Tracker()
+    [first] = tracker.update(Poses(keypoints, [1], COCO17), 0).ids
+    [second] = tracker.update(Poses(keypoints + (shift, 0, 0), [1], COCO17), 0.04).ids
+    assert (first == second) == is_same

@@ -3,6 +3,7 @@ import pytest
 
 import bottomup as bu
 from bottomup.estimation.merging import merge_poses
+from bottomup.similarity import AREA_OF_BOX
 
 PEOPLE = bu.synthetic.random_poses(3, seed=3)
 
@@ -66,3 +67,13 @@ def test_boxes_of_the_network_stay_with_their_poses_where_all_have_them():
     boxed = bu.Poses(PEOPLE.keypoints, [0.4, 0.9, 0.6], bu.COCO17, own_boxes=boxes)
     np.testing.assert_array_equal(merge_poses([boxed]).boxes, boxes[[1, 2, 0]])
     assert merge_poses([boxed, PEOPLE]).own_boxes is None
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.98, 1), (1.02, 2)])
+def test_a_keypoint_is_claimed_above_a_similarity_of_a_half(share, count):
+    person = PEOPLE.keypoints[:1].copy()
+    width, height = np.ptp(person[0, :, :2], axis=0)
+    reach = np.sqrt(2 * np.log(2) * AREA_OF_BOX * width * height) * bu.COCO17.kappas[9]
+    other = person.copy()
+    other[0, 9, 0] += share * reach
+    assert len(merge_poses([bu.Poses(each, [0.9], bu.COCO17) for each in (person, other)])) == count
