@@ -2,18 +2,41 @@
 
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from bottomup.errors import InputError
+from bottomup.poses import Poses
 
-__all__ = ["map_on_threads"]
+__all__ = ["BatchDecoder", "map_on_threads"]
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
+Fields = TypeVar("Fields")
+
+
+class BatchDecoder(ABC, Generic[Fields]):
+    """A decoder that decodes many images as it decodes one."""
+
+    @abstractmethod
+    def decode(self, fields: Fields) -> Poses:
+        """Return the poses of one image, in input pixels."""
+
+    def decode_batch(self, fields: Iterable[Fields], *, threads: int = 1) -> list[Poses]:
+        """Return `decode` of every item, in order, on that many threads.
+
+        Parameters
+        ----------
+        fields : iterable
+            The images' network outputs.
+        threads : int
+            Most threads that decode at once.
+        """
+        return map_on_threads(self.decode, fields, threads)
 
 
 def map_on_threads(function: Callable[[Given], Result], items: Iterable[Given], threads: int) -> list[Result]:

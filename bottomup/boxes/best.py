@@ -1,7 +1,6 @@
 """The decoder for one-stage networks: a threshold, then the best of the rows that show the same person."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, Literal, NamedTuple
@@ -9,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.batch import map_on_threads
+from bottomup.batch import BatchDecoder
 from bottomup.boxes.fields import BoxFields
 from bottomup.errors import InputError
 from bottomup.parameters import check, choice, pair, score, switch, whole
@@ -67,7 +66,7 @@ _shelf: Shelf[Room] = Shelf()
 
 
 @dataclass(frozen=True)
-class BoxDecoder:
+class BoxDecoder(BatchDecoder[BoxFields]):
     """Decode the rows of one-stage networks: YOLO-pose, YOLOX-pose, RTMO.
 
     Rows that score above the threshold are taken best first; among equals,
@@ -172,10 +171,6 @@ class BoxDecoder:
             order = np.argsort(-scores, kind="stable")
             keypoints, boxes, scores = keypoints[order], boxes[order], scores[order]
         return Poses.of_decoder(keypoints, scores, fields.skeleton, boxes=boxes)
-
-    def decode_batch(self, fields: Iterable[BoxFields], *, threads: int = 1) -> list[Poses]:
-        """Return `decode` of every item, in order, on that many threads."""
-        return map_on_threads(self.decode, fields, threads)
 
     @cached_property
     def _rules(self) -> tuple[Any, ...]:

@@ -1,6 +1,5 @@
 """Our own decoder of centres: parameters, checks, results. Loops are in `kernels`."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Literal, NamedTuple
@@ -8,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.batch import map_on_threads
+from bottomup.batch import BatchDecoder
 from bottomup.centers.centernet import CenterNetDecoder
 from bottomup.centers.dekr import DekrDecoder
 from bottomup.centers.fields import CenterFields
@@ -47,7 +46,7 @@ class Rules(NamedTuple):
 
 
 @dataclass(frozen=True)
-class CenterDecoder:
+class CenterDecoder(BatchDecoder[CenterFields]):
     """Find more people, and place their parts better, than the graphs' own decoders do in the same tensors.
 
     Every peak of the centre map is a candidate. Each of its parts is the best cell near where the centre points,
@@ -152,10 +151,6 @@ class CenterDecoder:
                 has_boxes=fields.has_boxes,
             )
         )
-
-    def decode_batch(self, fields: Iterable[CenterFields], *, threads: int = 1) -> list[Poses]:
-        """Return `decode` of every item, in order, on that many threads."""
-        return map_on_threads(self.decode, fields, threads)
 
     @staticmethod
     def movenet(*, max_poses: int = 6) -> MoveNetDecoder:

@@ -1,6 +1,5 @@
 """CenterNet's decoder of poses."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -8,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.batch import map_on_threads
+from bottomup.batch import BatchDecoder
 from bottomup.centers.fields import CenterFields
 from bottomup.centers.running import above_element, as_center_fields, run, with_boxes
 from bottomup.parameters import check, number, score, whole
@@ -29,7 +28,7 @@ class Rules(NamedTuple):
 
 
 @dataclass(frozen=True)
-class CenterNetDecoder:
+class CenterNetDecoder(BatchDecoder[CenterFields]):
     """Decode as CenterNet's multi-pose decoder does.
 
     People are the best peaks of the centre map. A part is the peak of its heatmap nearest to where the centre points,
@@ -96,10 +95,6 @@ class CenterNetDecoder:
             top_counts=np.empty(num_parts, np.int64),
         )
         return run(_kernel(), fields, most, fields.boxes, tuple(rules), has_boxes=True)
-
-    def decode_batch(self, fields: Iterable[CenterFields], *, threads: int = 1) -> list[Poses]:
-        """Return `decode` of every item, in order, on that many threads."""
-        return map_on_threads(self.decode, fields, threads)
 
 
 @cache

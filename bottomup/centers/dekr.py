@@ -1,13 +1,12 @@
 """DEKR's decoder, as its own code and mmpose run it."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from bottomup.batch import map_on_threads
+from bottomup.batch import BatchDecoder
 from bottomup.centers.fields import CenterFields
 from bottomup.centers.running import above_element, as_center_fields, run
 from bottomup.parameters import check, choice, number, score, whole
@@ -29,7 +28,7 @@ class Rules(NamedTuple):
 
 
 @dataclass(frozen=True)
-class DekrDecoder:
+class DekrDecoder(BatchDecoder[CenterFields]):
     """Decode as DEKR does: parts lie where the centres point, without refinement.
 
     Candidates are the best peaks of the centre map. A part's score is the centre's times its heatmap's there. If more
@@ -91,10 +90,6 @@ class DekrDecoder:
         radius = window_radius(fields.grid) if is_official else 2
         rules = Rules(most, lowest, radius, np.float32(self.nearness), is_official)
         return run(_kernel(), fields, most, tuple(rules))
-
-    def decode_batch(self, fields: Iterable[CenterFields], *, threads: int = 1) -> list[Poses]:
-        """Return `decode` of every item, in order, on that many threads."""
-        return map_on_threads(self.decode, fields, threads)
 
 
 def window_radius(grid: tuple[int, int]) -> int:

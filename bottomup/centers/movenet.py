@@ -1,11 +1,10 @@
 """MoveNet's decoder for several people, as in the MultiPose graph."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from bottomup.batch import map_on_threads
+from bottomup.batch import BatchDecoder
 from bottomup.centers.fields import CenterFields
 from bottomup.centers.running import as_center_fields, run, with_boxes
 from bottomup.parameters import check, whole
@@ -15,7 +14,7 @@ __all__ = ["MoveNetDecoder"]
 
 
 @dataclass(frozen=True)
-class MoveNetDecoder:
+class MoveNetDecoder(BatchDecoder[CenterFields]):
     """Decode as the graph of MoveNet MultiPose does, to 1e-5.
 
     People are the best peaks of the centre map, each the highest of 5 x 5 cells. A part is the best cell in the
@@ -60,10 +59,6 @@ class MoveNetDecoder:
         fields = with_boxes(as_center_fields(fields), "MoveNet's MultiPose decoder")
         most = min(self.max_poses, fields.grid[0] * fields.grid[1])
         return run(_kernel(), fields, most, fields.boxes, most, has_boxes=True)
-
-    def decode_batch(self, fields: Iterable[CenterFields], *, threads: int = 1) -> list[Poses]:
-        """Return `decode` of every item, in order, on that many threads."""
-        return map_on_threads(self.decode, fields, threads)
 
 
 @cache

@@ -1,11 +1,10 @@
 """MoveNet's decoder for one person, as in the SinglePose graphs."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from bottomup.batch import map_on_threads
+from bottomup.batch import BatchDecoder
 from bottomup.centers.fields import CenterFields
 from bottomup.centers.running import as_center_fields, run
 from bottomup.poses import Poses
@@ -14,7 +13,7 @@ __all__ = ["MoveNetSingleDecoder"]
 
 
 @dataclass(frozen=True)
-class MoveNetSingleDecoder:
+class MoveNetSingleDecoder(BatchDecoder[CenterFields]):
     """Decode as the graphs of MoveNet Lightning and Thunder do, to 1e-5.
 
     The person is the centre whose score, divided by its distance from the middle of the image plus 1.8 cells, is
@@ -48,10 +47,6 @@ class MoveNetSingleDecoder:
             If `fields` is not a CenterFields.
         """
         return run(_kernel(), as_center_fields(fields), 1)
-
-    def decode_batch(self, fields: Iterable[CenterFields], *, threads: int = 1) -> list[Poses]:
-        """Return `decode` of every item, in order, on that many threads."""
-        return map_on_threads(self.decode, fields, threads)
 
 
 @cache

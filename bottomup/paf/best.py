@@ -1,11 +1,10 @@
 """The part affinity field decoder: its parameters, and those of other systems."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from bottomup.batch import map_on_threads
+from bottomup.batch import BatchDecoder
 from bottomup.errors import InputError
 from bottomup.paf.bodyposenet import BODYPOSENET
 from bottomup.paf.bundles import FillRules, LimbRules, PeopleRules, Rules
@@ -22,7 +21,7 @@ _RANKINGS = ("evidence", "mean", "tao")
 
 
 @dataclass(frozen=True)
-class PafDecoder:
+class PafDecoder(BatchDecoder[PafFields]):
     """Decode part affinity fields: OpenPose, tf-pose, lightweight-openpose, BodyPoseNet, trt_pose and their kin.
 
     The defaults are the most accurate settings measured; `openpose`,
@@ -285,10 +284,6 @@ class PafDecoder:
             tuple(fill_rules),
             self.shifts,
         )
-
-    def decode_batch(self, fields: Iterable[PafFields], *, threads: int = 1) -> list[Poses]:
-        """Return `decode` of every item, in order, on that many threads."""
-        return map_on_threads(self.decode, fields, threads)
 
     @property
     def shifts(self) -> tuple[float, float]:

@@ -1,13 +1,12 @@
 """The PersonLab paper's decoder, which no released system has."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.batch import map_on_threads
+from bottomup.batch import BatchDecoder
 from bottomup.parameters import check, number, score, whole
 from bottomup.posenet import roots
 from bottomup.posenet.fields import PoseNetFields
@@ -59,7 +58,7 @@ class Rules(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PersonLabDecoder(Segmenting):
+class PersonLabDecoder(Segmenting, BatchDecoder[PoseNetFields]):
     """Decode as the PersonLab paper describes, to the letter where a grid of cells allows it.
 
     Every cell votes for the place its offset points to; peaks of the votes
@@ -159,7 +158,3 @@ class PersonLabDecoder(Segmenting):
         fineness = np.float32(min(max(fields.output_stride / self.hough_step, 1.0), finest))
         fine_height, fine_width = (int((size - 1) * float(fineness)) + 1 for size in (height, width))
         return Raster(fineness, fine_height, fine_width)
-
-    def decode_batch(self, fields: Iterable[PoseNetFields], *, threads: int = 1) -> list[Poses]:
-        """Return `decode` of every item, in order, on that many threads."""
-        return map_on_threads(self.decode, fields, threads)

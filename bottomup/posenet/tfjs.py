@@ -1,6 +1,5 @@
 """TensorFlow.js's decoder: exactly tfjs PoseNet's answers."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from typing import Any, ClassVar, NamedTuple
@@ -8,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.batch import map_on_threads
+from bottomup.batch import BatchDecoder
 from bottomup.parameters import check, number, score, whole
 from bottomup.posenet import roots
 from bottomup.posenet.bundles import Tensors, level_scores
@@ -47,7 +46,7 @@ class Rules(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TfjsDecoder(Segmenting):
+class TfjsDecoder(Segmenting, BatchDecoder[PoseNetFields]):
     """Decode exactly as TensorFlow.js PoseNet 2.2 does.
 
     Nearest-cell samples, greedy from the best root along the tree. Poses come
@@ -120,10 +119,6 @@ class TfjsDecoder(Segmenting):
     @cached_property
     def _rules(self) -> tuple[Any, ...]:
         return tuple(Rules(self.score_threshold, self.nms_radius**2, self.refinement_steps, roots.PATIENCE))
-
-    def decode_batch(self, fields: Iterable[PoseNetFields], *, threads: int = 1) -> list[Poses]:
-        """Return `decode` of every item, in order, on that many threads."""
-        return map_on_threads(self.decode, fields, threads)
 
 
 @cache

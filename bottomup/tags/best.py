@@ -1,6 +1,5 @@
 """Our own tag decoder: parameters, check, call."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -8,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bottomup.batch import map_on_threads
+from bottomup.batch import BatchDecoder
 from bottomup.parameters import check, number, pair, score, switch, whole
 from bottomup.poses import Poses
 from bottomup.similarity import AREA_OF_JOINTS
@@ -101,7 +100,7 @@ _shelf: Shelf[_Room] = Shelf()
 
 
 @dataclass(frozen=True)
-class TagDecoder:
+class TagDecoder(BatchDecoder[TagFields]):
     """Decode associative embedding: HigherHRNet, mmpose's networks, Open Model Zoo's 0005 to 0007 and their kin.
 
     The defaults are the most accurate settings measured. `omz`, `mmpose` and
@@ -232,10 +231,6 @@ class TagDecoder:
         poses = as_poses(fields, room.found, num_found)
         _shelf.put_back(room)
         return poses
-
-    def decode_batch(self, fields: Iterable[TagFields], *, threads: int = 1) -> list[Poses]:
-        """Return `decode` of every item, in order, on that many threads."""
-        return map_on_threads(self.decode, fields, threads)
 
     @cached_property
     def _rules(self) -> tuple[Any, ...]:

@@ -1,9 +1,8 @@
 """HigherHRNet's decoder: parameters, check, call."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bottomup.batch import map_on_threads
+from bottomup.batch import BatchDecoder
 from bottomup.parameters import check, number, score, switch, whole
 from bottomup.poses import Poses
 from bottomup.tags.fields import TagFields, as_tag_fields
@@ -13,7 +12,7 @@ __all__ = ["HigherHrnetDecoder"]
 
 
 @dataclass(frozen=True)
-class HigherHrnetDecoder:
+class HigherHrnetDecoder(BatchDecoder[TagFields]):
     """Decode as HigherHRNet's HeatmapParser does.
 
     Its order of parts, thresholds, pairing by Munkres' method, quarter shift
@@ -56,7 +55,3 @@ class HigherHrnetDecoder:
         """
         rules = SystemRules(2, self.max_people, self.tag_threshold, 0.0, 0.5, False, self.fill)
         return decode_system(as_tag_fields(fields), rules, self.score_threshold)
-
-    def decode_batch(self, fields: Iterable[TagFields], *, threads: int = 1) -> list[Poses]:
-        """Return `decode` of every item, in order, on that many threads."""
-        return map_on_threads(self.decode, fields, threads)

@@ -1,9 +1,8 @@
 """Open Model Zoo's decoder: parameters, check, call."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bottomup.batch import map_on_threads
+from bottomup.batch import BatchDecoder
 from bottomup.parameters import check, number, score, switch, whole
 from bottomup.poses import Poses
 from bottomup.tags.fields import TagFields, as_tag_fields
@@ -13,7 +12,7 @@ __all__ = ["OmzTagDecoder"]
 
 
 @dataclass(frozen=True)
-class OmzTagDecoder:
+class OmzTagDecoder(BatchDecoder[TagFields]):
     """Decode as Open Model Zoo's demo of human-pose-estimation-0005 to 0007 does.
 
     Its order of parts, thresholds, pairing by tag and nearness, quarter
@@ -64,7 +63,3 @@ class OmzTagDecoder:
         """
         rules = SystemRules(0, self.max_people, self.tag_threshold, self.min_score, self.delta, False, self.fill)
         return decode_system(as_tag_fields(fields), rules, self.score_threshold)
-
-    def decode_batch(self, fields: Iterable[TagFields], *, threads: int = 1) -> list[Poses]:
-        """Return `decode` of every item, in order, on that many threads."""
-        return map_on_threads(self.decode, fields, threads)
