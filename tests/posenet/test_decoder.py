@@ -23,7 +23,7 @@ flavours = pytest.mark.parametrize("decoder", FLAVOURS.values(), ids=FLAVOURS)
 radii = st.sampled_from([0.0, 8.0, 20.0])
 counts = st.integers(1, 6)
 decoders = st.one_of(
-    st.builds(P, max_poses=counts, nms_radius=radii, vote_passes=st.integers(1, 2)),
+    st.builds(P, max_poses=counts, nms_radius=radii, vote_passes=st.integers(0, 2)),
     st.builds(P.personlab, max_poses=counts, nms_radius=radii, nms_similarity=st.sampled_from([0.3, 0.7, 1])),
     st.builds(P.coral, max_poses=counts, nms_radius=radii, score_threshold=st.sampled_from([0.0, 0.2, 0.5])),
     st.builds(

@@ -66,10 +66,13 @@ def decode_best(cells, tree, workspace, rules, max_poses, lowest, keypoints, pos
         trace(pose, walks[part], cells, num_parts, refinement_steps)
         total = _ZERO
         for part in range(parts):
-            for _ in range(vote_passes):
-                pose[part, 0], pose[part, 1], per_keypoint[num_found, part] = vote(
+            for step in range(max(vote_passes, 1)):  # the density is needed even where nothing moves
+                row, column, per_keypoint[num_found, part] = vote(
                     pose[part, 0], pose[part, 1], part, cells, num_parts, vote_radius, lowest_vote
                 )
+                if step < vote_passes:
+                    pose[part, 0] = row
+                    pose[part, 1] = column
             corners = find_corners(pose[part, 0], pose[part, 1], width)
             pose[part, 2] = sigmoid(sample(heatmaps, logits, _ONE, parts, part, corners))
             total += pose[part, 2]

@@ -49,8 +49,10 @@ def decode_best(fields: PoseNetFields, decoder: PoseNetDecoder) -> Poses:
         pose = trace(part, position, offsets, displacements, edges, decoder.refinement_steps)
         density = np.zeros(len(pose), f32)
         for part in range(len(pose)):
-            for _ in range(decoder.vote_passes):
-                pose[part, :2], density[part] = vote(pose[part, :2], heatmaps[..., part], offsets[:, :, part], decoder)
+            for step in range(max(decoder.vote_passes, 1)):
+                place, density[part] = vote(pose[part, :2], heatmaps[..., part], offsets[:, :, part], decoder)
+                if step < decoder.vote_passes:
+                    pose[part, :2] = place
             pose[part, 2] = sigmoid(sample(heatmaps[..., part], pose[part]))
         if sum(pose[:, 2], f32(0)) > f32(decoder.min_pose_score) * f32(len(pose)):
             poses.append(pose)
