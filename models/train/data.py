@@ -1,4 +1,4 @@
-"""The training data: views of photos and rendered scenes, cropped and varied at random, with targets."""
+"""Rendered scenes as training data: kept in a folder, cropped and varied at random, with targets."""
 
 import json
 from pathlib import Path
@@ -10,12 +10,9 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from bottomup.posenet.fields import EDGES
 from bottomup.skeletons import COCO17
-from models.train.photos import CELLS, SIDE, Photo
 from models.train.scenes import MOST_PEOPLE, render_scene
 from models.train.targets import (
-    PAF_STRIDE,
     STRIDE,
     Targets,
     long_targets,
@@ -23,11 +20,9 @@ from models.train.targets import (
     posenet_targets,
 )
 
+SIDE = 385  #: pixels of a view, whole strides plus 1
+CELLS = 25
 _MIRROR = np.array(COCO17.mirror)
-_MIRROR_EDGES = np.array([EDGES.index((int(_MIRROR[parent]), int(_MIRROR[child]))) for parent, child in EDGES])
-_MIRROR_ALL_EDGES = np.concatenate([_MIRROR_EDGES, _MIRROR_EDGES + len(EDGES)])
-_TRUST = 0.5  # weight of a teacher's scores where there are labels too
-_TEACHER_KNOWS = 0.15  # lowest score at which a teacher's vectors are used
 
 
 class Window(NamedTuple):
@@ -85,7 +80,9 @@ def render_views(folder: Path, count: int) -> None:
         arrays["keypoints"][seed] = 0
         arrays["keypoints"][seed, : len(scene.keypoints)] = scene.keypoints
         if seed % 200 == 199 or seed == count - 1:
-            path.write_text(json.dumps(seed + 1))
+            partial = path.with_suffix(".partial")
+            partial.write_text(json.dumps(seed + 1))
+            partial.replace(path)
 
 
 class SceneViews:
@@ -129,7 +126,7 @@ class SceneViews:
         everywhere = np.ones((1, *heat.shape[1:]), np.float32)
         targets = Targets(
             heat,
-            everywhere,
+            np.ones_like(heat),
             offsets,
             offset_weights,
             displacements,
@@ -139,105 +136,9 @@ class SceneViews:
             vectors,
             known,
             maps,
-            np.ones((1, *maps.shape[1:]), np.float32),
+            np.ones_like(maps),
         )
         return np.ascontiguousarray(image), targets
-
-
-class PhotoViews:
-    """Views of photos of a folder that `photos.build_views` made, or is making."""
-
-    def __init__(self, folder: Path, photos: list[Photo]) -> None:
-        self._folder, self._photos = folder, photos
-        self._images, self._teacher = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("images", "teacher"))
-        state = json.loads((folder / "views.json").read_text())
-        self._transforms, self._units = state["transforms"], state["units"]
-
-    def __len__(self) -> int:
-        return len(self._transforms)
-
-    def sample(self, view: int, window: Window) -> tuple[NDArray[np.uint8], Targets]:
-        """Return pixels and targets of a window: labels and, if there was a teacher, its outputs."""
-        photo, transform = self._photos[self._transforms[view][0]], np.array(self._transforms[view][1:]).reshape(2, 3)
-        keypoints = photo.keypoints.copy()
-        keypoints[..., :2] = keypoints[..., :2] @ transform[:, :2].T + transform[:, 2]
-        is_labelled = (keypoints[..., 2] > 0).any(axis=1)
-        unknown = np.ones((SIDE, SIDE), np.uint8)
-        for left, top, width, height in photo.boxes[~is_labelled | photo.crowds]:
-            corners = np.array([(left, top), (left + width, top), (left + width, top + height), (left, top + height)])
-            cv2.fillConvexPoly(unknown, np.round(corners @ transform[:, :2].T + transform[:, 2]).astype(np.int32), 0)
-        image, known = self._images[view][window.pixels], unknown[window.pixels]
-        if window.is_mirrored:
-            image, known = image[:, ::-1], known[:, ::-1]
-        known = known.astype(np.float32)
-        labelled = window.place(keypoints[is_labelled & ~photo.crowds])
-        posenet = posenet_targets(labelled, window.side)
-        maps = openpose_targets(labelled[(labelled[..., 2] > 0).any(axis=1)], window.side)
-        fine = known[::PAF_STRIDE, ::PAF_STRIDE]
-        targets = self._merged(posenet, known[::STRIDE, ::STRIDE], view, window)
-        return np.ascontiguousarray(image), Targets(*targets, maps, fine[None])
-
-    def _merged(
-        self, labels: tuple[NDArray[np.float32], ...], known: NDArray[np.float32], view: int, window: Window
-    ) -> tuple[NDArray[np.float32], ...]:
-        """Return PoseNet's targets: scores of labels and teacher mixed, labelled vectors before the teacher's."""
-        heat, offsets, offset_weights, displacements, displacement_weights = labels
-        if not self._units:
-            nothing = np.zeros((17, 2, *known.shape), np.float32)
-            zero = nothing[:1, 0]
-            return (
-                heat,
-                known[None],
-                offsets,
-                offset_weights,
-                displacements,
-                displacement_weights,
-                zero,
-                zero,
-                nothing,
-                nothing[:, 0],
-            )
-        taught, short, mid, segments, long = self._taught(view, window)
-        share = _TRUST + (1 - _TRUST) * (1 - known)
-        trust = taught * (taught > _TEACHER_KNOWS)
-        from_source = np.concatenate([trust[[parent for parent, _ in EDGES]], trust[[child for _, child in EDGES]]])
-        has_label, has_limb = offset_weights > 0, displacement_weights > 0
-        inside = segments * (segments > 0.5)
-        return (
-            heat * (1 - share) + taught * share,
-            np.ones((1, *known.shape), np.float32),
-            np.where(has_label[:, None], offsets, short),
-            np.where(has_label, 1, trust).astype(np.float32),
-            np.where(has_limb[:, None], displacements, mid),
-            np.where(has_limb, 1, from_source).astype(np.float32),
-            segments,
-            np.ones((1, *known.shape), np.float32),
-            long,
-            np.repeat(inside, 17, axis=0),
-        )
-
-    def _taught(self, view: int, window: Window) -> tuple[NDArray[np.float32], ...]:
-        """Return the teacher's scores, offsets, displacements, person scores and long offsets of a window."""
-        rows, columns = window.cells(STRIDE)
-        levels = np.moveaxis(self._teacher[view, rows, columns], 2, 0).astype(np.float32)
-        first, tensors = 0, []
-        for scale, zero, channels in self._units:
-            tensors.append((levels[first : first + channels] - np.float32(zero)) * np.float32(scale))
-            first += channels
-        heat, short, forward, backward, segments, long = tensors
-        grid = levels.shape[1:]
-        vectors = [
-            short.reshape(2, 17, *grid).swapaxes(0, 1),
-            np.concatenate([way.reshape(2, 16, *grid).swapaxes(0, 1) for way in (forward, backward)]),
-            long.reshape(2, 17, *grid).swapaxes(0, 1),
-        ]
-        scores = [1 / (1 + np.exp(-np.clip(values, -30, 30))) for values in (heat, segments)]
-        if window.is_mirrored:
-            scores = [scores[0][_MIRROR][..., ::-1], scores[1][..., ::-1]]
-            orders = (_MIRROR, _MIRROR_ALL_EDGES, _MIRROR)
-            away = np.array([1, -1], np.float32)[:, None, None]
-            vectors = [values[order][..., ::-1] * away for values, order in zip(vectors, orders, strict=True)]
-        return scores[0], vectors[0], vectors[1], scores[1], vectors[2]
 
 
 def vary(image: NDArray[np.uint8], generator: np.random.Generator) -> NDArray[np.uint8]:

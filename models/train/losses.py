@@ -11,7 +11,7 @@ WEIGHTS = {
     "heatmaps": 8.0,
     "offsets": 5.0,
     "displacements": 1.4,
-    "segments": 0.6,
+    "segments": 2.4,
     "long": 0.15,
     "parts": 45.0,
     "fields": 25.0,
@@ -28,7 +28,7 @@ def losses(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, 
     heat = functional.binary_cross_entropy_with_logits(
         outputs["heatmaps"],
         targets["heatmaps"],
-        targets["heatmap_weights"].expand_as(outputs["heatmaps"]),
+        targets["heatmap_weights"],
         pos_weight=torch.tensor(_POSITIVE, device=outputs["heatmaps"].device),
     )
     segments = functional.binary_cross_entropy_with_logits(

@@ -56,17 +56,42 @@ class Convolution(nn.Sequential):
             nn.ReLU6(inplace=True),
         )
 
+        self.is_fixed = False  #: whether BatchNorm uses what it has learnt of its inputs, and learns no more
+
     def forward(self, features: Tensor) -> Tensor:
         """Apply all three."""
         convolution, norm, activation = self
-        if convolution.groups > 1 and convolution.stride == (2, 2) and self.training:
-            weights, padding = convolution.weight, convolution.padding
-            every = functional.conv2d(features, weights, None, 1, padding, 1, convolution.groups)
+        weights, bias = convolution.weight, None
+        if self.is_fixed:  # one operation instead of two, and two to go back through instead of four
+            factor = norm.weight * (norm.running_var + norm.eps).rsqrt()
+            weights, bias = weights * factor[:, None, None, None], norm.bias - norm.running_mean * factor
+        stride, padding, dilation = convolution.stride[0], convolution.padding[0], convolution.dilation[0]
+        groups = convolution.groups
+        if groups > 1 and dilation == 2 and self.training:
+            convolved = _dilated(features, weights, bias)
+        elif groups > 1 and stride == 2 and self.training:
+            every = functional.conv2d(features, weights, bias, 1, padding, 1, groups)
             convolved = every[..., ::2, ::2].contiguous(memory_format=torch.channels_last)  # faster backwards on CPUs
         else:
-            convolved = convolution(features)
-        result: Tensor = activation(norm(convolved))
+            convolved = functional.conv2d(features, weights, bias, stride, padding, dilation, groups)
+        result: Tensor = activation(convolved if self.is_fixed else norm(convolved))
         return result
+
+
+def _dilated(features: Tensor, weights: Tensor, bias: Tensor | None) -> Tensor:
+    """Convolve depthwise with dilation 2, as four dense convolutions of every second row and column.
+
+    Backwards, that takes a tenth of the time on CPUs.
+    """
+    batch, channels, height, width = features.shape
+    padded = functional.pad(features, (0, width % 2, 0, height % 2))
+    rows, columns = (height + 1) // 2, (width + 1) // 2
+    phases = padded.reshape(batch, channels, rows, 2, columns, 2).permute(3, 5, 0, 1, 2, 4)
+    phases = phases.reshape(4 * batch, channels, rows, columns).contiguous(memory_format=torch.channels_last)
+    convolved = functional.conv2d(phases, weights, bias, 1, 1, 1, channels)
+    together = convolved.reshape(2, 2, batch, channels, rows, columns).permute(2, 3, 4, 0, 5, 1)
+    whole = together.reshape(batch, channels, 2 * rows, 2 * columns)[..., :height, :width]
+    return whole.contiguous(memory_format=torch.channels_last)
 
 
 class Block(nn.Module):
@@ -94,6 +119,7 @@ class TinyNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        self.frozen: list[nn.Module] = []
         self.stem = Convolution(3, 16, 3, stride=2)
         widths = [16, *(outputs for outputs, _, _ in BLOCKS)]
         self.blocks = nn.ModuleList(Block(inputs, *rest) for inputs, rest in zip(widths[:-1], BLOCKS, strict=True))
@@ -111,6 +137,25 @@ class TinyNetwork(nn.Module):
         with torch.no_grad():  # nearly all cells are background
             self.heads.bias[:17] = -3.5
             self.maps.bias[18] = 1.0
+
+    def freeze(self, count: int) -> None:
+        """Train the first convolution and the first blocks no further, and fix what BatchNorm knows everywhere.
+
+        A step then takes half the time.
+        """
+        self.frozen = [self.stem, *self.blocks[:count]]
+        for layer in self.modules():
+            if isinstance(layer, Convolution):
+                layer.is_fixed = True
+        for part in self.frozen:
+            part.eval().requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "TinyNetwork":
+        """Switch to training, but for the frozen part."""
+        super().train(mode)
+        for part in self.frozen:
+            part.eval()
+        return self
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Return PoseNet's five tensors and `openpose`."""

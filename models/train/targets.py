@@ -31,7 +31,7 @@ class Targets(NamedTuple):
     """Channels first, as in the network's heads; vectors are (C, 2, H, W), y first; unknown cells weigh 0."""
 
     heatmaps: NDArray[np.float32]  #: (17, H, W) scores
-    heatmap_weights: NDArray[np.float32]  #: (1, H, W)
+    heatmap_weights: NDArray[np.float32]  #: (17, H, W)
     offsets: NDArray[np.float32]  #: (17, 2, H, W) pixels
     offset_weights: NDArray[np.float32]  #: (17, H, W)
     displacements: NDArray[np.float32]  #: (32, 2, H, W) pixels, forward, then backward
@@ -41,7 +41,7 @@ class Targets(NamedTuple):
     long_offsets: NDArray[np.float32]  #: (17, 2, H, W) pixels
     long_weights: NDArray[np.float32]  #: (17, H, W)
     maps: NDArray[np.float32]  #: (57, H', W') OpenPose's heatmaps, background, fields
-    map_weights: NDArray[np.float32]  #: (1, H', W')
+    map_weights: NDArray[np.float32]  #: (57, H', W')
 
 
 def posenet_targets(keypoints: NDArray[np.float32], side: int) -> tuple[NDArray[np.float32], ...]:

@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,21 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from models.train.data import PhotoViews, SceneViews
+from models.train.data import SceneViews
 from models.train.evaluate import measure
 from models.train.examples import Example
-from models.train.loader import BATCH, CURRICULUM, FURTHER, batches
+from models.train.lessons import Lesson
+from models.train.loader import CURRICULUM, FURTHER, batches
 from models.train.losses import losses
 from models.train.network import TinyNetwork
 from models.train.restart import read_network, settle
 from models.train.runners import network_fields
 
-RATE, FURTHER_RATE, DECAY, MEMORY = 2e-3, 5e-4, 0.02, 0.998
+RATE, FURTHER_RATE, DECAY, MEMORY = 2e-3, 7e-4, 0.02, 0.998
 SETTLE = 12  #: batches
+FROZEN = 3  #: blocks of a network from an earlier training
 WARM_UP = 300  #: steps
-SAVE_EVERY, MEASURE_EVERY, LOG_EVERY = 120.0, 600.0, 100  #: seconds, seconds, steps
+SAVE_EVERY, MEASURE_EVERY, LOG_EVERY = 120.0, 1200.0, 50  #: seconds, seconds, steps
 
 
 class Training:
@@ -45,7 +48,7 @@ class Training:
         rest = [values for values in self.network.parameters() if not (values.ndim == 4 and values.shape[1] > 1)]
         groups = [{"params": decayed, "weight_decay": DECAY}, {"params": rest, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=self.rate)
-        self.step, self.spent = 0, 0.0
+        self.step, self.images, self.spent = 0, 0, 0.0
         self._load()
 
     @property
@@ -53,11 +56,13 @@ class Training:
         """The share of the training time that has passed."""
         return min(self.spent / self.seconds, 1.0)
 
-    def run(self, scenes: SceneViews, photos: PhotoViews | None, dev: list[Example]) -> None:
+    def run(self, scenes: SceneViews, photos: Sequence[tuple[float, Sequence[Lesson]]], dev: list[Example]) -> None:
         """Train until the time is up."""
         if self.is_further and self.step == 0:
             some = islice(batches(scenes, photos, self.curriculum[0], [self.seed]), SETTLE)
             settle(self.network, (self._pixels(images) for images, _ in some))
+        if self.is_further:
+            self.network.freeze(FROZEN)
         sums: dict[str, float] = {}
         saved = measured = self.spent
         bar = tqdm(total=round(self.seconds), initial=round(self.spent), unit="s")
@@ -69,7 +74,7 @@ class Training:
                     sums[name] = sums.get(name, 0.0) + value
                 if self.step % LOG_EVERY == 0:
                     means = {name: round(value / LOG_EVERY, 4) for name, value in sums.items()}
-                    self._log(side=stage.side, total=round(sum(means.values()), 4), **means)
+                    self._log(total=round(sum(means.values()), 4), **means)
                     bar.set_postfix(step=self.step, loss=round(sum(means.values()), 3), refresh=False)
                     sums.clear()
                 if dev and self.spent - measured >= MEASURE_EVERY:
@@ -98,6 +103,7 @@ class Training:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
+            "images": self.images,
             "spent": self.spent,
         }
         for name, content in (("checkpoint.pt", state), ("weights.pt", self.averaged().state_dict())):
@@ -113,7 +119,7 @@ class Training:
             self.network.load_state_dict(state["network"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.step, self.spent = state["step"], state["spent"]
+            self.step, self.images, self.spent = state["step"], state["images"], state["spent"]
 
     def advance(self, images: Tensor, targets: dict[str, Tensor]) -> dict[str, float]:
         """Take one step and return the terms of the loss."""
@@ -130,7 +136,7 @@ class Training:
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 20.0)
         self.optimizer.step()
         self.average.update_parameters(self.network)
-        self.step += 1
+        self.step, self.images = self.step + 1, self.images + len(images)
         return {name: float(value.detach()) for name, value in terms.items()}
 
     def _pixels(self, images: Tensor) -> Tensor:
@@ -139,7 +145,7 @@ class Training:
 
     def _log(self, **figures: Any) -> None:
         """Append a line to the log."""
-        line = {"step": self.step, "images": self.step * BATCH, "minutes": round(self.spent / 60, 2), **figures}
+        line = {"step": self.step, "images": self.images, "minutes": round(self.spent / 60, 2), **figures}
         with (self.folder / "log.jsonl").open("a") as log:
             log.write(json.dumps(line) + "\n")
 

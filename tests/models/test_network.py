@@ -15,7 +15,7 @@ from models.train.data import Window  # noqa: E402
 from models.train.examples import scene_example  # noqa: E402
 from models.train.export import written  # noqa: E402
 from models.train.losses import losses  # noqa: E402
-from models.train.network import TinyNetwork  # noqa: E402
+from models.train.network import Convolution, TinyNetwork  # noqa: E402
 from models.train.scenes import render_scene  # noqa: E402
 from models.train.targets import Targets, openpose_targets, posenet_targets  # noqa: E402
 
@@ -89,6 +89,32 @@ def test_perfect_outputs_have_no_loss_but_for_their_certainty():
     }
     terms = losses({name: torch.from_numpy(np.ascontiguousarray(v)[None]) for name, v in outputs.items()}, as_batch)
     assert sum(terms.values()) < 1e-5
+
+
+def test_a_frozen_network_computes_the_same_and_trains_what_is_left(network):
+    images = torch.rand(2, 3, 97, 97, generator=torch.Generator().manual_seed(2)) * 2 - 1
+    frozen = TinyNetwork()
+    frozen.load_state_dict(network.state_dict())
+    frozen.freeze(3)
+    with torch.inference_mode():
+        wanted = network(images)
+    found = frozen.train()(images)
+    for name, values in wanted.items():
+        torch.testing.assert_close(found[name], values, atol=1e-4 * float(values.abs().max()), rtol=0)
+    sum(values.square().mean() for values in found.values()).backward()
+    trained = {name for name, values in frozen.named_parameters() if values.grad is not None}
+    assert not any(name.startswith(("stem.", "blocks.0.", "blocks.1.", "blocks.2.")) for name in trained)
+    assert len(trained) == sum(1 for _ in frozen.named_parameters()) - 3 * (1 + 2 * 3)
+    assert torch.equal(frozen.blocks[8].depthwise[1].running_mean, network.blocks[8].depthwise[1].running_mean)
+
+
+@pytest.mark.parametrize("size", [(9, 9), (8, 9), (6, 8)])
+def test_a_dilated_convolution_in_training_is_the_one_in_use(size):
+    layer = Convolution(4, 4, 3, dilation=2, groups=4)
+    features = torch.rand(2, 4, *size)
+    wanted = layer.eval()(features)
+    layer.is_fixed = True  # BatchNorm by the same statistics
+    torch.testing.assert_close(layer.train()(features), wanted)
 
 
 def test_a_scene_is_annotated_as_coco_does():
