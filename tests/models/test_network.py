@@ -1,5 +1,6 @@
 """The network that ships: shapes, losses, and that the files compute what PyTorch computes."""
 
+import copy
 from functools import partial
 
 import numpy as np
@@ -13,7 +14,7 @@ pytest.importorskip("ai_edge_litert", reason="the writer needs ai-edge-litert")
 
 from models.train.data import Window  # noqa: E402
 from models.train.examples import scene_example  # noqa: E402
-from models.train.export import written  # noqa: E402
+from models.train.export import MAPS, PEOPLE, blended, calibrated, written  # noqa: E402
 from models.train.losses import losses  # noqa: E402
 from models.train.network import Convolution, TinyNetwork  # noqa: E402
 from models.train.scenes import render_scene  # noqa: E402
@@ -66,6 +67,32 @@ def test_the_float_file_is_small_and_computes_what_pytorch_computes(network, pix
     assert found.keys() == wanted.keys()
     for name, values in wanted.items():
         np.testing.assert_allclose(found[name], values, atol=1e-4 * max(np.abs(values).max(), 1))
+
+
+def test_calibration_lowers_parts_and_limbs_and_raises_people(network):
+    images = torch.zeros(1, 3, 33, 33)
+    other = copy.deepcopy(network)
+    with torch.inference_mode():
+        wanted, found = network(images), calibrated(other)(images)
+    for name in ("heatmaps", "short_offsets", "mid_offsets", "long_offsets"):
+        torch.testing.assert_close(found[name], wanted[name])
+    torch.testing.assert_close(found["segments"], wanted["segments"] + PEOPLE)
+    parts, background, limbs = found["openpose"].split([18, 1, 38], dim=1)
+    torch.testing.assert_close(parts, MAPS * wanted["openpose"][:, :18])
+    torch.testing.assert_close(1 - background, MAPS * (1 - wanted["openpose"][:, 18:19]))
+    torch.testing.assert_close(limbs, MAPS * wanted["openpose"][:, 19:])
+
+
+def test_a_blend_of_a_network_and_its_own_file_is_that_network(network, tmp_path):
+    (tmp_path / "tiny.tflite").write_bytes(written(network).float32())
+    other = copy.deepcopy(network)
+    with torch.no_grad():
+        other.heads.bias += 1
+        images = torch.rand(1, 3, 33, 33)
+        same, mean = (blended(each, tmp_path / "tiny.tflite", 0.2)(images) for each in (network, other))
+        wanted = network(images)
+    torch.testing.assert_close(same["heatmaps"], wanted["heatmaps"], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(mean["heatmaps"], wanted["heatmaps"] + 0.8, atol=1e-4, rtol=1e-4)
 
 
 def test_perfect_outputs_have_no_loss_but_for_their_certainty():
