@@ -37,7 +37,7 @@ NUM_IMAGES, BEYOND = 48, 1e-4
 #: comes out too high: at half the height, the PAF decoder finds more, on training photos and on scenes alike.
 MAPS = 0.5
 #: What is added to the logit of a person, since masks begin at 0: the best start for an intersection over union lies
-#: below a score of a half. So it is on training photos and on scenes.
+#: below a score of a half, for photos and for scenes.
 PEOPLE = 0.3
 
 

@@ -141,7 +141,7 @@ class TinyNetwork(nn.Module):
     def freeze(self, count: int) -> None:
         """Train the first convolution and the first blocks no further, and fix what BatchNorm knows everywhere.
 
-        A step then takes half the time.
+        A step then takes two thirds of the time.
         """
         self.frozen = [self.stem, *self.blocks[:count]]
         for layer in self.modules():
