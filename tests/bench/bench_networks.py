@@ -69,7 +69,7 @@ class Demo:
             keypoints, scores = lightweight.decode(fields.heatmaps, fields.pafs)
             keypoints[..., :2] = (keypoints[..., :2] + 0.5) * (fields.output_stride / lightweight.UPSAMPLE) - 0.5
             keypoints = np.where(np.isnan(keypoints), (np.nan, np.nan, 0), keypoints).astype(np.float32)
-            yield bu.Poses(keypoints, np.clip(scores / 36, 0, 1), bu.OPENPOSE18).to_image(placement, None)
+            yield bu.Poses(keypoints, np.clip(scores / 700, 0, 1), bu.OPENPOSE18).to_image(placement, None)
 
 
 def load(file, *, decoder=None, **options):
