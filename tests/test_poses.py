@@ -211,6 +211,13 @@ def two_in_boxes():
     return Poses(np.ones((2, 2, 3)), [0.9, 0.5], ARM, own_boxes=[(10, 20, 30, 40), (1, 2, 3, 4)])
 
 
+def test_boxes_around_wild_keypoints_are_finite():
+    poses = Poses([[(-3e38, 5, 1), (3e38, 8, 1)]], [0.9], ARM)
+    left, top, width, height = poses.boxes[0].tolist()
+    assert (left, top, height) == (np.float32(-3e38), 5, 3)
+    assert width == np.finfo(np.float32).max
+
+
 def test_boxes_follow_their_poses():
     assert two_in_boxes()[[1]].boxes.tolist() == [[1, 2, 3, 4]]
 
