@@ -149,8 +149,7 @@ class Poses:
         is_somewhere = np.isfinite(self.xy).all(axis=2, keepdims=True)
         low = np.where(is_somewhere, self.xy, np.inf).min(axis=1, initial=np.inf)
         high = np.where(is_somewhere, self.xy, -np.inf).max(axis=1, initial=-np.inf)
-        sizes = np.minimum(high.astype(np.float64) - low, np.finfo(np.float32).max)  # wild keypoints lie further apart
-        boxes = np.concatenate([low, sizes], axis=1)
+        boxes = np.hstack([low, np.minimum(high.astype(np.float64) - low, np.finfo(np.float32).max)])  # finite
         return np.where(np.isfinite(low[:, :1]), boxes, np.nan).astype(np.float32)
 
     def __repr__(self) -> str:
