@@ -110,7 +110,10 @@ class PafFields:
         if not -1 <= cells <= 1:
             raise InputError(f"paf_shift must be at most a cell, got {cells}")
         refuse_other_scales(pafs)
-        values = (heatmaps, pafs, skeleton, stride, cells, as_shift(shift), maps)
+        self._keep(heatmaps, pafs, skeleton, stride, cells, as_shift(shift), maps)
+
+    def _keep(self, *values: Any) -> None:
+        """Keep what was checked."""
         for name, value in zip(self.__dataclass_fields__, values, strict=True):
             object.__setattr__(self, name, value)
 
@@ -166,17 +169,9 @@ class PafFields:
     ) -> "PafFields":
         """Return fields with tensors that were computed from these: checks are for what a user passes."""
         fields = object.__new__(PafFields)
-        values = (
-            heatmaps,
-            pafs,
-            self.skeleton,
-            self.output_stride if output_stride is None else output_stride,
-            self.paf_shift if paf_shift is None else paf_shift,
-            self.shift if shift is None else shift,
-            None,
-        )
-        for name, value in zip(self.__dataclass_fields__, values, strict=True):
-            object.__setattr__(fields, name, value)
+        stride = self.output_stride if output_stride is None else output_stride
+        cells = self.paf_shift if paf_shift is None else paf_shift
+        fields._keep(heatmaps, pafs, self.skeleton, stride, cells, self.shift if shift is None else shift, None)
         return fields
 
     @property

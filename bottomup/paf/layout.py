@@ -18,9 +18,8 @@ __all__ = ["TF_POSE_SHIFT", "PafLayout", "recognise"]
 
 #: The keypoint shift that tf-pose's networks need, in input pixels: measured on COCO photos.
 TF_POSE_SHIFT = -0.16
-_WHOLE = {
-    4: 32
-}  # stride of the maps -> what input sides are multiples of, if that differs: trt_pose upsamples eightfold
+#: Stride of the maps -> what input sides are multiples of, if that is another number: trt_pose upsamples eightfold.
+_WHOLE = {4: 32}
 
 
 @dataclass(frozen=True)

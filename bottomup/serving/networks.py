@@ -184,10 +184,10 @@ class Networks:
 
     def _estimator(self, model: str, decoder: str) -> PoseEstimator:
         """Return a model with a decoder; the last few stay loaded."""
-        if model not in self._files:
+        key = model, decoder
+        if model not in self._files and key not in self._loaded:  # fetching reads the whole file to check it
             catalogue.fetch(model, progress=self._go_on)
         with self._loading, self._around_loading():
-            key = model, decoder
             if key not in self._loaded:
                 self._loaded[key] = load(self._files.get(model, model), decoder=None if decoder == "best" else decoder)
             self._loaded.move_to_end(key)

@@ -9,7 +9,7 @@ the second network's map of where people are. Photos that have one are skipped, 
 
 import argparse
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 import bottomup as bu
 from bottomup.geometry import image_to_input
+from bottomup.posenet.bundles import real
 
 #: Photo pixels per cell of the stored map of people, and the lowest score of a stored pose.
 STEP, LOWEST = 4, 0.1
@@ -41,12 +42,10 @@ def ask(image: NDArray[np.uint8], poses: bu.PoseEstimator, segments: bu.PoseEsti
     """Run both teachers on a photo."""
     found = poses(image).to_coco17()
     fields, placement = segments.look(image)
-    cells: Any = fields.segments
-    logits = (cells.values.astype(np.float32) - cells.zero_point) * cells.scale if hasattr(cells, "scale") else cells
     height, width = (-(-side // STEP) for side in image.shape[:2])
     places = (np.moveaxis(np.indices((height, width)), 0, 2)[..., ::-1] + 0.5) * STEP - 0.5
     at = ((image_to_input(places, placement) - fields.shift) / fields.output_stride).astype(np.float32)
-    people = 1 / (1 + np.exp(-np.asarray(logits, np.float32)[..., 0]))
+    people = 1 / (1 + np.exp(-real(fields.segments)[..., 0]))
     resampled = cv2.remap(people, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return Answers(found.keypoints, found.scores, np.round(resampled * 255).astype(np.uint8))
 

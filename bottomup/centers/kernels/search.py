@@ -29,7 +29,7 @@ _LOWEST = np.float32(-3e38)
 _FAINT = np.float32(-80)  # logarithm below which float32 rounds weights coarsely, or to 0
 _WIDE_SLACK = np.float32(25)  # of these
 _LARGEST = np.float32(1000)  # what greater scores count as, as in bottomup.centers.fields
-_LOG_LARGEST = math.log(1000)
+_LOG_LARGEST = math.log(_LARGEST)
 
 
 @inlined_helper
