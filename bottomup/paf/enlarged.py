@@ -6,7 +6,7 @@ border, and windows in cells mean other lengths. So the network's cells are read
 """
 
 import math
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,15 +19,18 @@ from bottomup.tensors import Field, Quantized, as_flat
 __all__ = ["FLAT", "LARGE", "as_raw"]
 
 #: Grids of at least so many cells are looked at before anything else is done; smaller ones if their peaks are flat.
-LARGE = 1 << 13
+LARGE = 7 << 10
 #: How much lower a peak's neighbours are, by its height, in maps that were enlarged: 0.40 and more in networks' own,
 #: 0.30 and less in those of three times the size.
 FLAT = 0.31
-_LINES = 16  # rows and columns that are looked along
+#: Rows that are looked along, and how many where all peaks on these are not as high as `_ENOUGH` together. Columns are
+#: slow to read: they are looked at where cells repeat along rows.
+_FEW, _MANY, _ENOUGH = 8, 16, 1.0
 #: Sum of squared differences between neighbouring cells of a network's heatmaps, by that of their squares: 0.31 to 0.48
 #: in those measured. It falls with the square of the enlargement.
 _USUAL_CHANGE = 0.4
 _LEAST, _MOST = 1.6, 32.0  # times as large
+_DIAGONAL = 4.0  # from here on, two cells around the middle of a block are as good as four
 _NEAR = math.log(1.45)  # how far the factor measured may be from the one that was meant
 _EVEN_BETTER = 0.12  # of powers of two
 _USUAL_STRIDES = (8, 4, 16)  # of networks
@@ -43,10 +46,15 @@ def as_raw(fields: PafFields) -> PafFields:
     heat, (height, width) = fields.bundles[0], fields.grid
     if height < 2 or width < 2:
         return fields
-    sums, changed = np.zeros(4), (np.zeros(height, np.uint8), np.zeros(width, np.uint8))
-    measure_maps, _ = _kernels()
-    measure_maps(heat, max(height // _LINES, 1), max(width // _LINES, 1), sums, *changed)
-    factor = _repeat(*changed)
+    look_along, _ = _kernels()
+    for rows in (_FEW, _MANY):
+        sums, changed = np.zeros(4), np.zeros(width, np.uint8)
+        look_along(heat, False, max(height // rows, 1), sums, changed)
+        if sums[3] >= _ENOUGH:
+            break
+    factor = _repeat(changed)
+    if factor is not None:
+        factor = _also_down(heat, height, width, factor)
     if factor is None:
         squares, changes, drops, tops = sums.tolist()
         if not drops < FLAT * tops or not changes > 0 or not math.isfinite(squares):
@@ -67,20 +75,27 @@ def as_raw(fields: PafFields) -> PafFields:
     return raw
 
 
-def _repeat(changed_rows: NDArray[np.uint8], changed_columns: NDArray[np.uint8]) -> float | None:
-    """Return how often cells repeat, down and across, None if they do not."""
-    factors: list[float] = []
-    for changed in (changed_rows, changed_columns):
-        places = np.flatnonzero(changed)
-        if len(places) < 3:
-            return None
-        often = float(np.gcd.reduce([*places, len(changed)]))
-        if often < 2:
-            often = _uneven_repeat(places, len(changed))
-        if often < 2:
-            return None
-        factors.append(often)
-    return float(min(factors))
+def _also_down(heat: tuple[Any, ...], height: int, width: int, across: float) -> float | None:
+    """Return how often cells repeat both ways, None if only across."""
+    look_along, _ = _kernels()
+    for columns in (_FEW // 2, _MANY):
+        changed = np.zeros(height, np.uint8)
+        look_along(heat, True, max(width // columns, 1), np.zeros(4), changed)
+        down = _repeat(changed)
+        if down is not None:
+            return min(across, down)
+    return None
+
+
+def _repeat(changed: NDArray[np.uint8]) -> float | None:
+    """Return how often cells repeat, from where they differ from the one before, or None if they do not."""
+    places = np.flatnonzero(changed)
+    if len(places) < 3:
+        return None
+    often = float(math.gcd(int(np.gcd.reduce(places)), len(changed)))
+    if often < 2:
+        often = _uneven_repeat(places, len(changed))
+    return None if often < 2 else often
 
 
 def _uneven_repeat(places: NDArray[np.intp], size: int) -> float:
@@ -112,23 +127,30 @@ def _snapped(measured: float, grid: tuple[int, int], stride: float) -> float:
 
 
 def _middles(field: Field, factor: float) -> NDArray[np.float32]:
-    """Return the middle of each block of `factor` x `factor` cells, bilinear: the mean of four cells, or one."""
+    """Return the middle of each block of `factor` x `factor` cells, bilinear: the mean of four cells, or one.
+
+    In large blocks, two of the four are as good, those on the diagonal; they take half the time.
+    """
     values: NDArray[Any] = field.values if isinstance(field, Quantized) else field
     table = real_table(field.scale, field.zero_point) if isinstance(field, Quantized) else None
-    places: list[Any] = []
-    for side in values.shape[:2]:
-        middles = np.clip((np.arange(max(int(side / factor + 0.75), 1)) + 0.5) * factor - 0.5, 0, side - 1)
-        first = middles.astype(np.int64)
-        places += [np.stack([first, np.minimum(first + 1, side - 1)]), middles - first]
+    places = [*_around_middles(values.shape[0], factor), *_around_middles(values.shape[1], factor)]
     found = np.empty((places[0].shape[1], places[2].shape[1], values.shape[2]), np.float32)
     _, read_middles = _kernels()
-    read_middles(as_flat(values), table, values.shape[1], values.shape[2], *places, found)
+    read_middles(as_flat(values), table, values.shape[1], values.shape[2], factor >= _DIAGONAL, *places, found)
     return found
+
+
+@lru_cache(maxsize=64)
+def _around_middles(side: int, factor: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return (2, N) cells before and behind each block's middle along a side, and (N,) the shares of the latter."""
+    middles = np.clip((np.arange(max(int(side / factor + 0.75), 1)) + 0.5) * factor - 0.5, 0, side - 1)
+    first = middles.astype(np.int64)
+    return np.stack([first, np.minimum(first + 1, side - 1)]), middles - first
 
 
 @cache
 def _kernels() -> tuple[Any, Any]:
     """Return the loops; numba is imported here, on first use."""
-    from bottomup.paf.kernels.enlarged import measure_maps, read_middles
+    from bottomup.paf.kernels.enlarged import look_along, read_middles
 
-    return measure_maps, read_middles
+    return look_along, read_middles

@@ -112,6 +112,66 @@ def test_large_maps_are_decoded_in_the_workspace_of_their_cells(monkeypatch):
     assert_same(bu.PafDecoder().decode(large), expected)
 
 
+@pytest.mark.parametrize("factor", [1.6, 2.0, 3.0, 3.9, 4.0, 5.0, 6.5, 8.0])
+def test_what_is_read_is_the_middle_of_each_block(factor):
+    maps = np.random.default_rng(7).random((40, 48, 3), np.float32)
+    found = enlarged._middles(maps, factor)
+    for row, column in np.ndindex(*found.shape[:2]):
+        y, x = (min((place + 0.5) * factor - 0.5, side - 1) for place, side in ((row, 40), (column, 48)))
+        top, left = int(y), int(x)
+        bottom, right, below, beside = min(top + 1, 39), min(left + 1, 47), y - top, x - left
+        if factor >= 4 and below == beside == 0.5:
+            expected = (maps[top, left] + maps[bottom, right]) / 2
+        else:
+            upper, lower = ((1 - beside) * maps[line, left] + beside * maps[line, right] for line in (top, bottom))
+            expected = (1 - below) * upper + below * lower
+        np.testing.assert_allclose(found[row, column], expected, rtol=1e-6)
+
+
+def test_what_is_seen_along_rows_and_columns():
+    maps = np.random.default_rng(8).uniform(-0.2, 1, (12, 10, 2)).astype(np.float32)
+    maps[:, 4], maps[6] = maps[:, 3], maps[5]  # nothing changes there
+    maps[3, 3, 1] = np.nan
+    fields = bu.PafFields(np.zeros((12, 10, 19), np.float32), np.zeros((12, 10, 38), np.float32))
+    heat = (np.ascontiguousarray(maps).ravel(), *fields.bundles[0][1:3], 2, 12, 10, 2)
+    look_along, _ = enlarged._kernels()
+    for is_down, lines in ((False, maps[1::3]), (True, maps[:, 1::3].swapaxes(0, 1))):
+        sums, changed = np.zeros(4), np.zeros(lines.shape[1], np.uint8)
+        look_along(heat, is_down, 3, sums, changed)
+        expected, places = np.zeros(4), set()
+        for line, place, part in np.ndindex(*lines.shape):
+            if place == 0 or not np.isfinite(lines[line, place - 1 : place + 1, part]).all():
+                continue
+            before, value = (float(score) for score in lines[line, place - 1 : place + 1, part])
+            step = max(value, 0) - max(before, 0)
+            expected[:2] += max(value, 0) ** 2, step**2
+            places |= {place} if step else set()
+            after = float(lines[line, place + 1, part]) if place < lines.shape[1] - 1 else np.inf
+            if value > 0.1 and value >= before and value > after:
+                expected[2:] += 2 * value - before - after, value
+        np.testing.assert_allclose(sums, expected, rtol=1e-9)
+        assert set(np.flatnonzero(changed)) == places
+
+
+def test_somebody_whom_the_first_rows_miss_is_looked_for_on_more(monkeypatch):
+    keypoints = bu.synthetic.random_poses(1, SIZE, seed=3).keypoints.copy()
+    keypoints[..., :2] = keypoints[..., :2] * 0.02 + (200, 88)
+    fields = bu.synthetic.paf_fields(bu.Poses(keypoints, np.ones(1, np.float32), bu.COCO17), SIZE)
+    large = times_as_large(fields, 8, "cubic")
+    assert large.raw is not large
+    monkeypatch.setattr(enlarged, "_MANY", enlarged._FEW)
+    assert enlarged.as_raw(large) is large
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_cells_that_repeat_one_way_alone_are_not_taken_for_a_repetition(axis):
+    _, fields = crowd(3, seed=1)
+    noise = np.random.default_rng(0).normal(0, 1e-4, fields.heatmaps.shape).astype(np.float32)
+    heatmaps, pafs = (field.repeat(2, axis=axis) for field in (fields.heatmaps + noise, fields.pafs))
+    stretched = bu.PafFields(heatmaps, pafs)
+    assert stretched.raw is stretched
+
+
 def test_the_kernel_and_the_wrapper_agree_on_what_is_flat():
     assert kernels._FLAT == enlarged.FLAT
 

@@ -15,14 +15,16 @@ TOPS = 3  # scores of these
 
 
 @kernel
-def measure_maps(heat, row_step, column_step, sums, changed_rows, changed_columns):
-    """Look along every `row_step`-th row and `column_step`-th column: fill `sums` (4,) and where anything changes."""
+def look_along(heat, is_down, line_step, sums, changed):
+    """Look along every `line_step`-th row, or column if `is_down`: fill `sums` (4,) and where anything changes."""
     (heatmaps, heat_table, _logs, channels, heat_height, heat_width, num_parts) = heat
-    cell = heat_width * channels
-    for row in range(row_step // 2, heat_height, row_step):
-        look_along_line(heatmaps, heat_table, row * cell, heat_width, channels, num_parts, sums, changed_columns)
-    for column in range(column_step // 2, heat_width, column_step):
-        look_along_line(heatmaps, heat_table, column * channels, heat_height, cell, num_parts, sums, changed_rows)
+    row = heat_width * channels
+    if is_down:
+        for column in range(line_step // 2, heat_width, line_step):
+            look_along_line(heatmaps, heat_table, column * channels, heat_height, row, num_parts, sums, changed)
+    else:
+        for number in range(line_step // 2, heat_height, line_step):
+            look_along_line(heatmaps, heat_table, number * row, heat_width, channels, num_parts, sums, changed)
 
 
 @helper
@@ -52,10 +54,11 @@ def look_along_line(heatmaps, heat_table, start, size, step, num_parts, sums, ch
 
 
 @kernel
-def read_middles(values, table, width, channels, rows, row_shares, columns, column_shares, middles):
+def read_middles(values, table, width, channels, may_use_two, rows, row_shares, columns, column_shares, middles):
     """Write to `middles` (H, W, C) what lies between four cells each, bilinear.
 
-    `rows` (2, H) and `columns` (2, W) are the cells before and behind, the shares those of the latter.
+    `rows` (2, H) and `columns` (2, W) are the cells before and behind, the shares those of the latter. Where all four
+    count alike, two on a diagonal will do if they `may_use_two`.
     """
     for row in range(rows.shape[1]):
         top = rows[0, row] * width
@@ -65,6 +68,12 @@ def read_middles(values, table, width, channels, rows, row_shares, columns, colu
             left = columns[0, column]
             right = columns[1, column]
             beside = column_shares[column]
+            if may_use_two and below == 0.5 and beside == 0.5:
+                for channel in range(channels):
+                    first = real(values, table, (top + left) * channels + channel)
+                    second = real(values, table, (bottom + right) * channels + channel)
+                    middles[row, column, channel] = 0.5 * (first + second)
+                continue
             for channel in range(channels):
                 upper = real(values, table, (top + left) * channels + channel) * (1.0 - beside)
                 lower = real(values, table, (bottom + left) * channels + channel) * (1.0 - beside)
