@@ -52,6 +52,11 @@ def losses(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, 
     return {name: WEIGHTS[name] * value for name, value in terms.items()}
 
 
+def hint_losses(projected: dict[str, Tensor], hints: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the squared distance of features from each hint, whose channels have a variance of about 1."""
+    return {name: functional.mse_loss(projected[name], hint) for name, hint in hints.items()}
+
+
 def _vectors(values: Tensor) -> Tensor:
     """Return (B, 34, H, W), y of every part, then x, as (B, 17, 2, H, W)."""
     batch, _, *grid = values.shape

@@ -3,7 +3,6 @@
 import json
 import math
 import time
-from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,19 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from models.train.data import SceneViews
 from models.train.evaluate import measure
 from models.train.examples import Example
-from models.train.lessons import Lesson
-from models.train.loader import CURRICULUM, FURTHER, batches
-from models.train.losses import losses
-from models.train.network import TinyNetwork
+from models.train.loader import batches
+from models.train.losses import hint_losses, losses
+from models.train.network import Projections, TinyNetwork
 from models.train.restart import read_network, settle
 from models.train.runners import network_fields
+from models.train.windows import Store
 
-RATE, FURTHER_RATE, DECAY, MEMORY = 2e-3, 7e-4, 0.02, 0.998
+RATE, DECAY, MEMORY = 1.5e-3, 0.02, 0.998
 SETTLE = 12  #: batches
-FROZEN = 3  #: blocks of a network from an earlier training
+FIXED_FROM = 0.6  #: share of the training after which BatchNorm learns no more, and a step takes three quarters as long
+LAST_HINTS = 0.1  #: weight of the hints at the end, in that of the start
 WARM_UP = 300  #: steps
 SAVE_EVERY, MEASURE_EVERY, LOG_EVERY = 120.0, 1200.0, 50  #: seconds, seconds, steps
 
@@ -33,21 +32,23 @@ SAVE_EVERY, MEASURE_EVERY, LOG_EVERY = 120.0, 1200.0, 50  #: seconds, seconds, s
 class Training:
     """One training, from scratch or from an exported file: its network, its progress and its folder."""
 
-    def __init__(self, folder: Path, minutes: float, seed: int, start: Path | None = None) -> None:
+    def __init__(self, folder: Path, store: Store, minutes: float, seed: int, start: Path | None = None) -> None:
         torch.manual_seed(seed)
-        self.folder, self.seconds, self.seed = folder, minutes * 60, seed
+        self.folder, self.store, self.seconds, self.seed = folder, store, minutes * 60, seed
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         kinds = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")  # half precision gains nothing on others
         self.is_half = self.device.type == "cuda" or any(getattr(torch.cpu, kind, bool)() for kind in kinds)
+        self.hint_scales = {name: torch.from_numpy(scale).to(self.device) for name, scale in store.hint_scales().items()}
         self.is_further = start is not None
-        self.curriculum, self.rate = (FURTHER, FURTHER_RATE) if start else (CURRICULUM, RATE)
         network = read_network(start) if start else TinyNetwork()
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.projections = Projections().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = AveragedModel(self.network, multi_avg_fn=_average, use_buffers=True)
-        decayed = [values for values in self.network.parameters() if values.ndim == 4 and values.shape[1] > 1]
-        rest = [values for values in self.network.parameters() if not (values.ndim == 4 and values.shape[1] > 1)]
+        trained = [*self.network.parameters(), *self.projections.parameters()]
+        decayed = [values for values in trained if values.ndim == 4 and values.shape[1] > 1]
+        rest = [values for values in trained if not (values.ndim == 4 and values.shape[1] > 1)]
         groups = [{"params": decayed, "weight_decay": DECAY}, {"params": rest, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=self.rate)
+        self.optimizer = torch.optim.AdamW(groups, lr=RATE)
         self.step, self.images, self.spent = 0, 0, 0.0
         self._load()
 
@@ -56,38 +57,34 @@ class Training:
         """The share of the training time that has passed."""
         return min(self.spent / self.seconds, 1.0)
 
-    def run(self, scenes: SceneViews, photos: Sequence[tuple[float, Sequence[Lesson]]], dev: list[Example]) -> None:
+    def run(self, dev: list[Example]) -> None:
         """Train until the time is up."""
         if self.is_further and self.step == 0:
-            some = islice(batches(scenes, photos, self.curriculum[0], [self.seed]), SETTLE)
+            some = islice(batches(self.store, [self.seed]), SETTLE)
             settle(self.network, (self._pixels(images) for images, _ in some))
-        if self.is_further:
-            self.network.freeze(FROZEN)
         sums: dict[str, float] = {}
         saved = measured = self.spent
         bar = tqdm(total=round(self.seconds), initial=round(self.spent), unit="s")
-        while self.progress < 1:
-            stage = next(stage for stage in self.curriculum if self.progress < stage.until)
-            started = time.monotonic()
-            for images, targets in batches(scenes, photos, stage, [self.seed, self.step]):
-                for name, value in self.advance(images, targets).items():
-                    sums[name] = sums.get(name, 0.0) + value
-                if self.step % LOG_EVERY == 0:
-                    means = {name: round(value / LOG_EVERY, 4) for name, value in sums.items()}
-                    self._log(total=round(sum(means.values()), 4), **means)
-                    bar.set_postfix(step=self.step, loss=round(sum(means.values()), 3), refresh=False)
-                    sums.clear()
-                if dev and self.spent - measured >= MEASURE_EVERY:
-                    measured = self.spent
-                    self._log(**measure(lambda image: network_fields(self.averaged(), image), dev))
-                if self.spent - saved >= SAVE_EVERY:
-                    saved = self.spent
-                    self.save()
-                now = time.monotonic()
-                self.spent, started = self.spent + now - started, now
-                bar.update(max(round(self.spent) - bar.n, 0))
-                if self.progress >= stage.until:
-                    break
+        started = time.monotonic()
+        for images, targets in batches(self.store, [self.seed, self.step]):
+            for name, value in self.advance(images, targets).items():
+                sums[name] = sums.get(name, 0.0) + value
+            if self.step % LOG_EVERY == 0:
+                means = {name: round(value / LOG_EVERY, 4) for name, value in sums.items()}
+                self._log(total=round(sum(means.values()), 4), **means)
+                bar.set_postfix(step=self.step, loss=round(sum(means.values()), 3), refresh=False)
+                sums.clear()
+            if dev and self.spent - measured >= MEASURE_EVERY:
+                measured = self.spent
+                self._log(**measure(lambda image: network_fields(self.averaged(), image), dev))
+            if self.spent - saved >= SAVE_EVERY:
+                saved = self.spent
+                self.save()
+            now = time.monotonic()
+            self.spent, started = self.spent + now - started, now
+            bar.update(max(round(self.spent) - bar.n, 0))
+            if self.progress >= 1:
+                break
         bar.close()
         self.save()
 
@@ -100,6 +97,7 @@ class Training:
         """Write all that is needed to resume, and separately the averaged weights."""
         state = {
             "network": self.network.state_dict(),
+            "projections": self.projections.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
@@ -117,6 +115,7 @@ class Training:
         if path.exists():
             state = torch.load(path, map_location=self.device)
             self.network.load_state_dict(state["network"])
+            self.projections.load_state_dict(state["projections"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.images, self.spent = state["step"], state["images"], state["spent"]
@@ -125,19 +124,25 @@ class Training:
         """Take one step and return the terms of the loss."""
         for group in self.optimizer.param_groups:
             warm = min((self.step + 1) / WARM_UP, 1)
-            group["lr"] = self.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
+            group["lr"] = RATE * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
+        if self.progress >= FIXED_FROM:
+            self.network.fix()
         self.network.train()
-        known = {name: values.to(self.device) for name, values in targets.items()}
+        known = {name: values.to(self.device).float() for name, values in targets.items()}
+        hints = {name: known.pop(name) * scale for name, scale in self.hint_scales.items()}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_half):
-            outputs = self.network(self._pixels(images))
-        terms = losses(outputs, known)
+            outputs, taps = self.network.look(self._pixels(images))
+            projected = self.projections(taps)
+        terms, of_hints = losses(outputs, known), hint_losses(projected, hints)
+        weight = 1 - (1 - LAST_HINTS) * self.progress
+        total = torch.stack(list(terms.values())).sum() + weight * torch.stack(list(of_hints.values())).sum()
         self.optimizer.zero_grad()
-        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+        total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 20.0)
         self.optimizer.step()
         self.average.update_parameters(self.network)
         self.step, self.images = self.step + 1, self.images + len(images)
-        return {name: float(value.detach()) for name, value in terms.items()}
+        return {name: float(value.detach()) for name, value in {**terms, **of_hints}.items()}
 
     def _pixels(self, images: Tensor) -> Tensor:
         """Return images as the network takes them."""

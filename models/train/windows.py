@@ -1,0 +1,186 @@
+r"""A store of windows: cut out of photos and scenes once, with targets and what teachers see, and shown many times.
+
+    python -m models.train.windows --out DIR --scenes DIR --poses OMZ.xml --segments BODYPIX.tflite \
+        --photos DIR ANNOTATIONS.json ANSWERS --rough-photos DIR ANNOTATIONS.json ANSWERS
+
+A store that was begun is continued.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from models.train.data import SceneViews, random_window
+from models.train.features import HINTS, FeatureTeachers
+from models.train.lessons import Lesson, lessons
+from models.train.mixing import mixed
+from models.train.photos import read_photos
+from models.train.targets import PAF_STRIDE, STRIDE, Targets
+
+SIDE = 321  #: pixels of a window, whole strides plus 1
+#: Share of windows that show scenes, and of the photos' windows that show photos with rough labels: they have odd
+#: poses, and few people.
+SCENES, ROUGH = 0.2, 0.35
+#: Share of the labels in the maps of a photo's window, where there are labels; the rest is the teacher's.
+LABELS = 0.5
+#: Added to the variance of a hint's channel, of 0 to 255: some channels are nearly always 0.
+LEAST_VARIANCE = 65.0
+
+
+class Window(NamedTuple):
+    """Pixels, targets and teachers' features, all of one window, and whether it shows photos."""
+
+    image: NDArray[np.uint8]
+    targets: Targets
+    hints: dict[str, NDArray[np.uint8]]
+
+
+class Sources:
+    """Where windows come from; each has a number, which decides all that is random about it."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        cv2.setNumThreads(1)
+        self._scenes, self._seed = SceneViews(arguments.scenes), arguments.seed
+        self._photos: list[tuple[float, list[Lesson]]] = []
+        for share, given, is_rough in (
+            (1 - ROUGH, arguments.photos, False),
+            (ROUGH, arguments.rough_photos, True),
+        ):
+            if given:
+                folder, annotations, answers = given
+                self._photos.append((share, lessons(read_photos(folder, annotations), answers, is_rough)))
+        self._teachers = FeatureTeachers(arguments.poses, arguments.segments, SIDE)
+
+    def window(self, number: int) -> Window:
+        """Make a window."""
+        generator = np.random.default_rng([self._seed, number])
+        if not self._photos or generator.uniform() < SCENES:
+            view = int(generator.integers(len(self._scenes)))
+            image, targets = self._scenes.sample(view, random_window(SIDE, generator))
+            return Window(image, targets, self._teachers.look(image).hints)
+        shares = np.array([share for share, _ in self._photos])
+        image, targets = mixed(self._photos[generator.choice(len(shares), p=shares / shares.sum())][1], SIDE, generator)
+        seen = self._teachers.look(image)
+        of_labels = LABELS * targets.map_weights
+        maps = of_labels * targets.maps + (1 - of_labels) * seen.maps
+        return Window(image, targets._replace(maps=maps, map_weights=np.ones_like(maps)), seen.hints)
+
+
+class Store:
+    """Windows in a folder: an array for the pixels, one for each target and one for each hint."""
+
+    def __init__(self, folder: Path, count: int | None = None) -> None:
+        self._count, self._folder = folder / "count.json", folder
+        self.arrays: dict[str, NDArray[Any]] = {}
+        mode = "r" if count is None else "r+" if self._count.exists() else "w+"
+        for name, (dtype, shape) in _kinds().items():
+            whole = None if count is None else (count, *shape)
+            self.arrays[name] = open_memmap(folder / f"{name}.npy", mode, dtype, whole)
+
+    def __len__(self) -> int:
+        return int(json.loads(self._count.read_text())) if self._count.exists() else 0
+
+    def write(self, number: int, window: Window) -> None:
+        """Keep a window."""
+        values = {"image": window.image, **window.targets._asdict(), **window.hints}
+        for name, array in self.arrays.items():
+            array[number] = values[name]
+        partial = self._count.with_suffix(".partial")
+        partial.write_text(json.dumps(number + 1))
+        partial.replace(self._count)
+
+    def hint_scales(self) -> dict[str, NDArray[np.float32]]:
+        """Return (C, 1, 1) factors that bring each channel of each hint to a variance of about 1, from a few windows."""
+        some = slice(None, len(self), max(len(self) // 64, 1))
+        variances = {name: self.arrays[name][some].var(axis=(0, 2, 3), dtype=np.float64) for name in HINTS}
+        return {
+            name: (1 / np.sqrt(variance + LEAST_VARIANCE)).astype(np.float32)[:, None, None]
+            for name, variance in variances.items()
+        }
+
+    def read(self, number: int, row: int, column: int, side: int) -> dict[str, NDArray[Any]]:
+        """Return a square part of a window, whose first cell is given, by name."""
+        part = {}
+        for name, array in self.arrays.items():
+            if name == "image":
+                first, last = np.array([row, column]) * STRIDE, np.array([row, column]) * STRIDE + side
+                part[name] = array[number, first[0] : last[0], first[1] : last[1]]
+                continue
+            ratio = (array.shape[-1] - 1) * STRIDE // (SIDE - 1)
+            cells = (side - 1) * ratio // STRIDE + 1
+            part[name] = array[number, ..., row * ratio :, column * ratio :][..., :cells, :cells]
+        return part
+
+
+def _kinds() -> dict[str, tuple[type, tuple[int, ...]]]:
+    """Return the type and the shape of each array of a window."""
+    coarse, fine = ((SIDE // stride + 1,) * 2 for stride in (STRIDE, PAF_STRIDE))
+    kinds: dict[str, tuple[type, tuple[int, ...]]] = {"image": (np.uint8, (SIDE, SIDE, 3))}
+    channels: dict[str, tuple[int, ...]] = {
+        "heatmaps": (17,),
+        "heatmap_weights": (17,),
+        "offsets": (17, 2),
+        "offset_weights": (17,),
+        "displacements": (32, 2),
+        "displacement_weights": (32,),
+        "segments": (1,),
+        "segment_weights": (1,),
+        "long_offsets": (17, 2),
+        "long_weights": (17,),
+    }
+    kinds |= {name: (np.float16, (*count, *coarse)) for name, count in channels.items()}
+    kinds |= {name: (np.float16, (57, *fine)) for name in ("maps", "map_weights")}
+    return kinds | {name: (np.uint8, (hint.channels, *coarse)) for name, hint in HINTS.items()}
+
+
+_sources: list[Sources] = []  # of a worker
+
+
+def _prepare(arguments: argparse.Namespace) -> None:
+    _sources.append(Sources(arguments))
+
+
+def _make(number: int) -> Window:
+    return _sources[0].window(number)
+
+
+def _made(arguments: argparse.Namespace, numbers: range) -> Iterator[Window]:
+    """Yield windows, in order, from several processes."""
+    with ProcessPoolExecutor(arguments.workers, initializer=_prepare, initargs=(arguments,)) as pool:
+        ahead = 16 * arguments.workers
+        for first in range(numbers.start, numbers.stop, ahead):
+            yield from pool.map(_make, range(first, min(first + ahead, numbers.stop)))
+
+
+def main() -> None:
+    """Read the command line and make windows."""
+    parser = argparse.ArgumentParser(prog="python -m models.train.windows", description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder of the store")
+    parser.add_argument("--count", type=int, default=8000, help="number of windows, 1.3 MB each")
+    parser.add_argument("--scenes", type=Path, required=True, help="folder of rendered scenes")
+    parser.add_argument("--poses", type=Path, required=True, help="human-pose-estimation-0001.xml")
+    parser.add_argument("--segments", type=Path, required=True, help="BodyPix, with its raw heads")
+    photos = ("DIR", "ANNOTATIONS", "ANSWERS")
+    parser.add_argument("--photos", type=Path, nargs=3, metavar=photos, help="photos with exact labels")
+    parser.add_argument("--rough-photos", type=Path, nargs=3, metavar=photos, help="photos with rough labels")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    store = Store(arguments.out, arguments.count)
+    numbers = range(len(store), arguments.count)
+    for number, window in zip(numbers, tqdm(_made(arguments, numbers), total=len(numbers)), strict=True):
+        store.write(number, window)
+
+
+if __name__ == "__main__":
+    main()
