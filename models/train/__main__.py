@@ -1,12 +1,9 @@
 r"""Train the model that ships.
 
-    python -m models.train --out DIR --photos DIR ANNOTATIONS.json ANSWERS --rough-photos DIR ANNOTATIONS.json ANSWERS \
-        --dev DIR ANNOTATIONS.json
+    python -m models.train --out DIR --windows DIR --dev DIR ANNOTATIONS.json
 
-renders scenes, reads photos, their labels and the answers that
-`models.train.teachers` wrote, and trains; a run that was stopped resumes.
-Without photos, it trains on rendered scenes alone. With
-`--start models/bottomup-tiny.tflite` it trains that file's network further, mostly on photos.
+trains on the windows that `models.train.windows` made; a run that was stopped resumes. With
+`--start models/bottomup-tiny.tflite` it trains that file's network further.
 """
 
 import argparse
@@ -17,6 +14,7 @@ import torch
 from models.train.examples import photo_examples
 from models.train.train import Training
 from models.train.windows import Store
+
 
 def main() -> None:
     """Read the command line and train."""

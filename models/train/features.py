@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.train.targets import PAF_STRIDE, STRIDE
+from models.train.targets import PAF_STRIDE
 
 
 class Hint(NamedTuple):

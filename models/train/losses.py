@@ -13,8 +13,8 @@ WEIGHTS = {
     "displacements": 1.4,
     "segments": 2.4,
     "long": 0.15,
-    "parts": 45.0,
-    "fields": 25.0,
+    "parts": 150.0,
+    "fields": 90.0,
 }
 _POSITIVE = 2.0  # a cell inside a disk weighs this much, others 1
 

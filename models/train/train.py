@@ -38,15 +38,17 @@ class Training:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         kinds = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")  # half precision gains nothing on others
         self.is_half = self.device.type == "cuda" or any(getattr(torch.cpu, kind, bool)() for kind in kinds)
-        self.hint_scales = {name: torch.from_numpy(scale).to(self.device) for name, scale in store.hint_scales().items()}
+        self.hint_scales = {
+            name: torch.from_numpy(scale).to(self.device) for name, scale in store.hint_scales().items()
+        }
         self.is_further = start is not None
         network = read_network(start) if start else TinyNetwork()
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.projections = Projections().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = AveragedModel(self.network, multi_avg_fn=_average, use_buffers=True)
-        trained = [*self.network.parameters(), *self.projections.parameters()]
-        decayed = [values for values in trained if values.ndim == 4 and values.shape[1] > 1]
-        rest = [values for values in trained if not (values.ndim == 4 and values.shape[1] > 1)]
+        self.trained = [*self.network.parameters(), *self.projections.parameters()]
+        decayed = [values for values in self.trained if values.ndim == 4 and values.shape[1] > 1]
+        rest = [values for values in self.trained if not (values.ndim == 4 and values.shape[1] > 1)]
         groups = [{"params": decayed, "weight_decay": DECAY}, {"params": rest, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=RATE)
         self.step, self.images, self.spent = 0, 0, 0.0
@@ -56,6 +58,11 @@ class Training:
     def progress(self) -> float:
         """The share of the training time that has passed."""
         return min(self.spent / self.seconds, 1.0)
+
+    @property
+    def hint_weight(self) -> float:
+        """What the hints' distances are multiplied by."""
+        return 1 - (1 - LAST_HINTS) * self.progress
 
     def run(self, dev: list[Example]) -> None:
         """Train until the time is up."""
@@ -134,8 +141,7 @@ class Training:
             outputs, taps = self.network.look(self._pixels(images))
             projected = self.projections(taps)
         terms, of_hints = losses(outputs, known), hint_losses(projected, hints)
-        weight = 1 - (1 - LAST_HINTS) * self.progress
-        total = torch.stack(list(terms.values())).sum() + weight * torch.stack(list(of_hints.values())).sum()
+        total = torch.stack(list(terms.values())).sum() + self.hint_weight * torch.stack(list(of_hints.values())).sum()
         self.optimizer.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 20.0)

@@ -1,14 +1,15 @@
 r"""A store of windows: cut out of photos and scenes once, with targets and what teachers see, and shown many times.
 
-    python -m models.train.windows --out DIR --scenes DIR --poses OMZ.xml --segments BODYPIX.tflite \
+    python -m models.train.windows --out DIR --poses human-pose-estimation-0001.xml \
+        --segments bodypix_mobilenet_v1_075_720_1280_16_quant.tflite \
         --photos DIR ANNOTATIONS.json ANSWERS --rough-photos DIR ANNOTATIONS.json ANSWERS
 
-A store that was begun is continued.
+Rendered scenes come first, into OUT/scenes. A store that was begun is continued.
 """
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,8 +20,8 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from models.train.data import SceneViews, random_window
-from models.train.features import HINTS, FeatureTeachers
+from models.train.data import SceneViews, random_window, render_views
+from models.train.features import HINTS, FeatureTeachers, Seen
 from models.train.lessons import Lesson, lessons
 from models.train.mixing import mixed
 from models.train.photos import read_photos
@@ -36,8 +37,8 @@ LABELS = 0.5
 LEAST_VARIANCE = 65.0
 
 
-class Window(NamedTuple):
-    """Pixels, targets and teachers' features, all of one window, and whether it shows photos."""
+class Sample(NamedTuple):
+    """Pixels, targets and teachers' features of one window."""
 
     image: NDArray[np.uint8]
     targets: Targets
@@ -45,34 +46,33 @@ class Window(NamedTuple):
 
 
 class Sources:
-    """Where windows come from; each has a number, which decides all that is random about it."""
+    """Where windows come from; each has a number, which decides all that is random about it.
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        cv2.setNumThreads(1)
-        self._scenes, self._seed = SceneViews(arguments.scenes), arguments.seed
-        self._photos: list[tuple[float, list[Lesson]]] = []
-        for share, given, is_rough in (
-            (1 - ROUGH, arguments.photos, False),
-            (ROUGH, arguments.rough_photos, True),
-        ):
-            if given:
-                folder, annotations, answers = given
-                self._photos.append((share, lessons(read_photos(folder, annotations), answers, is_rough)))
-        self._teachers = FeatureTeachers(arguments.poses, arguments.segments, SIDE)
+    Photos are several lists of lessons, each with its share of the windows that are no scenes.
+    """
 
-    def window(self, number: int) -> Window:
+    def __init__(
+        self,
+        scenes: SceneViews,
+        photos: Sequence[tuple[float, Sequence[Lesson]]],
+        look: Callable[[NDArray[np.uint8]], Seen],
+        seed: int,
+    ) -> None:
+        self._scenes, self._photos, self._look, self._seed = scenes, photos, look, seed
+
+    def sample(self, number: int) -> Sample:
         """Make a window."""
         generator = np.random.default_rng([self._seed, number])
         if not self._photos or generator.uniform() < SCENES:
             view = int(generator.integers(len(self._scenes)))
             image, targets = self._scenes.sample(view, random_window(SIDE, generator))
-            return Window(image, targets, self._teachers.look(image).hints)
+            return Sample(image, targets, self._look(image).hints)
         shares = np.array([share for share, _ in self._photos])
         image, targets = mixed(self._photos[generator.choice(len(shares), p=shares / shares.sum())][1], SIDE, generator)
-        seen = self._teachers.look(image)
+        seen = self._look(image)
         of_labels = LABELS * targets.map_weights
         maps = of_labels * targets.maps + (1 - of_labels) * seen.maps
-        return Window(image, targets._replace(maps=maps, map_weights=np.ones_like(maps)), seen.hints)
+        return Sample(image, targets._replace(maps=maps, map_weights=np.ones_like(maps)), seen.hints)
 
 
 class Store:
@@ -89,9 +89,9 @@ class Store:
     def __len__(self) -> int:
         return int(json.loads(self._count.read_text())) if self._count.exists() else 0
 
-    def write(self, number: int, window: Window) -> None:
+    def write(self, number: int, sample: Sample) -> None:
         """Keep a window."""
-        values = {"image": window.image, **window.targets._asdict(), **window.hints}
+        values = {"image": sample.image, **sample.targets._asdict(), **sample.hints}
         for name, array in self.arrays.items():
             array[number] = values[name]
         partial = self._count.with_suffix(".partial")
@@ -99,7 +99,7 @@ class Store:
         partial.replace(self._count)
 
     def hint_scales(self) -> dict[str, NDArray[np.float32]]:
-        """Return (C, 1, 1) factors that bring each channel of each hint to a variance of about 1, from a few windows."""
+        """Return (C, 1, 1) factors that bring a few windows' channels of each hint to a variance of about 1."""
         some = slice(None, len(self), max(len(self) // 64, 1))
         variances = {name: self.arrays[name][some].var(axis=(0, 2, 3), dtype=np.float64) for name in HINTS}
         return {
@@ -146,14 +146,21 @@ _sources: list[Sources] = []  # of a worker
 
 
 def _prepare(arguments: argparse.Namespace) -> None:
-    _sources.append(Sources(arguments))
+    cv2.setNumThreads(1)
+    photos = []
+    for share, given, is_rough in ((1 - ROUGH, arguments.photos, False), (ROUGH, arguments.rough_photos, True)):
+        if given:
+            folder, annotations, answers = given
+            photos.append((share, lessons(read_photos(folder, annotations), answers, is_rough)))
+    teachers = FeatureTeachers(arguments.poses, arguments.segments, SIDE)
+    _sources.append(Sources(SceneViews(arguments.scenes), photos, teachers.look, arguments.seed))
 
 
-def _make(number: int) -> Window:
-    return _sources[0].window(number)
+def _make(number: int) -> Sample:
+    return _sources[0].sample(number)
 
 
-def _made(arguments: argparse.Namespace, numbers: range) -> Iterator[Window]:
+def _made(arguments: argparse.Namespace, numbers: range) -> Iterator[Sample]:
     """Yield windows, in order, from several processes."""
     with ProcessPoolExecutor(arguments.workers, initializer=_prepare, initargs=(arguments,)) as pool:
         ahead = 16 * arguments.workers
@@ -166,7 +173,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m models.train.windows", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the store")
     parser.add_argument("--count", type=int, default=8000, help="number of windows, 1.3 MB each")
-    parser.add_argument("--scenes", type=Path, required=True, help="folder of rendered scenes")
+    parser.add_argument("--scenes", type=Path, help="folder of rendered scenes; default: OUT/scenes")
+    parser.add_argument("--num-scenes", type=int, default=6000, help="number of scenes to render")
     parser.add_argument("--poses", type=Path, required=True, help="human-pose-estimation-0001.xml")
     parser.add_argument("--segments", type=Path, required=True, help="BodyPix, with its raw heads")
     photos = ("DIR", "ANNOTATIONS", "ANSWERS")
@@ -176,10 +184,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
+    arguments.scenes = arguments.scenes or arguments.out / "scenes"
+    render_views(arguments.scenes, arguments.num_scenes)
     store = Store(arguments.out, arguments.count)
     numbers = range(len(store), arguments.count)
-    for number, window in zip(numbers, tqdm(_made(arguments, numbers), total=len(numbers)), strict=True):
-        store.write(number, window)
+    made = tqdm(_made(arguments, numbers), "windows", initial=len(store), total=arguments.count)
+    for number, sample in zip(numbers, made, strict=True):
+        store.write(number, sample)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ pytest.importorskip("ai_edge_litert", reason="the writer needs ai-edge-litert")
 from models.train.export import written  # noqa: E402
 from models.train.network import TinyNetwork  # noqa: E402
 from models.train.restart import read_network, settle  # noqa: E402
-from models.train.train import Training  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +72,3 @@ def test_an_integer_file_is_refused(network, tmp_path):
     (tmp_path / "twin.tflite").write_bytes(net.uint8(net.ranges([images(1, 1).permute(0, 2, 3, 1).numpy()])))
     with pytest.raises(ValueError, match="computes in integers: the float file"):
         read_network(tmp_path / "twin.tflite")
-
-
-def test_a_training_begins_with_the_file_and_at_a_lower_rate(network, file, tmp_path):
-    further, fresh = Training(tmp_path, 1, 1, file), Training(tmp_path, 1, 1)
-    assert further.rate < fresh.rate
-    assert_close(network, further.network.eval(), 1e-5)
