@@ -190,5 +190,5 @@ class Projections(nn.ModuleDict):
             nn.init.zeros_(values)  # features then do not change before the projections know them
 
     def forward(self, taps: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return what each hint should be."""
-        return {name: projection(taps[name]).float() for name, projection in self.items()}
+        """Return what the hints of some features should be."""
+        return {name: self[name](values).float() for name, values in taps.items()}

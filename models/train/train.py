@@ -23,8 +23,10 @@ from models.train.windows import Store
 
 RATE, DECAY, MEMORY = 1.5e-3, 0.02, 0.998
 SETTLE = 12  #: batches
-FIXED_FROM = 0.6  #: share of the training after which BatchNorm learns no more, and a step takes three quarters as long
-LAST_HINTS = 0.1  #: weight of the hints at the end, in that of the start
+FIXED_FROM = (
+    0.45  #: share of the training after which BatchNorm learns no more, and a step takes three quarters as long
+)
+HINTS_UNTIL = 0.5  #: share of the training up to which hints lose their weight
 WARM_UP = 300  #: steps
 SAVE_EVERY, MEASURE_EVERY, LOG_EVERY = 120.0, 1200.0, 50  #: seconds, seconds, steps
 
@@ -52,6 +54,7 @@ class Training:
         groups = [{"params": decayed, "weight_decay": DECAY}, {"params": rest, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=RATE)
         self.step, self.images, self.spent = 0, 0, 0.0
+        self._saved, self._measured, self._terms = 0.0, 0.0, list[dict[str, float]]()
         self._load()
 
     @property
@@ -62,38 +65,41 @@ class Training:
     @property
     def hint_weight(self) -> float:
         """What the hints' distances are multiplied by."""
-        return 1 - (1 - LAST_HINTS) * self.progress
+        return max(1 - self.progress / HINTS_UNTIL, 0.0)
 
     def run(self, dev: list[Example]) -> None:
         """Train until the time is up."""
         if self.is_further and self.step == 0:
-            some = islice(batches(self.store, [self.seed]), SETTLE)
+            some = islice(batches(self.store, [self.seed], has_hints=False), SETTLE)
             settle(self.network, (self._pixels(images) for images, _ in some))
-        sums: dict[str, float] = {}
-        saved = measured = self.spent
+        self._measured = self._saved = self.spent
         bar = tqdm(total=round(self.seconds), initial=round(self.spent), unit="s")
-        started = time.monotonic()
-        for images, targets in batches(self.store, [self.seed, self.step]):
-            for name, value in self.advance(images, targets).items():
-                sums[name] = sums.get(name, 0.0) + value
-            if self.step % LOG_EVERY == 0:
-                means = {name: round(value / LOG_EVERY, 4) for name, value in sums.items()}
-                self._log(total=round(sum(means.values()), 4), **means)
-                bar.set_postfix(step=self.step, loss=round(sum(means.values()), 3), refresh=False)
-                sums.clear()
-            if dev and self.spent - measured >= MEASURE_EVERY:
-                measured = self.spent
-                self._log(**measure(lambda image: network_fields(self.averaged(), image), dev))
-            if self.spent - saved >= SAVE_EVERY:
-                saved = self.spent
-                self.save()
-            now = time.monotonic()
-            self.spent, started = self.spent + now - started, now
-            bar.update(max(round(self.spent) - bar.n, 0))
-            if self.progress >= 1:
-                break
+        while self.progress < 1:
+            has_hints, started = self.hint_weight > 0, time.monotonic()
+            for images, targets in batches(self.store, [self.seed, self.step], has_hints):
+                terms = self.advance(images, targets)
+                self._report(terms, dev)
+                now = time.monotonic()
+                self.spent, started = self.spent + now - started, now
+                bar.update(max(round(self.spent) - bar.n, 0))
+                if self.progress >= 1 or has_hints > (self.hint_weight > 0):
+                    break
         bar.close()
         self.save()
+
+    def _report(self, terms: dict[str, float], dev: list[Example]) -> None:
+        """Log the mean loss of every few steps, measure AP, save, each from time to time."""
+        self._terms.append(terms)
+        if self.step % LOG_EVERY == 0:
+            means = {name: round(sum(each[name] for each in self._terms) / len(self._terms), 4) for name in terms}
+            self._log(total=round(sum(means.values()), 4), **means)
+            self._terms.clear()
+        if dev and self.spent - self._measured >= MEASURE_EVERY:
+            self._measured = self.spent
+            self._log(**measure(lambda image: network_fields(self.averaged(), image), dev))
+        if self.spent - self._saved >= SAVE_EVERY:
+            self._saved = self.spent
+            self.save()
 
     def averaged(self) -> TinyNetwork:
         """Return the averaged network, ready to run."""
@@ -136,12 +142,12 @@ class Training:
             self.network.fix()
         self.network.train()
         known = {name: values.to(self.device).float() for name, values in targets.items()}
-        hints = {name: known.pop(name) * scale for name, scale in self.hint_scales.items()}
+        hints = {name: known.pop(name) * scale for name, scale in self.hint_scales.items() if name in known}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_half):
             outputs, taps = self.network.look(self._pixels(images))
-            projected = self.projections(taps)
+            projected = self.projections({name: taps[name] for name in hints})
         terms, of_hints = losses(outputs, known), hint_losses(projected, hints)
-        total = torch.stack(list(terms.values())).sum() + self.hint_weight * torch.stack(list(of_hints.values())).sum()
+        total = torch.stack(list(terms.values())).sum() + self.hint_weight * sum(of_hints.values())
         self.optimizer.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 20.0)

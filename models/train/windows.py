@@ -107,10 +107,12 @@ class Store:
             for name, variance in variances.items()
         }
 
-    def read(self, number: int, row: int, column: int, side: int) -> dict[str, NDArray[Any]]:
-        """Return a square part of a window, whose first cell is given, by name."""
+    def read(self, number: int, row: int, column: int, side: int, has_hints: bool = True) -> dict[str, NDArray[Any]]:
+        """Return a square part of a window, whose first cell is given, by name, perhaps without hints."""
         part = {}
         for name, array in self.arrays.items():
+            if name in HINTS and not has_hints:
+                continue
             if name == "image":
                 first, last = np.array([row, column]) * STRIDE, np.array([row, column]) * STRIDE + side
                 part[name] = array[number, first[0] : last[0], first[1] : last[1]]

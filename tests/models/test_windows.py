@@ -116,7 +116,7 @@ def test_hints_lose_their_weight_and_batchnorm_learns_no_more_towards_the_end(st
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     torch.set_num_threads(1)
     from models.train.loader import Batches
-    from models.train.train import FIXED_FROM, LAST_HINTS, Training
+    from models.train.train import FIXED_FROM, HINTS_UNTIL, Training
 
     images, targets = next(iter(Batches(store, [1])))
     batch = images[:1], {name: values[:1] for name, values in targets.items()}
@@ -127,7 +127,12 @@ def test_hints_lose_their_weight_and_batchnorm_learns_no_more_towards_the_end(st
         before = norm.running_mean.clone()
         training.advance(*batch)
         assert torch.equal(before, norm.running_mean) != learns
-    assert training.hint_weight == pytest.approx(1 - (1 - LAST_HINTS) * FIXED_FROM)
+    assert training.hint_weight == pytest.approx(1 - FIXED_FROM / HINTS_UNTIL)
+    training.spent = HINTS_UNTIL * 60
+    assert training.hint_weight == 0
+    images, targets = next(iter(Batches(store, [1], has_hints=False)))
+    terms = training.advance(images[:1], {name: values[:1] for name, values in targets.items()})
+    assert not terms.keys() & HINTS.keys()
 
 
 def test_what_teachers_see_moves_with_the_picture(shared):
