@@ -1,6 +1,6 @@
 """Export trained weights as `bottomup-tiny.tflite` and its full-integer twin.
 
-    python -m models.train.export WEIGHTS.pt OUT_FOLDER [--start FILE.tflite --share 0.2]
+    python -m models.train.export WEIGHTS.pt OUT_FOLDER [--start FILE.tflite --share 0.1]
 
 With `--start`, the file from which the training went on, the weights are the mean of both: a network that was trained
 further on photos forgets some of the rendered scenes, and the mean keeps both.
@@ -157,7 +157,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the two files go")
     parser.add_argument("--photos", type=Path, help="folder of photos, for the ranges of the integer file")
     parser.add_argument("--start", type=Path, help="the file that the training went on from, to be mixed in")
-    parser.add_argument("--share", type=float, default=0.2, help="of that file in the weights")
+    parser.add_argument("--share", type=float, default=0.1, help="of that file in the weights")
     parser.add_argument("--version", default="1", help="the model's version, kept in the files")
     arguments = parser.parse_args()
     network = load_network(arguments.weights)

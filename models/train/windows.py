@@ -1,7 +1,6 @@
 r"""A store of windows: cut out of photos and scenes once, with targets and what teachers see, and shown many times.
 
-    python -m models.train.windows --out DIR --poses human-pose-estimation-0001.xml \
-        --segments bodypix_mobilenet_v1_075_720_1280_16_quant.tflite \
+    python -m models.train.windows --out DIR \
         --photos DIR ANNOTATIONS.json ANSWERS --rough-photos DIR ANNOTATIONS.json ANSWERS
 
 Rendered scenes come first, into OUT/scenes. A store that was begun is continued.
@@ -11,6 +10,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from bottomup.catalogue import find
 from models.train.data import SceneViews, random_window, render_views
 from models.train.features import HINTS, FeatureTeachers, Seen
 from models.train.lessons import Lesson, lessons
@@ -33,6 +34,8 @@ SIDE = 321  #: pixels of a window, whole strides plus 1
 SCENES, ROUGH = 0.2, 0.35
 #: Share of the labels in the maps of a photo's window, where there are labels; the rest is the teacher's.
 LABELS = 0.5
+#: Networks of the catalogue whose features are learnt.
+TEACHERS = {"poses": "omz-human-pose-0001", "segments": "coral-bodypix-720x1280"}
 #: Added to the variance of a hint's channel, of 0 to 255: some channels are nearly always 0.
 LEAST_VARIANCE = 65.0
 
@@ -164,7 +167,8 @@ def _make(number: int) -> Sample:
 
 def _made(arguments: argparse.Namespace, numbers: range) -> Iterator[Sample]:
     """Yield windows, in order, from several processes."""
-    with ProcessPoolExecutor(arguments.workers, initializer=_prepare, initargs=(arguments,)) as pool:
+    new = get_context("spawn")  # OpenCV's threads do not survive a fork
+    with ProcessPoolExecutor(arguments.workers, new, _prepare, (arguments,)) as pool:
         ahead = 16 * arguments.workers
         for first in range(numbers.start, numbers.stop, ahead):
             yield from pool.map(_make, range(first, min(first + ahead, numbers.stop)))
@@ -174,11 +178,11 @@ def main() -> None:
     """Read the command line and make windows."""
     parser = argparse.ArgumentParser(prog="python -m models.train.windows", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the store")
-    parser.add_argument("--count", type=int, default=8000, help="number of windows, 1.3 MB each")
+    parser.add_argument("--count", type=int, default=9000, help="number of windows, 1.3 MB each")
     parser.add_argument("--scenes", type=Path, help="folder of rendered scenes; default: OUT/scenes")
     parser.add_argument("--num-scenes", type=int, default=6000, help="number of scenes to render")
-    parser.add_argument("--poses", type=Path, required=True, help="human-pose-estimation-0001.xml")
-    parser.add_argument("--segments", type=Path, required=True, help="BodyPix, with its raw heads")
+    for name in TEACHERS:
+        parser.add_argument(f"--{name}", default=TEACHERS[name], help=f"its file, or default: {TEACHERS[name]}")
     photos = ("DIR", "ANNOTATIONS", "ANSWERS")
     parser.add_argument("--photos", type=Path, nargs=3, metavar=photos, help="photos with exact labels")
     parser.add_argument("--rough-photos", type=Path, nargs=3, metavar=photos, help="photos with rough labels")
@@ -188,6 +192,7 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     arguments.scenes = arguments.scenes or arguments.out / "scenes"
     render_views(arguments.scenes, arguments.num_scenes)
+    arguments.poses, arguments.segments = (find(model)[0] for model in (arguments.poses, arguments.segments))
     store = Store(arguments.out, arguments.count)
     numbers = range(len(store), arguments.count)
     made = tqdm(_made(arguments, numbers), "windows", initial=len(store), total=arguments.count)
