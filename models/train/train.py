@@ -82,7 +82,7 @@ class Training:
                 now = time.monotonic()
                 self.spent, started = self.spent + now - started, now
                 bar.update(max(round(self.spent) - bar.n, 0))
-                if self.progress >= 1 or has_hints > (self.hint_weight > 0):
+                if self.progress >= 1 or (has_hints and self.hint_weight == 0):
                     break
         bar.close()
         self.save()

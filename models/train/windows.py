@@ -82,7 +82,7 @@ class Store:
     """Windows in a folder: an array for the pixels, one for each target and one for each hint."""
 
     def __init__(self, folder: Path, count: int | None = None) -> None:
-        self._count, self._folder = folder / "count.json", folder
+        self._count = folder / "count.json"
         self.arrays: dict[str, NDArray[Any]] = {}
         mode = "r" if count is None else "r+" if self._count.exists() else "w+"
         for name, (dtype, shape) in _kinds().items():
@@ -117,8 +117,7 @@ class Store:
             if name in HINTS and not has_hints:
                 continue
             if name == "image":
-                first, last = np.array([row, column]) * STRIDE, np.array([row, column]) * STRIDE + side
-                part[name] = array[number, first[0] : last[0], first[1] : last[1]]
+                part[name] = array[number, row * STRIDE :, column * STRIDE :][:side, :side]
                 continue
             ratio = (array.shape[-1] - 1) * STRIDE // (SIDE - 1)
             cells = (side - 1) * ratio // STRIDE + 1
