@@ -68,6 +68,18 @@ class Clues(NamedTuple):
             return (0.0, 0.0)
         return (here[0] - there[0], here[1] - there[1])
 
+    def whole_steps(self, size: ImageSize, step: int) -> ImageSize:
+        """Return the size of whole steps nearest to `size`, at least one; plus 1 where the network's own is so.
+
+        Such networks come from TensorFlow, where that lets cells of all strides share the first pixel; strides go up to
+        16 in them, whatever that of the outputs is.
+        """
+        own = self.input_size
+        beyond = int(own is not None and all(side % step == 1 for side in own))
+        if own is not None and all(side % 16 == 1 for side in own):
+            step = max(step, 16)
+        return ImageSize(*(max(int((side - beyond) / step + 0.5), 1) * step + beyond for side in size))
+
 
 def refuse_missing(names: Iterable[str], outputs: Mapping[str, FieldLike]) -> None:
     """Refuse a network's outputs if one of these names is not among them."""

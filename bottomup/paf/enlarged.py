@@ -31,6 +31,8 @@ _FEW, _MANY, _ENOUGH = 8, 16, 1.0
 _USUAL_CHANGE = 0.4
 _LEAST, _MOST = 1.6, 32.0  # times as large
 _DIAGONAL = 4.0  # from here on, two cells around the middle of a block are as good as four
+_BLURRED = 2.5  # below, the middle of a block holds an eighth of each block beside it, if linear; 0.08 if cubic
+_SHARPEN = 0.1  # so much of the difference from each neighbour is put back
 _NEAR = math.log(1.45)  # how far the factor measured may be from the one that was meant
 _EVEN_BETTER = 0.12  # of powers of two
 _USUAL_STRIDES = (8, 4, 16)  # of networks
@@ -46,15 +48,15 @@ def as_raw(fields: PafFields) -> PafFields:
     heat, (height, width) = fields.bundles[0], fields.grid
     if height < 2 or width < 2:
         return fields
-    look_along, _ = _kernels()
     for rows in (_FEW, _MANY):
         sums, changed = np.zeros(4), np.zeros(width, np.uint8)
-        look_along(heat, False, max(height // rows, 1), sums, changed)
+        _kernels().look_along(heat, False, max(height // rows, 1), sums, changed)
         if sums[3] >= _ENOUGH:
             break
     factor = _repeat(changed)
     if factor is not None:
         factor = _also_down(heat, height, width, factor)
+    repeats = factor is not None
     if factor is None:
         squares, changes, drops, tops = sums.tolist()
         if not drops < FLAT * tops or not changes > 0 or not math.isfinite(squares):
@@ -64,9 +66,9 @@ def as_raw(fields: PafFields) -> PafFields:
             return fields
         factor = _snapped(min(factor, _MOST), (height, width), fields.output_stride)
     paf_factor = factor * fields.pafs.shape[0] / height
-    pafs = _middles(fields.pafs, paf_factor) if paf_factor >= _LEAST else fields.pafs
+    pafs = _cells(fields.pafs, paf_factor, repeats) if paf_factor >= _LEAST else fields.pafs
     raw = fields.derived(
-        _middles(fields.heatmaps, factor),
+        _cells(fields.heatmaps, factor, repeats),
         pafs.dequantize() if isinstance(pafs, Quantized) else pafs,
         output_stride=fields.output_stride * factor,
         paf_shift=fields.paf_shift / factor,
@@ -77,10 +79,9 @@ def as_raw(fields: PafFields) -> PafFields:
 
 def _also_down(heat: tuple[Any, ...], height: int, width: int, across: float) -> float | None:
     """Return how often cells repeat both ways, None if only across."""
-    look_along, _ = _kernels()
     for columns in (_FEW // 2, _MANY):
         changed = np.zeros(height, np.uint8)
-        look_along(heat, True, max(width // columns, 1), np.zeros(4), changed)
+        _kernels().look_along(heat, True, max(width // columns, 1), np.zeros(4), changed)
         down = _repeat(changed)
         if down is not None:
             return min(across, down)
@@ -126,6 +127,16 @@ def _snapped(measured: float, grid: tuple[int, int], stride: float) -> float:
     return measured
 
 
+def _cells(field: Field, factor: float, repeats: bool) -> NDArray[np.float32]:
+    """Return the cells that were enlarged `factor` times: the middles of blocks, sharper where those are blurred."""
+    middles = _middles(field, factor)
+    if repeats or factor >= _BLURRED:
+        return middles
+    sharpened = np.empty_like(middles)
+    _kernels().sharpen(middles, np.float32(_SHARPEN), sharpened)
+    return sharpened
+
+
 def _middles(field: Field, factor: float) -> NDArray[np.float32]:
     """Return the middle of each block of `factor` x `factor` cells, bilinear: the mean of four cells, or one.
 
@@ -134,9 +145,9 @@ def _middles(field: Field, factor: float) -> NDArray[np.float32]:
     values: NDArray[Any] = field.values if isinstance(field, Quantized) else field
     table = real_table(field.scale, field.zero_point) if isinstance(field, Quantized) else None
     places = [*_around_middles(values.shape[0], factor), *_around_middles(values.shape[1], factor)]
-    found = np.empty((places[0].shape[1], places[2].shape[1], values.shape[2]), np.float32)
-    _, read_middles = _kernels()
-    read_middles(as_flat(values), table, values.shape[1], values.shape[2], factor >= _DIAGONAL, *places, found)
+    width, channels = values.shape[1:]
+    found = np.empty((places[0].shape[1], places[2].shape[1], channels), np.float32)
+    _kernels().read_middles(as_flat(values), table, width, channels, factor >= _DIAGONAL, *places, found)
     return found
 
 
@@ -149,8 +160,8 @@ def _around_middles(side: int, factor: float) -> tuple[NDArray[np.int64], NDArra
 
 
 @cache
-def _kernels() -> tuple[Any, Any]:
-    """Return the loops; numba is imported here, on first use."""
-    from bottomup.paf.kernels.enlarged import look_along, read_middles
+def _kernels() -> Any:
+    """Return the module of the loops; numba is imported here, on first use."""
+    from bottomup.paf.kernels import enlarged
 
-    return look_along, read_middles
+    return enlarged

@@ -95,10 +95,10 @@ class PafLayout:
         return PafFields(heatmaps, pafs, self.skeleton, stride, paf_shift=paf_shift, shift=shift)
 
     def legal_size(self, size: ImageSize) -> ImageSize:
-        """Return the input size nearest to `size` that such networks take: whole strides, or the file's own."""
+        """Return the nearest input size that such networks take: its own, or whole strides, plus 1 if its own are."""
         if size == self.input_size:
             return size
-        return _whole(size, self.output_stride or 8)
+        return self._usual(size)
 
     def best_decoder(self) -> PafDecoder:
         """Return our best decoder for this network."""
@@ -117,7 +117,12 @@ class PafLayout:
 
     def _shift(self, input_size: ImageSize) -> tuple[float, float]:
         """Return how far cells lie from their places in an input of whole strides, as in training."""
-        return self.clues.shift_from(_whole(input_size, self.output_stride or 8), self.heatmaps, input_size)
+        return self.clues.shift_from(self._usual(input_size), self.heatmaps, input_size)
+
+    def _usual(self, size: ImageSize) -> ImageSize:
+        """Return the nearest size that such networks are trained on."""
+        stride = int(self.output_stride or 8)
+        return self.clues.whole_steps(size, _WHOLE.get(stride, max(stride, 8)))
 
     def _channels_last(self, values: FieldLike, name: str) -> Field:
         """Return one image's tensor as (H, W, C)."""
@@ -168,9 +173,3 @@ def recognise(clues: Clues) -> PafLayout | None:
         stride,
         clues,
     )
-
-
-def _whole(size: ImageSize, stride: float) -> ImageSize:
-    """Return the size in whole strides nearest to a size, at least one."""
-    step = _WHOLE.get(int(stride), max(int(stride), 8))
-    return ImageSize(*(max(int(side / step + 0.5), 1) * step for side in size))

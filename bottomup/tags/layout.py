@@ -90,8 +90,8 @@ class TagLayout:
         return fields.with_stride(self._stride_of(input_size, fields.grid))
 
     def legal_size(self, size: ImageSize) -> ImageSize:
-        """Return the input size nearest to `size` that such networks take: sides of whole 32s, or the file's own."""
-        return size if size == self.input_size else _whole(size)
+        """Return the nearest input size that such networks take: its own, or whole 32s, plus 1 if its own are."""
+        return size if size == self.input_size else self.clues.whole_steps(size, _STEP)
 
     def best_decoder(self) -> TagDecoder:
         """Return our best decoder for this network."""
@@ -117,7 +117,7 @@ class TagLayout:
 
     def _shift(self, input_size: ImageSize) -> tuple[float, float]:
         """Return how far cells lie from where they lie in an input of whole steps, which networks are trained on."""
-        return self.clues.shift_from(_whole(input_size), self.heatmaps, input_size)
+        return self.clues.shift_from(self.clues.whole_steps(input_size, _STEP), self.heatmaps, input_size)
 
 
 def recognise(clues: Clues) -> TagLayout | None:
@@ -205,8 +205,3 @@ def _stride(input_size: ImageSize, grid: tuple[int, int]) -> float | None:
         stride for stride in _STRIDES if (-(-input_size.height // stride), -(-input_size.width // stride)) == grid
     )
     return next(strides, None)
-
-
-def _whole(size: ImageSize) -> ImageSize:
-    """Return the size in whole steps nearest to a size, at least one."""
-    return ImageSize(*(max(int(side / _STEP + 0.5), 1) * _STEP for side in size))

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+import bottomup as bu
 from bottomup.geometry import ImageSize, Letterbox, Placement, lay_out
-from bottomup.networks.opening import open_network
-from bottomup.networks.pixels import INPUT_RULES, input_tensor
 from bottomup.paf.fields import PafFields
 from bottomup.posenet.fields import PoseNetFields
 from models.train.evaluate import INPUT_SIZE, fields_of
@@ -37,14 +36,13 @@ def network_fields(
 
 
 class Runner:
-    """Runs an exported file for `measure`: image in, fields and placement out."""
+    """Runs an exported file for `measure`, as users do: image in, fields and placement out."""
 
     def __init__(self, path: Path, input_size: ImageSize) -> None:
-        self._network, self._size = open_network(path), input_size
-        self._network.resize_input(input_size)
+        decoders = (bu.PoseNetDecoder(), bu.PafDecoder())
+        self._estimators = [bu.load(path, decoder=decoder, input_size=input_size) for decoder in decoders]
 
     def __call__(self, image: NDArray[np.uint8]) -> tuple[PoseNetFields, PafFields, Placement]:
-        """Run the network on an image laid into its input."""
-        laid_out, placement = lay_out(image, Letterbox(), self._size)
-        arrays = self._network.run(input_tensor(laid_out, "bgr", INPUT_RULES["signed"], self._network.input))
-        return *fields_of(arrays), placement
+        """Run the network on an image, once for each family."""
+        (posenet, placement), (maps, _) = (estimator.look(image) for estimator in self._estimators)
+        return posenet, maps, placement

@@ -9,25 +9,22 @@ import pytest
 import bottomup as bu
 from bottomup.similarity import similarity as similarity_of_keypoints
 from models.train.demo import NUM_PEOPLE, SEED
-from models.train.evaluate import INPUT_SIZE
 from models.train.examples import FRESH
-from models.train.runners import Runner
 from models.train.scenes import render_scene
 
 MODELS = Path(__file__).parents[2] / "models"
 DEMO = Path(bu.__file__).parent / "demo.jpg"
-DECODERS = {"posenet": bu.PoseNetDecoder(), "paf": bu.PafDecoder()}
 
 
-@pytest.fixture(scope="module", params=["bottomup-tiny", "bottomup-tiny-uint8"])
-def runner(request):
-    return Runner(MODELS / f"{request.param}.tflite", INPUT_SIZE)
-
-
-def found(runner, image, head):
-    posenet, maps, placement = runner(image)
-    size = bu.ImageSize(image.shape[1], image.shape[0])
-    return DECODERS[head].decode(posenet if head == "posenet" else maps).to_image(placement, size).to_coco17()
+@pytest.fixture(
+    scope="module",
+    params=[(name, head) for name in ("bottomup-tiny", "bottomup-tiny-uint8") for head in ("posenet", "paf")],
+    ids=" ".join,
+)
+def estimator(request):
+    name, head = request.param
+    decoder = bu.PoseNetDecoder() if head == "posenet" else bu.PafDecoder()
+    return bu.load(MODELS / f"{name}.tflite", decoder=decoder, min_score=0)
 
 
 def similarity(poses, keypoints, area):
@@ -43,10 +40,9 @@ def test_the_files_are_small():
     assert (MODELS / "bottomup-tiny-uint8.tflite").stat().st_size < 1_300_000
 
 
-@pytest.mark.parametrize("head", ["posenet", "paf"])
-def test_everyone_of_the_demo_scene_is_found(runner, head):
+def test_everyone_of_the_demo_scene_is_found(estimator):
     scene = render_scene(SEED, num_people=NUM_PEOPLE)
-    poses = found(runner, cv2.imread(str(DEMO)), head)
+    poses = estimator(cv2.imread(str(DEMO))).to_coco17()
     sure = poses[poses.scores > 0.2]
     assert len(sure) >= NUM_PEOPLE
     for keypoints, mask in zip(scene.keypoints, scene.masks, strict=True):
@@ -54,12 +50,11 @@ def test_everyone_of_the_demo_scene_is_found(runner, head):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("head", ["posenet", "paf"])
-def test_most_people_of_fresh_scenes_are_found(runner, head):
+def test_most_people_of_fresh_scenes_are_found(estimator):
     similarities = []
     for seed in range(FRESH, FRESH + 8):
         scene = render_scene(seed)
-        poses = found(runner, scene.image, head)
+        poses = estimator(scene.image).to_coco17()
         people = [(keypoints, mask.sum()) for keypoints, mask in zip(scene.keypoints, scene.masks, strict=True)]
         similarities += [similarity(poses, *person) for person in people if (person[0][:, 2] > 0).sum() > 5]
     assert np.mean(np.array(similarities) > 0.5) > 0.6

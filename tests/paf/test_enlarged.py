@@ -128,16 +128,44 @@ def test_what_is_read_is_the_middle_of_each_block(factor):
         np.testing.assert_allclose(found[row, column], expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(6, 5, 3), (1, 4, 2), (3, 1, 2), (1, 1, 1)])
+def test_the_difference_from_each_neighbour_is_put_back(shape):
+    cells = np.random.default_rng(9).random(shape, np.float32)
+    found = np.empty_like(cells)
+    enlarged._kernels().sharpen(cells, np.float32(0.13), found)
+    padded = np.pad(cells, ((1, 1), (1, 1), (0, 0)), "edge")
+    neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
+    expected = cells + 0.13 * sum(cells - each for each in neighbours)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("factor", "is_sharper"), [(2.0, True), (2.4, True), (2.5, False), (3.0, False)])
+def test_only_blocks_that_blur_are_sharpened(factor, is_sharper):
+    maps = np.random.default_rng(7).random((40, 48, 3), np.float32)
+    middles = enlarged._middles(maps, factor)
+    assert np.array_equal(enlarged._cells(maps, factor, repeats=False), middles) != is_sharper
+    np.testing.assert_array_equal(enlarged._cells(maps, factor, repeats=True), middles)
+
+
+@pytest.mark.parametrize(("how", "most", "share"), [("linear", 0.11, 0.2), ("cubic", 0.085, 1.3)])
+def test_what_was_enlarged_twice_is_what_the_network_gave(how, most, share):
+    _, fields = crowd(4, seed=2)
+    large = times_as_large(fields, 2, how)
+    wrong = np.abs(large.raw.heatmaps - fields.heatmaps)
+    blurred = np.abs(enlarged._middles(large.heatmaps, 2.0) - fields.heatmaps)
+    assert wrong.max() < min(most, blurred.max())
+    assert np.square(wrong).sum() < share * np.square(blurred).sum()
+
+
 def test_what_is_seen_along_rows_and_columns():
     maps = np.random.default_rng(8).uniform(-0.2, 1, (12, 10, 2)).astype(np.float32)
     maps[:, 4], maps[6] = maps[:, 3], maps[5]  # nothing changes there
     maps[3, 3, 1] = np.nan
     fields = bu.PafFields(np.zeros((12, 10, 19), np.float32), np.zeros((12, 10, 38), np.float32))
     heat = (np.ascontiguousarray(maps).ravel(), *fields.bundles[0][1:3], 2, 12, 10, 2)
-    look_along, _ = enlarged._kernels()
     for is_down, lines in ((False, maps[1::3]), (True, maps[:, 1::3].swapaxes(0, 1))):
         sums, changed = np.zeros(4), np.zeros(lines.shape[1], np.uint8)
-        look_along(heat, is_down, 3, sums, changed)
+        enlarged._kernels().look_along(heat, is_down, 3, sums, changed)
         expected, places = np.zeros(4), set()
         for line, place, part in np.ndindex(*lines.shape):
             if place == 0 or not np.isfinite(lines[line, place - 1 : place + 1, part]).all():

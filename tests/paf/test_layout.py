@@ -154,6 +154,10 @@ def test_a_stride_that_is_given_needs_no_input_size():
         ((19, 38), (32, 57), (456, 256), (3, 700), (8, 704)),
         ((19, 38), (47, 55), (433, 370), (433, 370), (433, 370)),
         ((18, 42), (56, 56), (224, 224), (300, 225), (288, 224)),
+        ((19, 38), (61, 81), (641, 481), (640, 480), (641, 481)),
+        ((19, 38), (61, 81), (641, 481), (512, 384), (513, 385)),
+        ((19, 38), (61, 81), (641, 481), (633, 489), (641, 497)),
+        ((19, 38), (30, 40), (313, 233), (300, 225), (297, 225)),
     ],
 )
 def test_inputs_are_whole_strides(channels, grid, own, asked, legal):
@@ -168,6 +172,16 @@ def test_cells_move_with_sides_that_are_no_whole_strides():
     layout = recognise(clues({"maps": (1, 46, 54, 57)}, SIZE, cell_shift=cell_shift))
     assert layout.read({"maps": np.zeros((1, 46, 54, 57))}, ImageSize(*SIZE)).shift == (0, 0)
     assert layout.read({"maps": np.zeros((1, 46, 54, 57))}, ImageSize(428, 368)).shift == (-4, 0)
+
+
+@pytest.mark.parametrize(("size", "shift"), [((641, 481), (0, 0)), ((513, 385), (0, 0)), ((640, 480), (15, 15))])
+def test_cells_lie_as_they_do_at_whole_strides_plus_1_where_the_network_is_made_for_those(size, shift):
+    def cell_shift(name, size):
+        return tuple(0.0 if side % 16 == 1 else 15.0 for side in size)
+
+    layout = recognise(clues({"maps": (1, 61, 81, 57)}, (641, 481), cell_shift=cell_shift))
+    grid = tuple(-(-side // 8) for side in size[::-1])
+    assert layout.read({"maps": np.zeros((1, *grid, 57))}, ImageSize(*size)).shift == shift
 
 
 def test_outputs_that_are_missing_or_of_other_ranks_are_named():

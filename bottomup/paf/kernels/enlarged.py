@@ -81,3 +81,20 @@ def read_middles(values, table, width, channels, may_use_two, rows, row_shares, 
                     upper += real(values, table, (top + right) * channels + channel) * beside
                     lower += real(values, table, (bottom + right) * channels + channel) * beside
                 middles[row, column, channel] = upper if below == 0.0 else upper * (1.0 - below) + lower * below
+
+
+@kernel
+def sharpen(middles, amount, sharpened):
+    """Write to `sharpened` (H, W, C) cells and `amount` of how far they lie above each neighbour; borders repeat."""
+    height, width, channels = middles.shape
+    for row in range(height):
+        above = max(row - 1, 0)
+        below = min(row + 1, height - 1)
+        for column in range(width):
+            left = max(column - 1, 0)
+            right = min(column + 1, width - 1)
+            for channel in range(channels):
+                value = middles[row, column, channel]
+                around = middles[above, column, channel] + middles[below, column, channel]
+                around += middles[row, left, channel] + middles[row, right, channel]
+                sharpened[row, column, channel] = value + amount * (np.float32(4.0) * value - around)
