@@ -18,10 +18,10 @@ SIDES = {257: 16, 321: 10}
 
 
 class Batches(IterableDataset):  # type: ignore[type-arg]
-    """Batches: images (B, 3, H, W), RGB in 0 to 255, and targets and perhaps hints by name."""
+    """Batches: images (B, 3, H, W), RGB in 0 to 255, and targets by name."""
 
-    def __init__(self, store: Store, seed: Sequence[int], has_hints: bool = True) -> None:
-        self._store, self._seed, self._has_hints = store, list(seed), has_hints
+    def __init__(self, store: Store, seed: Sequence[int]) -> None:
+        self._store, self._seed = store, list(seed)
 
     def __iter__(self) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
         generator = np.random.default_rng(self._seed)
@@ -31,7 +31,7 @@ class Batches(IterableDataset):  # type: ignore[type-arg]
             for _ in range(SIDES[side]):
                 row, column = (int(cell) for cell in generator.integers(0, (SIDE - side) // STRIDE + 1, 2))
                 number = int(generator.integers(len(self._store)))
-                parts.append(self._store.read(number, row, column, side, self._has_hints))
+                parts.append(self._store.read(number, row, column, side))
             pixels = [vary(np.ascontiguousarray(part.pop("image")), generator)[..., ::-1] for part in parts]
             images = torch.from_numpy(np.stack(pixels).transpose(0, 3, 1, 2).copy())
             yield images, {name: _together([part[name] for part in parts]) for name in parts[0]}
@@ -43,6 +43,6 @@ def _together(parts: list[NDArray[Any]]) -> Tensor:
     return batch.contiguous(memory_format=torch.channels_last) if batch.ndim == 4 else batch
 
 
-def batches(store: Store, seed: Sequence[int], has_hints: bool) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+def batches(store: Store, seed: Sequence[int]) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
     """Return batches; the same seed gives the same ones."""
-    return iter(DataLoader(Batches(store, seed, has_hints), batch_size=None, num_workers=1, prefetch_factor=4))
+    return iter(DataLoader(Batches(store, seed), batch_size=None, num_workers=1, prefetch_factor=4))

@@ -9,12 +9,12 @@ from models.train.targets import STRIDE
 #: The weight of each term.
 WEIGHTS = {
     "heatmaps": 8.0,
-    "offsets": 5.0,
+    "offsets": 18.0,
     "displacements": 1.4,
     "segments": 2.4,
     "long": 0.15,
-    "parts": 150.0,
-    "fields": 90.0,
+    "parts": 400.0,
+    "fields": 180.0,
 }
 _POSITIVE = 2.0  # a cell inside a disk weighs this much, others 1
 
@@ -28,7 +28,6 @@ def losses(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, 
     heat = functional.binary_cross_entropy_with_logits(
         outputs["heatmaps"],
         targets["heatmaps"],
-        targets["heatmap_weights"],
         pos_weight=torch.tensor(_POSITIVE, device=outputs["heatmaps"].device),
     )
     segments = functional.binary_cross_entropy_with_logits(
@@ -37,8 +36,7 @@ def losses(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, 
     mid = outputs["mid_offsets"]
     batch, _, *grid = mid.shape
     mid = mid.reshape(batch, 2, 2, 16, *grid).transpose(2, 3).reshape(batch, 32, 2, *grid)
-    squares = (outputs["openpose"] - targets["maps"]).square() * targets["map_weights"]
-    squares = squares * (1 + 4 * targets["maps"].abs())
+    squares = (outputs["openpose"] - targets["maps"]).square() * (1 + 4 * targets["maps"].abs())
     terms = {
         "heatmaps": heat,
         "offsets": _distance(_vectors(outputs["short_offsets"]), targets["offsets"], targets["offset_weights"]),
@@ -50,11 +48,6 @@ def losses(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> dict[str, 
     }
     terms["parts"] = terms["parts"] + 0.05 * squares[:, 18].mean()
     return {name: WEIGHTS[name] * value for name, value in terms.items()}
-
-
-def hint_losses(projected: dict[str, Tensor], hints: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return the squared distance of features from each hint, whose channels have a variance of about 1."""
-    return {name: functional.mse_loss(projected[name], hint) for name, hint in hints.items()}
 
 
 def _vectors(values: Tensor) -> Tensor:

@@ -13,8 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.train.features import HINTS
-
 #: Heads at stride 16, their channels, and the pixels that one unit of the last layer stands for.
 HEADS: Mapping[str, tuple[int, float]] = {
     "heatmaps": (17, 1.0),
@@ -44,15 +42,7 @@ BLOCKS = (
     (336, 1, 2),
 )
 FINE_BLOCK = 4  #: whose output, at stride 8, the fine branch also sees
-MIDDLE_BLOCK = 10
 _LATERAL, _FINE = 64, 96
-#: Channels of the features that are compared with each hint.
-WIDTHS = {
-    "bodypix5": BLOCKS[FINE_BLOCK][0],
-    "bodypix9": BLOCKS[MIDDLE_BLOCK][0],
-    "bodypix13": BLOCKS[-1][0],
-    "omz": _FINE,
-}
 
 
 class Convolution(nn.Sequential):
@@ -155,40 +145,15 @@ class TinyNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Return PoseNet's five tensors and `openpose`."""
-        return self.look(images)[0]
-
-    def look(self, images: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Return the outputs, and the features that are compared with each of the teachers' hints."""
-        features, taps = self.stem(images), {}
+        features = self.stem(images)
         for number, block in enumerate(self.blocks):
             features = block(features)
             if number == FINE_BLOCK:
                 fine = features
-                taps["bodypix5"] = fine[..., ::2, ::2]
-            if number == MIDDLE_BLOCK:
-                taps["bodypix9"] = features
-        taps["bodypix13"] = features
         coarse = functional.interpolate(self.lateral(features), fine.shape[2:], mode="bilinear", align_corners=True)
-        first, *rest = self.fine
-        fine = first(torch.cat([coarse, fine], dim=1))
-        taps["omz"] = fine[..., ::2, ::2]
-        for block in rest:
-            fine = block(fine)
+        fine = self.fine(torch.cat([coarse, fine], dim=1))
         heads = self.heads(torch.cat([features, self.back(fine)], dim=1)).float()
         split = heads.split([channels for channels, _ in HEADS.values()], dim=1)
         outputs = {name: head * unit for (name, (_, unit)), head in zip(HEADS.items(), split, strict=True)}
         outputs["openpose"] = self.maps(fine).float()
-        return outputs, taps
-
-
-class Projections(nn.ModuleDict):
-    """A linear map from the network's features to each hint of the teachers; training alone has it."""
-
-    def __init__(self) -> None:
-        super().__init__({name: nn.Conv2d(WIDTHS[name], hint.channels, 1) for name, hint in HINTS.items()})
-        for values in self.parameters():
-            nn.init.zeros_(values)  # features then do not change before the projections know them
-
-    def forward(self, taps: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return what the hints of some features should be."""
-        return {name: self[name](values).float() for name, values in taps.items()}
+        return outputs

@@ -20,6 +20,8 @@ STRIDE = 16  #: of PoseNet's heads
 PAF_STRIDE = 8
 #: Lowest and highest radius of disks around keypoints, in cells; small people get the lower one.
 RADIUS = (1.3, 1.6)
+#: Radius of disks in which offsets are known, in cells: decoders follow offsets from far off, not only at the peak.
+REACH = 2.3
 #: Spread of OpenPose's heatmaps, input pixels.
 SIGMA = 7.0
 _PARENTS, _CHILDREN = np.array(EDGES).T
@@ -48,20 +50,21 @@ def posenet_targets(keypoints: NDArray[np.float32], side: int) -> tuple[NDArray[
     """Return heatmaps, offsets, their weights, displacements and their weights of a square input.
 
     A disk lies around each keypoint; where disks of two people overlap, the
-    nearer keypoint has the cell. Offsets and displacements weigh 1 inside the
-    disks of the part they start from, 0 elsewhere.
+    nearer keypoint has the cell. Displacements weigh 1 inside the disks of the
+    part they start from, offsets inside wider ones, 0 elsewhere.
     """
     people = as_poses(keypoints)
     targets, places = _with_nobody(people), _places(side // STRIDE + 1)
     _, owners = nearest_people(places, targets, STRIDE * np.clip(_extents(people) / 75, *RADIUS))
     weights = _channels_first(owners < len(people))
-    offsets = vectors_to_parts(places, targets, owners, np.arange(17))
+    _, nearest = nearest_people(places, targets, STRIDE * REACH)
+    offsets = vectors_to_parts(places, targets, nearest, np.arange(17))
     displacements = vectors_to_parts(places, targets, owners[..., _FROM], _TO)
     to_labelled = np.isfinite(targets[owners[..., _FROM], _TO, 0])
     return (
         weights,
         _vectors_first(offsets),
-        weights,
+        _channels_first(nearest < len(people)),
         _vectors_first(displacements),
         weights[_FROM] * _channels_first(to_labelled),
     )

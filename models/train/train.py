@@ -15,18 +15,16 @@ from tqdm import tqdm
 from models.train.evaluate import measure
 from models.train.examples import Example
 from models.train.loader import batches
-from models.train.losses import hint_losses, losses
-from models.train.network import Projections, TinyNetwork
+from models.train.losses import losses
+from models.train.network import TinyNetwork
 from models.train.restart import read_network, settle
 from models.train.runners import network_fields
 from models.train.windows import Store
 
 RATE, DECAY, MEMORY = 1.5e-3, 0.02, 0.998
 SETTLE = 12  #: batches
-FIXED_FROM = (
-    0.45  #: share of the training after which BatchNorm learns no more, and a step takes three quarters as long
-)
-HINTS_UNTIL = 0.5  #: share of the training up to which hints lose their weight
+#: Share of the training after which BatchNorm learns no more, and a step takes three quarters as long.
+FIXED_FROM = 0.1
 WARM_UP = 300  #: steps
 SAVE_EVERY, MEASURE_EVERY, LOG_EVERY = 120.0, 1200.0, 50  #: seconds, seconds, steps
 
@@ -40,15 +38,11 @@ class Training:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         kinds = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")  # half precision gains nothing on others
         self.is_half = self.device.type == "cuda" or any(getattr(torch.cpu, kind, bool)() for kind in kinds)
-        self.hint_scales = {
-            name: torch.from_numpy(scale).to(self.device) for name, scale in store.hint_scales().items()
-        }
         self.is_further = start is not None
         network = read_network(start) if start else TinyNetwork()
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.projections = Projections().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = AveragedModel(self.network, multi_avg_fn=_average, use_buffers=True)
-        self.trained = [*self.network.parameters(), *self.projections.parameters()]
+        self.trained = list(self.network.parameters())
         decayed = [values for values in self.trained if values.ndim == 4 and values.shape[1] > 1]
         rest = [values for values in self.trained if not (values.ndim == 4 and values.shape[1] > 1)]
         groups = [{"params": decayed, "weight_decay": DECAY}, {"params": rest, "weight_decay": 0.0}]
@@ -62,28 +56,22 @@ class Training:
         """The share of the training time that has passed."""
         return min(self.spent / self.seconds, 1.0)
 
-    @property
-    def hint_weight(self) -> float:
-        """What the hints' distances are multiplied by."""
-        return max(1 - self.progress / HINTS_UNTIL, 0.0)
-
     def run(self, dev: list[Example]) -> None:
         """Train until the time is up."""
         if self.is_further and self.step == 0:
-            some = islice(batches(self.store, [self.seed], has_hints=False), SETTLE)
+            some = islice(batches(self.store, [self.seed]), SETTLE)
             settle(self.network, (self._pixels(images) for images, _ in some))
         self._measured = self._saved = self.spent
         bar = tqdm(total=round(self.seconds), initial=round(self.spent), unit="s")
-        while self.progress < 1:
-            has_hints, started = self.hint_weight > 0, time.monotonic()
-            for images, targets in batches(self.store, [self.seed, self.step], has_hints):
-                terms = self.advance(images, targets)
-                self._report(terms, dev)
-                now = time.monotonic()
-                self.spent, started = self.spent + now - started, now
-                bar.update(max(round(self.spent) - bar.n, 0))
-                if self.progress >= 1 or (has_hints and self.hint_weight == 0):
-                    break
+        started = time.monotonic()
+        for images, targets in batches(self.store, [self.seed, self.step]):
+            if self.progress >= 1:
+                break
+            terms = self.advance(images, targets)
+            self._report(terms, dev)
+            now = time.monotonic()
+            self.spent, started = self.spent + now - started, now
+            bar.update(max(round(self.spent) - bar.n, 0))
         bar.close()
         self.save()
 
@@ -110,7 +98,6 @@ class Training:
         """Write all that is needed to resume, and separately the averaged weights."""
         state = {
             "network": self.network.state_dict(),
-            "projections": self.projections.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
@@ -128,7 +115,6 @@ class Training:
         if path.exists():
             state = torch.load(path, map_location=self.device)
             self.network.load_state_dict(state["network"])
-            self.projections.load_state_dict(state["projections"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.step, self.images, self.spent = state["step"], state["images"], state["spent"]
@@ -142,19 +128,17 @@ class Training:
             self.network.fix()
         self.network.train()
         known = {name: values.to(self.device).float() for name, values in targets.items()}
-        hints = {name: known.pop(name) * scale for name, scale in self.hint_scales.items() if name in known}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_half):
-            outputs, taps = self.network.look(self._pixels(images))
-            projected = self.projections({name: taps[name] for name in hints})
-        terms, of_hints = losses(outputs, known), hint_losses(projected, hints)
-        total = torch.stack(list(terms.values())).sum() + self.hint_weight * sum(of_hints.values())
+            outputs = self.network(self._pixels(images))
+        terms = losses(outputs, known)
+        total = torch.stack(list(terms.values())).sum()
         self.optimizer.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 20.0)
         self.optimizer.step()
         self.average.update_parameters(self.network)
         self.step, self.images = self.step + 1, self.images + len(images)
-        return {name: float(value.detach()) for name, value in {**terms, **of_hints}.items()}
+        return {name: float(value.detach()) for name, value in terms.items()}
 
     def _pixels(self, images: Tensor) -> Tensor:
         """Return images as the network takes them."""

@@ -1,4 +1,4 @@
-r"""A store of windows: cut out of photos and scenes once, with targets and what teachers see, and shown many times.
+r"""A store of windows: cut out of photos and scenes once, with targets, and shown many times.
 
     python -m models.train.windows --out DIR \
         --photos DIR ANNOTATIONS.json ANSWERS --rough-photos DIR ANNOTATIONS.json ANSWERS
@@ -22,30 +22,25 @@ from tqdm import tqdm
 
 from bottomup.catalogue import find
 from models.train.data import SceneViews, random_window, render_views
-from models.train.features import HINTS, FeatureTeachers, Seen
 from models.train.lessons import Lesson, lessons
 from models.train.mixing import mixed
 from models.train.photos import read_photos
+from models.train.sights import Sight, Teachers, taught
 from models.train.targets import PAF_STRIDE, STRIDE, Targets
 
 SIDE = 321  #: pixels of a window, whole strides plus 1
 #: Share of windows that show scenes, and of the photos' windows that show photos with rough labels: they have odd
 #: poses, and few people.
 SCENES, ROUGH = 0.2, 0.35
-#: Share of the labels in the maps of a photo's window, where there are labels; the rest is the teacher's.
-LABELS = 0.5
-#: Networks of the catalogue whose features are learnt.
-TEACHERS = {"poses": "omz-human-pose-0001", "segments": "coral-bodypix-720x1280"}
-#: Added to the variance of a hint's channel, of 0 to 255: some channels are nearly always 0.
-LEAST_VARIANCE = 65.0
+#: Networks of the catalogue whose answers are learnt.
+TEACHERS = {"maps": "omz-human-pose-0001", "posenet": "coral-posenet-641x481"}
 
 
 class Sample(NamedTuple):
-    """Pixels, targets and teachers' features of one window."""
+    """Pixels and targets of one window."""
 
     image: NDArray[np.uint8]
     targets: Targets
-    hints: dict[str, NDArray[np.uint8]]
 
 
 class Sources:
@@ -58,7 +53,7 @@ class Sources:
         self,
         scenes: SceneViews,
         photos: Sequence[tuple[float, Sequence[Lesson]]],
-        look: Callable[[NDArray[np.uint8]], Seen],
+        look: Callable[[NDArray[np.uint8]], Sight],
         seed: int,
     ) -> None:
         self._scenes, self._photos, self._look, self._seed = scenes, photos, look, seed
@@ -68,18 +63,14 @@ class Sources:
         generator = np.random.default_rng([self._seed, number])
         if not self._photos or generator.uniform() < SCENES:
             view = int(generator.integers(len(self._scenes)))
-            image, targets = self._scenes.sample(view, random_window(SIDE, generator))
-            return Sample(image, targets, self._look(image).hints)
+            return Sample(*self._scenes.sample(view, random_window(SIDE, generator)))
         shares = np.array([share for share, _ in self._photos])
         image, targets = mixed(self._photos[generator.choice(len(shares), p=shares / shares.sum())][1], SIDE, generator)
-        seen = self._look(image)
-        of_labels = LABELS * targets.map_weights
-        maps = of_labels * targets.maps + (1 - of_labels) * seen.maps
-        return Sample(image, targets._replace(maps=maps, map_weights=np.ones_like(maps)), seen.hints)
+        return Sample(image, taught(targets, self._look(image)))
 
 
 class Store:
-    """Windows in a folder: an array for the pixels, one for each target and one for each hint."""
+    """Windows in a folder: an array for the pixels, and one for each target."""
 
     def __init__(self, folder: Path, count: int | None = None) -> None:
         self._count = folder / "count.json"
@@ -94,28 +85,17 @@ class Store:
 
     def write(self, number: int, sample: Sample) -> None:
         """Keep a window."""
-        values = {"image": sample.image, **sample.targets._asdict(), **sample.hints}
+        values = sample.targets._asdict() | {"image": sample.image}
         for name, array in self.arrays.items():
             array[number] = values[name]
         partial = self._count.with_suffix(".partial")
         partial.write_text(json.dumps(number + 1))
         partial.replace(self._count)
 
-    def hint_scales(self) -> dict[str, NDArray[np.float32]]:
-        """Return (C, 1, 1) factors that bring a few windows' channels of each hint to a variance of about 1."""
-        some = slice(None, len(self), max(len(self) // 64, 1))
-        variances = {name: self.arrays[name][some].var(axis=(0, 2, 3), dtype=np.float64) for name in HINTS}
-        return {
-            name: (1 / np.sqrt(variance + LEAST_VARIANCE)).astype(np.float32)[:, None, None]
-            for name, variance in variances.items()
-        }
-
-    def read(self, number: int, row: int, column: int, side: int, has_hints: bool = True) -> dict[str, NDArray[Any]]:
-        """Return a square part of a window, whose first cell is given, by name, perhaps without hints."""
+    def read(self, number: int, row: int, column: int, side: int) -> dict[str, NDArray[Any]]:
+        """Return a square part of a window, whose first cell is given, by name."""
         part = {}
         for name, array in self.arrays.items():
-            if name in HINTS and not has_hints:
-                continue
             if name == "image":
                 part[name] = array[number, row * STRIDE :, column * STRIDE :][:side, :side]
                 continue
@@ -131,7 +111,6 @@ def _kinds() -> dict[str, tuple[type, tuple[int, ...]]]:
     kinds: dict[str, tuple[type, tuple[int, ...]]] = {"image": (np.uint8, (SIDE, SIDE, 3))}
     channels: dict[str, tuple[int, ...]] = {
         "heatmaps": (17,),
-        "heatmap_weights": (17,),
         "offsets": (17, 2),
         "offset_weights": (17,),
         "displacements": (32, 2),
@@ -142,8 +121,7 @@ def _kinds() -> dict[str, tuple[type, tuple[int, ...]]]:
         "long_weights": (17,),
     }
     kinds |= {name: (np.float16, (*count, *coarse)) for name, count in channels.items()}
-    kinds |= {name: (np.float16, (57, *fine)) for name in ("maps", "map_weights")}
-    return kinds | {name: (np.uint8, (hint.channels, *coarse)) for name, hint in HINTS.items()}
+    return kinds | {"maps": (np.float16, (57, *fine))}
 
 
 _sources: list[Sources] = []  # of a worker
@@ -156,7 +134,7 @@ def _prepare(arguments: argparse.Namespace) -> None:
         if given:
             folder, annotations, answers = given
             photos.append((share, lessons(read_photos(folder, annotations), answers, is_rough)))
-    teachers = FeatureTeachers(arguments.poses, arguments.segments, SIDE)
+    teachers = Teachers(arguments.maps, arguments.posenet, SIDE)
     _sources.append(Sources(SceneViews(arguments.scenes), photos, teachers.look, arguments.seed))
 
 
@@ -177,7 +155,7 @@ def main() -> None:
     """Read the command line and make windows."""
     parser = argparse.ArgumentParser(prog="python -m models.train.windows", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the store")
-    parser.add_argument("--count", type=int, default=9000, help="number of windows, 1.3 MB each")
+    parser.add_argument("--count", type=int, default=18000, help="number of windows, 0.8 MB each")
     parser.add_argument("--scenes", type=Path, help="folder of rendered scenes; default: OUT/scenes")
     parser.add_argument("--num-scenes", type=int, default=6000, help="number of scenes to render")
     for name in TEACHERS:
@@ -191,7 +169,7 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     arguments.scenes = arguments.scenes or arguments.out / "scenes"
     render_views(arguments.scenes, arguments.num_scenes)
-    arguments.poses, arguments.segments = (find(model)[0] for model in (arguments.poses, arguments.segments))
+    arguments.maps, arguments.posenet = (find(model)[0] for model in (arguments.maps, arguments.posenet))
     store = Store(arguments.out, arguments.count)
     numbers = range(len(store), arguments.count)
     made = tqdm(_made(arguments, numbers), "windows", initial=len(store), total=arguments.count)
