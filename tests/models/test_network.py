@@ -15,9 +15,8 @@ pytest.importorskip("ai_edge_litert", reason="the writer needs ai-edge-litert")
 from models.train.data import Window  # noqa: E402
 from models.train.examples import scene_example  # noqa: E402
 from models.train.export import MAPS, PEOPLE, blended, calibrated, written  # noqa: E402
-from models.train.features import HINTS  # noqa: E402
-from models.train.losses import hint_losses, losses  # noqa: E402
-from models.train.network import Convolution, Projections, TinyNetwork  # noqa: E402
+from models.train.losses import losses  # noqa: E402
+from models.train.network import Convolution, TinyNetwork  # noqa: E402
 from models.train.scenes import render_scene  # noqa: E402
 from models.train.targets import Targets, openpose_targets, posenet_targets  # noqa: E402
 
@@ -130,17 +129,6 @@ def test_a_network_whose_batchnorm_is_fixed_computes_the_same_in_training(networ
     for name, values in wanted.items():
         torch.testing.assert_close(found[name], values, atol=1e-4 * float(values.abs().max()), rtol=0)
     assert torch.equal(fixed.blocks[8].depthwise[1].running_mean, network.blocks[8].depthwise[1].running_mean)
-
-
-def test_features_are_compared_with_hints_at_every_sixteenth_pixel(network):
-    _, taps = network.look(torch.zeros(1, 3, SIZE[1], SIZE[0]))
-    projected = Projections()(taps)
-    assert {name: tuple(values.shape) for name, values in projected.items()} == {
-        name: (1, hint.channels, 9, 11) for name, hint in HINTS.items()
-    }
-    assert all((values == 0).all() for values in projected.values())  # so that features do not jump at first
-    found = hint_losses(projected, {name: torch.full_like(values, 2.0) for name, values in projected.items()})
-    assert all(value == 4 for value in found.values())
 
 
 @pytest.mark.parametrize("size", [(9, 9), (8, 9), (6, 8)])

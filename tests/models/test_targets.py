@@ -5,7 +5,7 @@ import pytest
 
 import bottomup as bu
 from models.train.data import Window, vary
-from models.train.targets import long_targets, openpose_targets, posenet_targets
+from models.train.targets import REACH, long_targets, openpose_targets, posenet_targets
 
 SIDE = 385
 
@@ -52,6 +52,17 @@ def test_long_offsets_lead_from_every_cell_of_a_person_to_their_parts(people):
     assert known.sum() == 2 * 17
     np.testing.assert_allclose(vectors[:, :, 3, 7] + [3 * 16, 7 * 16], people[0, :, 1::-1], rtol=1e-5)
     np.testing.assert_allclose(vectors[:, :, 10, 2] + [10 * 16, 2 * 16], people[2, :, 1::-1], rtol=1e-5)
+
+
+def test_offsets_are_known_farther_from_a_part_than_scores_and_lead_to_it(people):
+    heat, offsets, weights, _, _ = posenet_targets(people, SIDE)
+    assert np.all(weights >= heat)
+    rows, columns = np.nonzero(weights[0])
+    places = np.stack([rows, columns], axis=1) * 16
+    noses = people[:, 0, 1::-1]
+    distances = np.linalg.norm(places[:, None] - noses, axis=2)
+    assert 2.1 * 16 < distances.min(axis=1).max() <= REACH * 16
+    np.testing.assert_allclose(places + offsets[0][:, rows, columns].T, noses[distances.argmin(axis=1)], rtol=1e-5)
 
 
 def test_parts_without_label_leave_no_trace(people):

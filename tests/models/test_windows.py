@@ -5,21 +5,18 @@ import numpy as np
 import pytest
 
 from models.train.data import SceneViews, render_views
-from models.train.features import HINTS, FeatureTeachers, Seen
 from models.train.lessons import Lesson
+from models.train.sights import LABELS, Sight, Teachers, taught
 from models.train.targets import Targets
-from models.train.windows import LABELS, SIDE, Sources, Store
+from models.train.windows import SIDE, Sources, Store
 
 CELLS, FINE_CELLS = SIDE // 16 + 1, SIDE // 8 + 1
 
 
 def look(image):
-    """Answer as teachers would: with something that is told from the image."""
-    hints = {
-        name: np.full((hint.channels, CELLS, CELLS), int(image.mean()), np.uint8) + np.arange(CELLS, dtype=np.uint8)
-        for name, hint in HINTS.items()
-    }
-    return Seen(hints, np.full((57, FINE_CELLS, FINE_CELLS), 0.25, np.float32))
+    """Answer as teachers would who see the same everywhere."""
+    shapes = ((17, CELLS, CELLS), (17, 2, CELLS, CELLS), (57, FINE_CELLS, FINE_CELLS))
+    return Sight(*(np.full(shape, 0.25, np.float32) for shape in shapes))
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +62,44 @@ def test_maps_of_photos_are_half_the_labels_and_half_the_teachers_and_the_teache
     assert all((sample.targets.map_weights == 1).all() for sample in samples)
 
 
+def targets_of(**known):
+    """Return targets of one cell, zeros but for these."""
+    shapes = {name: (17, 2, 1, 1) if name.endswith("offsets") else (17, 1, 1) for name in Targets._fields}
+    return Targets(**{name: known.get(name, np.zeros(shape, np.float32)) for name, shape in shapes.items()})
+
+
+def one_cell(values):
+    return np.array(values, np.float32)[:, None, None]
+
+
+def test_heatmaps_are_half_the_labels_and_half_the_teachers_and_the_teachers_where_nothing_is_known():
+    labels, known = np.zeros(17), np.ones(17)
+    labels[0], known[2] = 1, 0
+    sight = Sight(one_cell([0.4] * 17), np.zeros((17, 2, 1, 1), np.float32), np.zeros((17, 1, 1), np.float32))
+    found = taught(targets_of(heatmaps=one_cell(labels), heatmap_weights=one_cell(known)), sight)
+    np.testing.assert_allclose(found.heatmaps[:3, 0, 0], [0.7, 0.2, 0.4], rtol=1e-6)
+    assert (found.heatmap_weights == 1).all()
+
+
+def test_offsets_are_the_mean_where_label_and_teacher_mean_one_part_and_else_the_label_then_the_sure_teacher():
+    has_label, scores = one_cell([1, 1, 1, 0, 0] + [0] * 12), one_cell([0.9, 0.9, 0.29, 0.31, 0.29] + [0] * 12)
+    labels, seen = np.zeros((2, 17, 2, 1, 1), np.float32)
+    labels[:3, 0], seen[:, 0] = 20, 30
+    seen[1, 1] = 13  # 16.4 pixels apart
+    sight = Sight(scores, seen, np.zeros((17, 1, 1), np.float32))
+    found = taught(targets_of(offsets=labels, offset_weights=has_label), sight)
+    np.testing.assert_allclose(found.offsets[:4, 0, 0, 0], [25, 20, 20, 30])
+    np.testing.assert_allclose(found.offset_weights[:, 0, 0], [1, 1, 1, 1, 0] + [0] * 12)
+
+
 def test_a_store_gives_back_parts_of_windows(scenes, store):
     sample = Sources(scenes, [], look, seed=1).sample(2)
     part = store.read(2, 3, 1, 257)
     assert np.array_equal(part["image"], sample.image[48 : 48 + 257, 16 : 16 + 257])
-    assert np.array_equal(part["bodypix13"], sample.hints["bodypix13"][:, 3:20, 1:18])
+    np.testing.assert_allclose(part["heatmaps"], sample.targets.heatmaps[:, 3:20, 1:18], atol=1e-3)
     np.testing.assert_allclose(part["maps"], sample.targets.maps[:, 6:39, 2:35], atol=1e-3)
     np.testing.assert_allclose(part["long_offsets"], sample.targets.long_offsets[..., 3:20, 1:18], rtol=1e-3)
-    assert part.keys() == {"image", *Targets._fields, *HINTS}
+    assert part.keys() == {"image", *Targets._fields} - {"heatmap_weights", "map_weights"}
 
 
 def test_a_store_that_was_begun_is_continued(scenes, tmp_path):
@@ -83,13 +110,6 @@ def test_a_store_that_was_begun_is_continued(scenes, tmp_path):
     again.write(1, sources.sample(1))
     assert len(Store(tmp_path)) == 2
     assert np.array_equal(Store(tmp_path).arrays["image"][0], sources.sample(0).image)
-
-
-def test_hints_have_a_variance_of_about_one(store):
-    scales = store.hint_scales()
-    for name in HINTS:
-        values = store.arrays[name][:] * scales[name]
-        assert 0.2 < values.var(axis=(0, 2, 3)).mean() < 1.0
 
 
 def test_a_training_goes_on_where_it_was_stopped(store, tmp_path):
@@ -103,7 +123,7 @@ def test_a_training_goes_on_where_it_was_stopped(store, tmp_path):
     batch = images[:2], {name: values[:2] for name, values in targets.items()}
     training = Training(tmp_path, store, minutes=1, seed=1)
     terms = training.advance(*batch)
-    assert terms.keys() >= {"heatmaps", "parts", *HINTS}
+    assert terms.keys() >= {"heatmaps", "parts"}
     assert all(np.isfinite(value) and value > 0 for value in terms.values())
     training.save()
     resumed = Training(tmp_path, store, minutes=1, seed=1)
@@ -112,11 +132,11 @@ def test_a_training_goes_on_where_it_was_stopped(store, tmp_path):
         torch.testing.assert_close(one, other)
 
 
-def test_hints_lose_their_weight_and_batchnorm_learns_no_more_towards_the_end(store, tmp_path):
+def test_batchnorm_learns_no_more_after_a_while(store, tmp_path):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     torch.set_num_threads(1)
     from models.train.loader import Batches
-    from models.train.train import FIXED_FROM, HINTS_UNTIL, Training
+    from models.train.train import FIXED_FROM, Training
 
     images, targets = next(iter(Batches(store, [1])))
     batch = images[:1], {name: values[:1] for name, values in targets.items()}
@@ -127,28 +147,28 @@ def test_hints_lose_their_weight_and_batchnorm_learns_no_more_towards_the_end(st
         before = norm.running_mean.clone()
         training.advance(*batch)
         assert torch.equal(before, norm.running_mean) != learns
-    assert training.hint_weight == pytest.approx(1 - FIXED_FROM / HINTS_UNTIL)
-    training.spent = HINTS_UNTIL * 60
-    assert training.hint_weight == 0
-    images, targets = next(iter(Batches(store, [1], has_hints=False)))
-    terms = training.advance(images[:1], {name: values[:1] for name, values in targets.items()})
-    assert not terms.keys() & HINTS.keys()
 
 
 def test_what_teachers_see_moves_with_the_picture(shared):
     pytest.importorskip("openvino", reason="OpenVINO is not installed")
     models = shared / "models"
-    teachers = FeatureTeachers(
+    teachers = Teachers(
         models / "omz-0001" / "human-pose-estimation-0001-FP16-INT8.xml",
-        models / "bodypix" / "bodypix_mobilenet_v1_075_720_1280_16_quant.tflite",
+        models / "coral" / "posenet_mobilenet_v1_075_481_641_quant_decoder.tflite",
         SIDE,
     )
     picture = cv2.imread(str(models / "coral" / "test_couple.jpg"))
     picture = cv2.resize(picture, (500, 375), interpolation=cv2.INTER_AREA)
     one, other = (teachers.look(picture[:SIDE, left : left + SIDE]) for left in (40, 72))
-    for name, hint in HINTS.items():
-        assert one.hints[name].shape == (hint.channels, CELLS, CELLS)
-        left, right = one.hints[name][..., 4:-4, 6:-4].ravel(), other.hints[name][..., 4:-4, 4:-6].ravel()
-        assert np.corrcoef(left, right)[0, 1] > 0.9, name
     assert np.corrcoef(one.maps[:18, 8:-8, 12:-8].ravel(), other.maps[:18, 8:-8, 8:-12].ravel())[0, 1] > 0.9
     assert 0.5 < one.maps[:18].max() < 1.2
+    left, right = one.heatmaps[:, 4:-4, 6:-4], other.heatmaps[:, 4:-4, 4:-6]
+    assert np.corrcoef(left.ravel(), right.ravel())[0, 1] > 0.9
+    is_sure = np.minimum(left, right) > 0.8
+    for axis in range(2):
+        vectors = (each[:, axis][is_sure] for each in (one.offsets[..., 4:-4, 6:-4], other.offsets[..., 4:-4, 4:-6]))
+        assert np.corrcoef(*vectors)[0, 1] > 0.9
+    nose = np.unravel_index(one.heatmaps[0].argmax(), (CELLS, CELLS))
+    y, x = np.array(nose) * 16 + one.offsets[0][:, nose[0], nose[1]]
+    peak = np.unravel_index(one.maps[0].argmax(), (FINE_CELLS, FINE_CELLS))
+    np.testing.assert_allclose([y, x], np.array(peak) * 8 + 3.5, atol=8)
