@@ -14,7 +14,7 @@ pytest.importorskip("ai_edge_litert", reason="the writer needs ai-edge-litert")
 
 from models.train.data import Window  # noqa: E402
 from models.train.examples import scene_example  # noqa: E402
-from models.train.export import MAPS, PEOPLE, blended, calibrated, written  # noqa: E402
+from models.train.export import MAPS, OFFSETS, PEOPLE, blended, calibrated, written  # noqa: E402
 from models.train.losses import losses  # noqa: E402
 from models.train.network import Convolution, TinyNetwork  # noqa: E402
 from models.train.scenes import render_scene  # noqa: E402
@@ -69,13 +69,14 @@ def test_the_float_file_is_small_and_computes_what_pytorch_computes(network, pix
         np.testing.assert_allclose(found[name], values, atol=1e-4 * max(np.abs(values).max(), 1))
 
 
-def test_calibration_lowers_parts_and_limbs_and_raises_people(network):
+def test_calibration_lowers_parts_and_limbs_shortens_offsets_and_raises_people(network):
     images = torch.zeros(1, 3, 33, 33)
     other = copy.deepcopy(network)
     with torch.inference_mode():
         wanted, found = network(images), calibrated(other)(images)
-    for name in ("heatmaps", "short_offsets", "mid_offsets", "long_offsets"):
+    for name in ("heatmaps", "mid_offsets", "long_offsets"):
         torch.testing.assert_close(found[name], wanted[name])
+    torch.testing.assert_close(found["short_offsets"], OFFSETS * wanted["short_offsets"])
     torch.testing.assert_close(found["segments"], wanted["segments"] + PEOPLE)
     parts, background, limbs = found["openpose"].split([18, 1, 38], dim=1)
     torch.testing.assert_close(parts, MAPS * wanted["openpose"][:, :18])
