@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from models.train.examples import photo_examples
-from models.train.train import Training
+from models.train.train import RATE, Training
 from models.train.windows import Store
 
 
@@ -25,12 +25,15 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="a float .tflite file from an earlier training, to train further")
     parser.add_argument("--minutes", type=float, default=120, help="of training, including earlier runs")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rate", type=float, default=RATE, help="highest learning rate; lower for a short finish")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     arguments.out.mkdir(parents=True, exist_ok=True)
     dev = photo_examples(*arguments.dev) if arguments.dev else []
-    training = Training(arguments.out, Store(arguments.windows), arguments.minutes, arguments.seed, arguments.start)
+    training = Training(
+        arguments.out, Store(arguments.windows), arguments.minutes, arguments.seed, arguments.start, arguments.rate
+    )
     training.run(dev)
 
 

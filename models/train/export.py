@@ -22,10 +22,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bottomup.geometry import ImageSize, Letterbox, lay_out
-from models.tflite_writer import TfliteWriter, fold_batch_norm
+from models.tflite_writer import Activation, TfliteWriter, fold_batch_norm
 from models.train.evaluate import INPUT_SIZE
 from models.train.examples import FRESH
-from models.train.network import FINE_BLOCK, HEADS, NUM_PARTS_AND_BACKGROUND, Block, Convolution, TinyNetwork
+from models.train.network import (
+    FINE_BLOCK,
+    HEADS,
+    NUM_PARTS_AND_BACKGROUND,
+    Block,
+    Convolution,
+    InvertedResidual,
+    TinyNetwork,
+)
 from models.train.restart import read_network
 from models.train.scenes import render_scene
 
@@ -91,6 +99,10 @@ def written(network: TinyNetwork, input_size: tuple[int, int] = INPUT_SIZE) -> T
         x = _block(net, x, block)
         if number == FINE_BLOCK:
             fine = x
+    *narrow, last = network.inverted
+    for block in narrow:
+        x = _inverted(net, x, block)
+    x = _convolution(net, x, last)
     y = net.concat([net.resize(_convolution(net, x, network.lateral), like=fine), fine])
     for block in network.fine:
         y = _block(net, y, block)
@@ -110,8 +122,15 @@ def _block(net: TfliteWriter, source: int, block: nn.Module) -> int:
     return net.add(source, result) if block.is_residual else result
 
 
+def _inverted(net: TfliteWriter, source: int, block: InvertedResidual) -> int:
+    result = source
+    for layer in (block.wider, block.depthwise, block.narrower):
+        result = _convolution(net, result, layer)
+    return net.add(source, result) if block.is_residual else result
+
+
 def _convolution(net: TfliteWriter, source: int, layer: Convolution) -> int:
-    convolution, norm, _ = layer
+    convolution, norm, last = layer
     assert isinstance(convolution, nn.Conv2d)
     assert isinstance(norm, nn.BatchNorm2d)
     is_depthwise = convolution.groups > 1
@@ -120,7 +139,8 @@ def _convolution(net: TfliteWriter, source: int, layer: Convolution) -> int:
     weights, bias = fold_batch_norm(_array(kernel), *(_array(values) for values in statistics), epsilon=norm.eps)
     add = net.depthwise_conv if is_depthwise else net.conv
     stride, dilation = convolution.stride[0], convolution.dilation[0]
-    return add(source, weights, bias, stride=stride, dilation=dilation, activation="relu6")
+    activation: Activation = "relu6" if isinstance(last, nn.ReLU6) else None
+    return add(source, weights, bias, stride=stride, dilation=dilation, activation=activation)
 
 
 def _head(net: TfliteWriter, source: int, layer: nn.Conv2d, channels: slice, unit: float = 1.0) -> int:

@@ -1,4 +1,4 @@
-"""The network: MobileNetV1 at half width, a finer branch, and the heads of both families.
+"""The network: MobileNetV1 at half width, inverted residuals, a finer branch, and the heads of both families.
 
 The fine branch, at stride 8, computes OpenPose's maps, and is fed back to stride 16 for PoseNet's heads, which locate
 parts within a cell.
@@ -36,24 +36,32 @@ BLOCKS = (
     (256, 1, 1),
     (256, 1, 1),
     (256, 1, 1),
-    (336, 1, 2),
-    (336, 1, 2),
-    (336, 1, 2),
-    (336, 1, 2),
 )
+#: Channels within and after each inverted residual that follows, all with dilation 2, and of the features at last.
+INVERTED = ((384, 144), (432, 144), (432, 144))
+FEATURES = 336
 FINE_BLOCK = 4  #: whose output, at stride 8, the fine branch also sees
 _LATERAL, _FINE = 64, 96
 
 
 class Convolution(nn.Sequential):
-    """Convolution, BatchNorm, ReLU6."""
+    """Convolution, BatchNorm, and ReLU6 unless it is linear."""
 
-    def __init__(self, inputs: int, outputs: int, size: int = 1, stride: int = 1, dilation: int = 1, groups: int = 1):
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        size: int = 1,
+        stride: int = 1,
+        dilation: int = 1,
+        groups: int = 1,
+        is_linear: bool = False,
+    ):
         padding = dilation * (size // 2)
         super().__init__(
             nn.Conv2d(inputs, outputs, size, stride, padding, dilation, groups, bias=False),
             nn.BatchNorm2d(outputs),
-            nn.ReLU6(inplace=True),
+            nn.Identity() if is_linear else nn.ReLU6(inplace=True),
         )
 
         self.is_fixed = False  #: whether BatchNorm uses what it has learnt of its inputs, and learns no more
@@ -109,6 +117,22 @@ class Block(nn.Module):
         return features + result if self.is_residual else result
 
 
+class InvertedResidual(nn.Module):
+    """Wider, depthwise, narrower again without an activation (MobileNetV2); the input is added if shapes allow."""
+
+    def __init__(self, inputs: int, within: int, outputs: int, dilation: int = 1):
+        super().__init__()
+        self.wider = Convolution(inputs, within)
+        self.depthwise = Convolution(within, within, 3, 1, dilation, groups=within)
+        self.narrower = Convolution(within, outputs, is_linear=True)
+        self.is_residual = inputs == outputs
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Apply all three."""
+        result: Tensor = self.narrower(self.depthwise(self.wider(features)))
+        return features + result if self.is_residual else result
+
+
 class TinyNetwork(nn.Module):
     """Images (B, 3, H, W), RGB in [-1, 1], sides of whole strides plus 1, to a dict of named outputs.
 
@@ -122,13 +146,18 @@ class TinyNetwork(nn.Module):
         self.stem = Convolution(3, 16, 3, stride=2)
         widths = [16, *(outputs for outputs, _, _ in BLOCKS)]
         self.blocks = nn.ModuleList(Block(inputs, *rest) for inputs, rest in zip(widths[:-1], BLOCKS, strict=True))
-        self.lateral = Convolution(widths[-1], _LATERAL)
+        narrow = [widths[-1], *(outputs for _, outputs in INVERTED)]
+        self.inverted = nn.Sequential(
+            *(InvertedResidual(inputs, *rest, 2) for inputs, rest in zip(narrow[:-1], INVERTED, strict=True)),
+            Convolution(narrow[-1], FEATURES),
+        )
+        self.lateral = Convolution(FEATURES, _LATERAL)
         self.fine = nn.Sequential(
             Block(_LATERAL + BLOCKS[FINE_BLOCK][0], _FINE), Block(_FINE, _FINE), Block(_FINE, _FINE)
         )
         self.maps = nn.Conv2d(_FINE, NUM_MAPS, 1)
         self.back = Block(_FINE, _FINE, stride=2)
-        self.heads = nn.Conv2d(widths[-1] + _FINE, sum(channels for channels, _ in HEADS.values()), 1)
+        self.heads = nn.Conv2d(FEATURES + _FINE, sum(channels for channels, _ in HEADS.values()), 1)
         nn.init.normal_(self.heads.weight, std=0.01)
         nn.init.normal_(self.maps.weight, std=0.01)
         nn.init.zeros_(self.maps.bias)
@@ -150,6 +179,7 @@ class TinyNetwork(nn.Module):
             features = block(features)
             if number == FINE_BLOCK:
                 fine = features
+        features = self.inverted(features)
         coarse = functional.interpolate(self.lateral(features), fine.shape[2:], mode="bilinear", align_corners=True)
         fine = self.fine(torch.cat([coarse, fine], dim=1))
         heads = self.heads(torch.cat([features, self.back(fine)], dim=1)).float()

@@ -91,7 +91,7 @@ def _constants(file: Path) -> list[tuple[Tensor, Tensor]]:
 
 def _convolutions(network: TinyNetwork) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
     """Return convolutions with their BatchNorms, in the order in which they run."""
-    parts = [network.stem, network.blocks, network.lateral, network.fine, network.back]
+    parts = [network.stem, network.blocks, network.inverted, network.lateral, network.fine, network.back]
     return [(layer[0], layer[1]) for part in parts for layer in part.modules() if isinstance(layer, Convolution)]  # type: ignore[misc]
 
 

@@ -1,4 +1,4 @@
-"""The training loop: AdamW, averaged weights, checkpoints to resume from, a log."""
+"""The training loop: Muon and AdamW, averaged weights, checkpoints to resume from, a log."""
 
 import json
 import math
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
@@ -32,9 +32,11 @@ SAVE_EVERY, MEASURE_EVERY, LOG_EVERY = 120.0, 1200.0, 50  #: seconds, seconds, s
 class Training:
     """One training, from scratch or from an exported file: its network, its progress and its folder."""
 
-    def __init__(self, folder: Path, store: Store, minutes: float, seed: int, start: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, store: Store, minutes: float, seed: int, start: Path | None = None, rate: float = RATE
+    ) -> None:
         torch.manual_seed(seed)
-        self.folder, self.store, self.seconds, self.seed = folder, store, minutes * 60, seed
+        self.folder, self.store, self.seconds, self.seed, self.rate = folder, store, minutes * 60, seed, rate
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         kinds = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")  # half precision gains nothing on others
         self.is_half = self.device.type == "cuda" or any(getattr(torch.cpu, kind, bool)() for kind in kinds)
@@ -42,11 +44,9 @@ class Training:
         network = read_network(start) if start else TinyNetwork()
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = AveragedModel(self.network, multi_avg_fn=_average, use_buffers=True)
-        self.trained = list(self.network.parameters())
-        decayed = [values for values in self.trained if values.ndim == 4 and values.shape[1] > 1]
-        rest = [values for values in self.trained if not (values.ndim == 4 and values.shape[1] > 1)]
-        groups = [{"params": decayed, "weight_decay": DECAY}, {"params": rest, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=RATE)
+        self.matrices, rest = _parted(self.network)
+        muon = torch.optim.Muon(self.matrices, rate, DECAY, adjust_lr_fn="match_rms_adamw")
+        self.optimizers = [muon, torch.optim.AdamW(rest, rate, weight_decay=0.0)]
         self.step, self.images, self.spent = 0, 0, 0.0
         self._saved, self._measured, self._terms = 0.0, 0.0, list[dict[str, float]]()
         self._load()
@@ -99,7 +99,7 @@ class Training:
         state = {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "step": self.step,
             "images": self.images,
             "spent": self.spent,
@@ -116,14 +116,15 @@ class Training:
             state = torch.load(path, map_location=self.device)
             self.network.load_state_dict(state["network"])
             self.average.load_state_dict(state["average"])
-            self.optimizer.load_state_dict(state["optimizer"])
+            for optimizer, known in zip(self.optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(known)
             self.step, self.images, self.spent = state["step"], state["images"], state["spent"]
 
     def advance(self, images: Tensor, targets: dict[str, Tensor]) -> dict[str, float]:
         """Take one step and return the terms of the loss."""
-        for group in self.optimizer.param_groups:
-            warm = min((self.step + 1) / WARM_UP, 1)
-            group["lr"] = RATE * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
+        warm = min((self.step + 1) / WARM_UP, 1)
+        for group in (group for optimizer in self.optimizers for group in optimizer.param_groups):
+            group["lr"] = self.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
         if self.progress >= FIXED_FROM:
             self.network.fix()
         self.network.train()
@@ -132,10 +133,13 @@ class Training:
             outputs = self.network(self._pixels(images))
         terms = losses(outputs, known)
         total = torch.stack(list(terms.values())).sum()
-        self.optimizer.zero_grad()
+        self.network.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 20.0)
-        self.optimizer.step()
+        for matrix, weights in self.matrices.items():
+            matrix.grad = None if weights.grad is None else weights.grad.flatten(1)
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.average.update_parameters(self.network)
         self.step, self.images = self.step + 1, self.images + len(images)
         return {name: float(value.detach()) for name, value in terms.items()}
@@ -149,6 +153,17 @@ class Training:
         line = {"step": self.step, "images": self.images, "minutes": round(self.spent / 60, 2), **figures}
         with (self.folder / "log.jsonl").open("a") as log:
             log.write(json.dumps(line) + "\n")
+
+
+def _parted(network: nn.Module) -> tuple[dict[nn.Parameter, nn.Parameter], list[nn.Parameter]]:
+    """Return the weights of 1x1 convolutions, by matrices that share their memory, and all other parameters."""
+    matrices, rest = dict[nn.Parameter, nn.Parameter](), list[nn.Parameter]()
+    for values in network.parameters():
+        if values.ndim == 4 and values.shape[1] > 1 and values.shape[2:] == (1, 1):
+            matrices[nn.Parameter(values.detach().flatten(1))] = values
+        else:
+            rest.append(values)
+    return matrices, rest
 
 
 def _average(averages: list[Tensor], values: list[Tensor], count: Tensor | int) -> None:

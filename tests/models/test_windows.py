@@ -128,8 +128,26 @@ def test_a_training_goes_on_where_it_was_stopped(store, tmp_path):
     training.save()
     resumed = Training(tmp_path, store, minutes=1, seed=1)
     assert resumed.step == 1
-    for one, other in zip(training.trained, resumed.trained, strict=True):
+    for each in (training, resumed):  # as far again, by what the optimisers remember
+        each.advance(*batch)
+    for one, other in zip(training.network.parameters(), resumed.network.parameters(), strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_a_step_trains_every_parameter_and_matrices_are_those_of_1x1_convolutions(store, tmp_path):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    torch.set_num_threads(1)
+    from models.train.loader import Batches
+    from models.train.train import Training
+
+    images, targets = next(iter(Batches(store, [1])))
+    training = Training(tmp_path, store, minutes=1, seed=1)
+    layers = [layer for layer in training.network.modules() if isinstance(layer, torch.nn.Conv2d)]
+    assert len(training.matrices) == sum(layer.kernel_size == (1, 1) and layer.groups == 1 for layer in layers)
+    before = {name: values.detach().clone() for name, values in training.network.named_parameters()}
+    training.advance(images[:1], {name: values[:1] for name, values in targets.items()})
+    same = [name for name, values in training.network.named_parameters() if torch.equal(values, before[name])]
+    assert not same
 
 
 def test_batchnorm_learns_no_more_after_a_while(store, tmp_path):
