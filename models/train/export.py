@@ -25,15 +25,7 @@ from bottomup.geometry import ImageSize, Letterbox, lay_out
 from models.tflite_writer import Activation, TfliteWriter, fold_batch_norm
 from models.train.evaluate import INPUT_SIZE
 from models.train.examples import FRESH
-from models.train.network import (
-    FINE_BLOCK,
-    HEADS,
-    NUM_PARTS_AND_BACKGROUND,
-    Block,
-    Convolution,
-    InvertedResidual,
-    TinyNetwork,
-)
+from models.train.network import FINE_BLOCK, HEADS, NUM_PARTS_AND_BACKGROUND, Convolution, Residual, TinyNetwork
 from models.train.restart import read_network
 from models.train.scenes import render_scene
 
@@ -101,7 +93,7 @@ def written(network: TinyNetwork, input_size: tuple[int, int] = INPUT_SIZE) -> T
             fine = x
     *narrow, last = network.inverted
     for block in narrow:
-        x = _inverted(net, x, block)
+        x = _block(net, x, block)
     x = _convolution(net, x, last)
     y = net.concat([net.resize(_convolution(net, x, network.lateral), like=fine), fine])
     for block in network.fine:
@@ -117,14 +109,10 @@ def written(network: TinyNetwork, input_size: tuple[int, int] = INPUT_SIZE) -> T
 
 
 def _block(net: TfliteWriter, source: int, block: nn.Module) -> int:
-    assert isinstance(block, Block)
-    result = _convolution(net, _convolution(net, source, block.depthwise), block.pointwise)
-    return net.add(source, result) if block.is_residual else result
-
-
-def _inverted(net: TfliteWriter, source: int, block: InvertedResidual) -> int:
+    assert isinstance(block, Residual)
     result = source
-    for layer in (block.wider, block.depthwise, block.narrower):
+    for layer in block.children():
+        assert isinstance(layer, Convolution)
         result = _convolution(net, result, layer)
     return net.add(source, result) if block.is_residual else result
 
@@ -186,10 +174,10 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.25, help="of that file in the weights")
     parser.add_argument("--version", default="1", help="the model's version, kept in the files")
     arguments = parser.parse_args()
-    network = load_network(arguments.weights)
+    network = calibrated(load_network(arguments.weights))
     if arguments.start:
-        network = blended(network, arguments.start, arguments.share)
-    export(calibrated(network), arguments.folder, arguments.photos, version=arguments.version)
+        network = blended(network, arguments.start, arguments.share)  # which is calibrated, too
+    export(network, arguments.folder, arguments.photos, version=arguments.version)
 
 
 if __name__ == "__main__":

@@ -102,7 +102,20 @@ def _dilated(features: Tensor, weights: Tensor, bias: Tensor | None) -> Tensor:
     return whole.contiguous(memory_format=torch.channels_last)
 
 
-class Block(nn.Module):
+class Residual(nn.Module):
+    """Convolutions, one after another; the input is added if `is_residual`."""
+
+    is_residual: bool
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Apply all."""
+        result = features
+        for layer in self.children():
+            result = layer(result)
+        return features + result if self.is_residual else result
+
+
+class Block(Residual):
     """A depthwise and a pointwise convolution; the input is added if shapes allow."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, dilation: int = 1):
@@ -111,13 +124,8 @@ class Block(nn.Module):
         self.pointwise = Convolution(inputs, outputs)
         self.is_residual = stride == 1 and inputs == outputs
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Apply both."""
-        result: Tensor = self.pointwise(self.depthwise(features))
-        return features + result if self.is_residual else result
 
-
-class InvertedResidual(nn.Module):
+class InvertedResidual(Residual):
     """Wider, depthwise, narrower again without an activation (MobileNetV2); the input is added if shapes allow."""
 
     def __init__(self, inputs: int, within: int, outputs: int, dilation: int = 1):
@@ -126,11 +134,6 @@ class InvertedResidual(nn.Module):
         self.depthwise = Convolution(within, within, 3, 1, dilation, groups=within)
         self.narrower = Convolution(within, outputs, is_linear=True)
         self.is_residual = inputs == outputs
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Apply all three."""
-        result: Tensor = self.narrower(self.depthwise(self.wider(features)))
-        return features + result if self.is_residual else result
 
 
 class TinyNetwork(nn.Module):

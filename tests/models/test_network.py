@@ -14,7 +14,7 @@ pytest.importorskip("ai_edge_litert", reason="the writer needs ai-edge-litert")
 
 from models.train.data import Window  # noqa: E402
 from models.train.examples import scene_example  # noqa: E402
-from models.train.export import MAPS, OFFSETS, PEOPLE, blended, calibrated, written  # noqa: E402
+from models.train.export import MAPS, OFFSETS, PEOPLE, blended, calibrated, main, written  # noqa: E402
 from models.train.losses import losses  # noqa: E402
 from models.train.network import Convolution, TinyNetwork  # noqa: E402
 from models.train.scenes import render_scene  # noqa: E402
@@ -94,6 +94,22 @@ def test_a_blend_of_a_network_and_its_own_file_is_that_network(network, tmp_path
         wanted = network(images)
     torch.testing.assert_close(same["heatmaps"], wanted["heatmaps"], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(mean["heatmaps"], wanted["heatmaps"] + 0.8, atol=1e-4, rtol=1e-4)
+
+
+def test_a_start_that_was_exported_is_not_calibrated_again(network, tmp_path, monkeypatch):
+    wanted = calibrated(copy.deepcopy(network))
+    torch.save(network.state_dict(), tmp_path / "weights.pt")
+    (tmp_path / "start.tflite").write_bytes(written(wanted).float32())
+    exported = []
+    monkeypatch.setattr("models.train.export.export", lambda network, *_, **__: exported.append(network))
+    arguments = ["export", str(tmp_path / "weights.pt"), str(tmp_path), "--start", str(tmp_path / "start.tflite")]
+    monkeypatch.setattr("sys.argv", arguments)
+    main()
+    images = torch.rand(1, 3, 33, 33)
+    with torch.inference_mode():
+        found, wanted = exported[0](images), wanted(images)
+    for name in ("openpose", "short_offsets", "segments"):
+        torch.testing.assert_close(found[name], wanted[name], atol=1e-3, rtol=1e-3)
 
 
 def test_perfect_outputs_have_no_loss_but_for_their_certainty():
