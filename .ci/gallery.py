@@ -29,7 +29,7 @@ from models.train.demo import NUM_PEOPLE, SEED  # noqa: E402
 from models.train.scenes import render_scene  # noqa: E402
 
 FOLDER = ROOT / ".github" / "pictures"
-SOURCES = [ROOT / "models" / "bottomup-tiny.tflite", ROOT / "bottomup" / "demo.jpg"]
+SOURCES = [ROOT / "models" / "bottomup-tiny-uint8.tflite", ROOT / "bottomup" / "demo.jpg"]
 PANEL = 320, 240
 FRAMES, STEP = 24, 7  # of the clip: pixels that a person moves from frame to frame
 # A decoder of JPEGs, a rounding of the network or a font may differ; a line that lies elsewhere does more.

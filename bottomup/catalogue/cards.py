@@ -22,8 +22,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-#: The model that ships with the package.
-SHIPPED = "bottomup-tiny"
+#: The model that ships with the package and is used unless another is named.
+SHIPPED = "bottomup-tiny-uint8"
 
 __all__ = [
     "SHIPPED",
@@ -287,8 +287,9 @@ def _nearest(name: object) -> str:
 @cache
 def _cards() -> dict[str, Card]:
     """Return all cards, by name."""
-    paths = sorted(cards_folder().glob("*.toml"), key=lambda path: (not path.stem.startswith(SHIPPED), path.stem))
-    cards = [_as_card(path.stem, tomllib.loads(path.read_text(encoding="utf-8"))) for path in paths]
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in cards_folder().glob("*.toml")}
+    ranked = sorted(texts, key=lambda name: (name != SHIPPED, not name.startswith("bottomup-"), name))
+    cards = [_as_card(name, tomllib.loads(texts[name])) for name in ranked]
     return {card.name: card for card in cards}
 
 

@@ -88,7 +88,7 @@ class Networks:
         Examples
         --------
         >>> Networks().offers()[0]["name"]
-        'bottomup-tiny'
+        'bottomup-tiny-uint8'
         """
         return [self._offer(name) for name in self._decoders]
 

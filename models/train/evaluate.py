@@ -16,7 +16,7 @@ from models.train.examples import Example
 from models.train.masks import mask_figures
 from models.train.targets import PAF_STRIDE, STRIDE
 
-INPUT_SIZE = ImageSize(641, 481)
+INPUT_SIZE = ImageSize(705, 529)
 
 
 def fields_of(arrays: dict[str, Any]) -> tuple[PoseNetFields, PafFields]:

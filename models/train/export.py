@@ -84,7 +84,7 @@ def blended(network: TinyNetwork, start: Path, share: float) -> TinyNetwork:
 
 def written(network: TinyNetwork, input_size: tuple[int, int] = INPUT_SIZE) -> TfliteWriter:
     """Write a network layer by layer, as its `forward` runs."""
-    net = TfliteWriter(input_size)
+    net = TfliteWriter(input_size, open_size=False)
     x = _convolution(net, net.image, network.stem)
     fine = x
     for number, block in enumerate(network.blocks):

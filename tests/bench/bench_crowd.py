@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--frames", type=int, default=60)
-    parser.add_argument("--model", nargs="*", default=["bottomup-tiny"])
+    parser.add_argument("--model", nargs="*", default=["bottomup-tiny-uint8"])
     asked = parser.parse_args()
     walks = walking(asked.people, asked.frames)
     makers = {"PoseNet": (posenet_fields, bu.PoseNetDecoder()), "PAF": (paf_fields, bu.PafDecoder())}

@@ -24,15 +24,15 @@ import numpy as np
 
 import bottomup as bu
 
-UINT8 = Path(__file__).parents[2] / "models" / "bottomup-tiny-uint8.tflite"
+FLOAT = Path(__file__).parents[2] / "models" / "bottomup-tiny.tflite"
 CORAL = "coral/posenet_mobilenet_v1_075_481_641_quant_decoder.tflite"
 OMZ = "omz-0001/human-pose-estimation-0001-FP16-INT8.xml"
 MOVENET = "movenet/movenet_multipose_lightning_float16_1.tflite"
 FLIP = bu.Augmentation(flip=True)
 #: name, file under MODELS_FOLDER (None: what ships), options of `bu.load`.
 ROWS = [
-    ("bottomup-tiny", None, {"runtime": "litert"}),
-    ("bottomup-tiny-uint8", UINT8, {"runtime": "litert"}),
+    ("bottomup-tiny-uint8", None, {"runtime": "litert"}),
+    ("bottomup-tiny", FLOAT, {"runtime": "litert"}),
     ("coral-posenet-641x481", CORAL, {"runtime": "litert"}),
     ("coral-posenet-641x481", CORAL, {"runtime": "openvino"}),
     ("coral-posenet-641x481, flip", CORAL, {"runtime": "openvino", "augmentation": FLIP}),

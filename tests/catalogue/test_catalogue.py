@@ -33,7 +33,8 @@ KINDS = [name for name in catalogue.names() if catalogue.get(name).file is None]
 # --- cards
 
 
-def test_the_shipped_model_comes_first():
+def test_the_models_that_ship_come_first():
+    assert catalogue.names()[:2] == ("bottomup-tiny-uint8", "bottomup-tiny")
     assert catalogue.names()[0] == catalogue.SHIPPED
 
 
@@ -573,7 +574,7 @@ def test_the_cache_may_be_elsewhere(monkeypatch):
 def test_a_shipped_model_that_is_missing_says_so(monkeypatch, tmp_path):
     catalogue.names()
     monkeypatch.setattr(catalogue, "cards_folder", lambda: tmp_path)
-    with pytest.raises(bu.ModelError, match=r"bottomup-tiny\.tflite is missing, which ships with bottomup"):
+    with pytest.raises(bu.ModelError, match=r"bottomup-tiny-uint8\.tflite is missing, which ships with bottomup"):
         bu.load()
 
 

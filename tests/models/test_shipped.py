@@ -9,16 +9,18 @@ import pytest
 import bottomup as bu
 from bottomup.similarity import similarity as similarity_of_keypoints
 from models.train.demo import NUM_PEOPLE, SEED
+from models.train.evaluate import INPUT_SIZE
 from models.train.examples import FRESH
 from models.train.scenes import render_scene
 
+NAMES = ("bottomup-tiny", "bottomup-tiny-uint8")
 MODELS = Path(__file__).parents[2] / "models"
 DEMO = Path(bu.__file__).parent / "demo.jpg"
 
 
 @pytest.fixture(
     scope="module",
-    params=[(name, head) for name in ("bottomup-tiny", "bottomup-tiny-uint8") for head in ("posenet", "paf")],
+    params=[(name, head) for name in NAMES for head in ("posenet", "paf")],
     ids=" ".join,
 )
 def estimator(request):
@@ -38,6 +40,20 @@ def similarity(poses, keypoints, area):
 def test_the_files_are_small():
     assert (MODELS / "bottomup-tiny.tflite").stat().st_size < 3_000_000
     assert (MODELS / "bottomup-tiny-uint8.tflite").stat().st_size < 1_300_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_files_open_at_the_size_that_their_figures_are_of(name):
+    assert bu.load(MODELS / f"{name}.tflite").input_size == INPUT_SIZE == (705, 529)
+
+
+@pytest.mark.parametrize("runtime", ["litert", "openvino"])
+@pytest.mark.parametrize("size", [(513, 385), (641, 481), "auto"])
+def test_the_network_that_opens_by_itself_runs_at_other_sizes(runtime, size):
+    pytest.importorskip("openvino" if runtime == "openvino" else "ai_edge_litert")
+    estimator = bu.load(runtime=runtime, input_size=size)
+    assert estimator.card.name == "bottomup-tiny-uint8"
+    assert len(estimator(DEMO)) == NUM_PEOPLE
 
 
 def test_everyone_of_the_demo_scene_is_found(estimator):

@@ -112,7 +112,7 @@ def test_thresholds_and_decoders_are_those_that_were_asked_for(port):
 def test_the_models_are_those_of_the_catalogue_that_have_a_file(port):
     offers = json.loads(ask(port, "GET", "/models")[2])
     names = [model["name"] for model in offers["models"]]
-    assert offers["first"] == names[0] == "bottomup-tiny"
+    assert offers["first"] == names[0] == "bottomup-tiny-uint8"
     assert "movenet-multipose" in names
     assert not any("edgetpu" in name for name in names)
     assert offers["max_upload"] == MAX_UPLOAD
@@ -124,7 +124,7 @@ def test_the_models_are_those_of_the_catalogue_that_have_a_file(port):
         ("/poses", b"Dear all,\n", "image 'photo' is not an image: it is a text file"),
         ("/poses?name=%3Cb%3E.jpg", DEMO[:900], "image '<b>.jpg' cannot be read: it starts as a"),
         ("/poses", b"", "image 'photo' is empty"),
-        ("/poses?decoder=corral", DEMO, "bottomup-tiny has no decoder 'corral': choose best, coral, tfjs,"),
+        ("/poses?decoder=corral", DEMO, "bottomup-tiny-uint8 has no decoder 'corral': choose best, coral, tfjs,"),
         ("/poses?model=/etc/passwd", DEMO, "there is no model '/etc/passwd' here: choose one that the page lists"),
         ("/poses?model=models/bottomup-tiny.tflite", DEMO, "there is no model 'models/bottomup-tiny.tflite' here"),
         ("/poses?min_score=nan", DEMO, "min_score must be a score from 0 to 1, got 'nan'"),
@@ -345,5 +345,5 @@ def test_the_page_runs_in_a_browser(port):
         [BROWSER, *options, f"http://localhost:{port}/"], capture_output=True, text=True, timeout=120, check=True
     ).stdout
     assert 'data-state="ready"' in page
-    assert '<option value="bottomup-tiny">' in page
+    assert '<option value="bottomup-tiny-uint8">' in page
     assert '<option value="coral">coral</option>' in page
