@@ -86,7 +86,7 @@ def files(tmp_path_factory):
 
 
 def _run_network(image):
-    network = bu.load().network
+    network = bu.load("bottomup-tiny").network
     pixels = cv2.resize(image, (321, 241))[..., ::-1]
     return network.run(np.float32(pixels)[None] / 127.5 - 1)
 

@@ -99,7 +99,13 @@ class RuntimeNetwork:
         ------
         ModelError
             If the runtime fails.
+        InputError
+            If the tensor holds fractions and the network takes levels.
         """
+        if image.dtype.kind == "f" and self.input.dtype.kind != "f":
+            raise InputError(
+                f"{self.path} takes {self.input.dtype} levels, got {image.dtype}: pass those, not fractions"
+            )
         arrays = self._run(image)
         return {
             info.name: Quantized(array, info.scale, info.zero_point) if info.scale else array

@@ -55,6 +55,15 @@ def test_without_openvino_tflite_runs_everything(chain, monkeypatch):
     assert open_network(chain).runtime in ("litert", "tflite_runtime", "tensorflow")
 
 
+@pytest.mark.parametrize("runtime", ["litert", pytest.param("openvino", marks=needs_openvino)])
+def test_fractions_are_not_made_levels(chain, floats, runtime):
+    image = np.full((1, 49, 65, 3), 0.7, np.float32)
+    with pytest.raises(InputError, match=r"chain\.tflite takes uint8 levels, got float32: pass those, not fractions"):
+        open_network(chain, runtime=runtime).run(image)
+    assert open_network(chain, runtime=runtime).run(image.astype(np.uint8))
+    assert open_network(floats, runtime=runtime).run(image)
+
+
 def test_reference_kernels_are_tflites(chain):
     assert open_network(chain, reference_kernels=True).runtime in ("litert", "tflite_runtime", "tensorflow")
 
