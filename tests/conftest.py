@@ -1,5 +1,6 @@
 """What the whole suite needs."""
 
+import gc
 import importlib.util
 from pathlib import Path
 
@@ -38,6 +39,14 @@ def command_line(capsys, tmp_path, monkeypatch):
         return status, said.out, said.err
 
     return run
+
+
+@pytest.fixture
+def no_collection():
+    """Python loses an interrupt that comes while a hook of its garbage collector runs; Hypothesis has one."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

@@ -122,6 +122,7 @@ def test_a_decode_inside_a_decode_disturbs_neither(decoder, make_fields, module,
         assert_equal(poses, expected[1])
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(("decoder", "make_fields", "module"), KINDS)
 def test_answers_stay_right_after_interrupts(decoder, make_fields, module):
     every = [make_fields(seed) for seed in range(6)]

@@ -486,7 +486,8 @@ def test_a_full_disk_loses_no_earlier_file_and_ends_no_process(tmp_path, codec, 
     assert [it.name for it in tmp_path.iterdir()] == ["a.mp4"]
 
 
-def test_ctrl_c_while_the_file_is_closed_leaves_it_whole(tmp_path, codec, monkeypatch):
+@pytest.mark.usefixtures("no_collection")
+def test_ctrl_c_while_the_file_is_closed_leaves_it_whole(tmp_path, codec):
     writer = video.Writer(tmp_path / "a.mp4", fps=25, codec=codec)
     for number in range(30):
         writer.write(picture(number))
