@@ -47,15 +47,6 @@ def test_the_files_open_at_the_size_that_their_figures_are_of(name):
     assert bu.load(MODELS / f"{name}.tflite").input_size == INPUT_SIZE == (705, 529)
 
 
-@pytest.mark.parametrize("runtime", ["litert", "openvino"])
-@pytest.mark.parametrize("size", [(513, 385), (641, 481), "auto"])
-def test_the_network_that_opens_by_itself_runs_at_other_sizes(runtime, size):
-    pytest.importorskip("openvino" if runtime == "openvino" else "ai_edge_litert")
-    estimator = bu.load(runtime=runtime, input_size=size)
-    assert estimator.card.name == "bottomup-tiny-uint8"
-    assert len(estimator(DEMO)) == NUM_PEOPLE
-
-
 def test_everyone_of_the_demo_scene_is_found(estimator):
     scene = render_scene(SEED, num_people=NUM_PEOPLE)
     poses = estimator(cv2.imread(str(DEMO))).to_coco17()

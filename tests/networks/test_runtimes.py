@@ -135,6 +135,14 @@ def test_openvino_takes_other_sizes(chain):
     assert network.input_size == (129, 97)
 
 
+@pytest.mark.parametrize("runtime", ["litert", pytest.param("openvino", marks=needs_openvino)])
+@pytest.mark.parametrize("size", [(513, 385), (641, 481), "auto"])
+def test_the_network_that_ships_runs_at_other_sizes(runtime, size):
+    estimator = bu.load(runtime=runtime, input_size=size)
+    assert estimator.card.name == "bottomup-tiny-uint8"
+    assert len(estimator(Path(bu.__file__).parent / "demo.jpg")) == 3
+
+
 @needs_openvino
 def test_openvino_opens_a_size_that_is_left_open_at_641_x_481(tmp_path):
     network = open_network(TinyPoseNet(open_size=True).write(tmp_path / "open.tflite"), runtime="openvino")
